@@ -1,0 +1,69 @@
+"""What ingest hands to storage, and what storage answers: one batch, one transaction.
+
+Every message of a batch ends in exactly one visible state: its frame is stored, is a duplicate, or is quarantined.
+A message may hold several uplinks, or none that we keep (a join event); the ledger counts *frames*: the uplinks found
+in a message, or one for a message in which none could be found.
+"""
+
+from dataclasses import dataclass, field
+from datetime import datetime
+
+from model.errors import Reason
+from model.readings import Readings
+from model.uplink import Uplink
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Frame:
+    """An uplink that was understood. ``device`` is the device's key; ``time`` is the event time in use, UTC.
+
+    ``decoded_with``: version of the device type that decoded it.
+    """
+
+    uplink: Uplink
+    key: bytes
+    source: str
+    device: int
+    device_type: str
+    time: datetime
+    received_at: datetime
+    simulated: bool
+    decoded_with: str
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class SetAside:
+    """A message, or one uplink of it, that goes to quarantine with its original bytes.
+
+    ``device``: canonical id where it is known: a pending device is registered for it when the reason is
+    ``UNKNOWN_DEVICE`` (with ``network`` and, where the topic names one, ``device_type``).
+    """
+
+    source: str
+    reason: Reason
+    detail: str
+    topic: str
+    message: bytes
+    received_at: datetime
+    network: str | None = None
+    device: str | None = None
+    device_type: str | None = None
+    simulated: bool = False
+
+
+@dataclass(slots=True, kw_only=True)
+class Batch:
+    """All that one transaction stores. ``readings[...].frame`` points into ``frames``."""
+
+    frames: list[Frame] = field(default_factory=list)
+    readings: list[Readings] = field(default_factory=list)
+    set_aside: list[SetAside] = field(default_factory=list)
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Written:
+    """What became of a batch: positions in ``Batch.frames`` that were new, and how many were duplicates."""
+
+    stored: tuple[int, ...]
+    duplicates: int
+    quarantined: int

@@ -1,0 +1,162 @@
+"""The doors, as promises: small protocols that packages ask for and ``penfeld/wiring.py`` fills.
+
+Each has one real implementation and a fake of the same name in ``tests/fakes``; the same tests run on both.
+All raise ``UnavailableError`` when what is behind them does not answer.
+"""
+
+from collections.abc import AsyncIterator, Mapping, Sequence
+from datetime import datetime
+from typing import Protocol
+
+from model.batch import Batch, Written
+from model.device import Device, DeviceRef, DeviceType
+from model.uplink import Message
+from model.views import (
+    DatabaseFacts,
+    Latest,
+    LedgerRow,
+    QuarantinedFrame,
+    QuarantinePage,
+    ReadingPage,
+)
+
+
+class FrameSource(Protocol):
+    """Where messages come from. What is not acknowledged is delivered again."""
+
+    def batches(self) -> AsyncIterator[Sequence[Message]]:
+        """Yield batches of messages, each as large as time and arrival allow; ends when the source is closed."""
+        ...
+
+    async def acknowledge(self, batch: Sequence[Message]) -> None:
+        """Tell the source that these messages are safe; to be called after the commit, never before."""
+        ...
+
+
+class FrameSink(Protocol):
+    """Where a batch goes: all of it in one transaction, or nothing."""
+
+    async def write(self, batch: Batch) -> Written:
+        """Store the batch with its ledger; raise ``WriteRejectedError`` naming frames that can never be stored."""
+        ...
+
+
+class DeviceLookup(Protocol):
+    """What ingest asks the registry."""
+
+    async def identify(self, devices: Sequence[str]) -> Mapping[str, DeviceRef]:
+        """Return what is known of these canonical device ids; unknown ones are absent."""
+        ...
+
+
+class LiveFeed(Protocol):
+    """Where stored readings are told to those who watch. Losing one is no loss: the database has it."""
+
+    async def publish(self, device_type: str, readings: bytes) -> None:
+        """Send one JSON array of readings of one device type to the live topic."""
+        ...
+
+    async def status(self, status: bytes) -> None:
+        """Send this worker's state (``model.status.IngestStatus`` as JSON), kept by the broker for who comes later."""
+        ...
+
+
+class LiveSource(Protocol):
+    """The other end of ``LiveFeed``."""
+
+    def readings(self) -> AsyncIterator[tuple[str, bytes]]:
+        """Yield (device type, JSON array of readings) as they are published; goes on by itself after a broken line."""
+        ...
+
+    def statuses(self) -> AsyncIterator[bytes]:
+        """Yield the workers' states (``model.status.IngestStatus`` as JSON) as they are published."""
+        ...
+
+
+class Publisher(Protocol):
+    """Puts a message into the broker."""
+
+    async def publish(self, topic: str, payload: bytes) -> None:
+        """Return when the broker has taken it (QoS 1 acknowledged); raise ``UnavailableError`` otherwise."""
+        ...
+
+
+class Registry(Protocol):
+    """The register of devices."""
+
+    async def devices(
+        self,
+        *,
+        device_type: str | None = None,
+        state: str | None = None,
+        district: str | None = None,
+        search: str | None = None,
+        simulated: bool | None = None,
+        limit: int = 1000,
+        after: str | None = None,
+    ) -> Sequence[Device]:
+        """Return devices in order of id, at most ``limit``, behind the id ``after``."""
+        ...
+
+    async def device(self, device_id: str) -> Device:
+        """Return one device; raise ``NotFoundError``."""
+        ...
+
+    async def register(self, devices: Sequence[Device]) -> Mapping[str, str]:
+        """Insert or update devices; return id -> ``"created"`` | ``"updated"`` | ``"unchanged"``."""
+        ...
+
+    async def remove(self, device_id: str) -> None:
+        """Retire a device: its readings stay, its frames go to quarantine. Raise ``NotFoundError``."""
+        ...
+
+    async def purge_simulated(self) -> Mapping[str, int]:
+        """Delete simulated devices with all that came from them; return rows deleted by table."""
+        ...
+
+
+class Queries(Protocol):
+    """What API and console ask."""
+
+    async def readings(
+        self,
+        device_type: DeviceType,
+        *,
+        devices: Sequence[str] = (),
+        start: datetime | None = None,
+        end: datetime | None = None,
+        fields: Sequence[str] = (),
+        limit: int = 1000,
+        cursor: str | None = None,
+        newest_first: bool = False,
+        simulated: bool | None = None,
+    ) -> ReadingPage:
+        """Return readings with start <= time < end, in order of time. No devices: all of the type; no fields: all."""
+        ...
+
+    async def latest(self, *, device_type: str | None = None, devices: Sequence[str] = ()) -> Sequence[Latest]:
+        """Return the newest values of active devices."""
+        ...
+
+    async def ledger(self, *, start: datetime | None = None, end: datetime | None = None) -> Sequence[LedgerRow]:
+        """Return the ledger, newest hour first, then by source."""
+        ...
+
+    async def quarantine(
+        self,
+        *,
+        reason: str | None = None,
+        device: str | None = None,
+        limit: int = 100,
+        cursor: str | None = None,
+    ) -> QuarantinePage:
+        """Return what is in quarantine, newest first."""
+        ...
+
+    async def quarantined(self, frame_id: int) -> QuarantinedFrame:
+        """Return one frame of quarantine; raise ``NotFoundError``."""
+        ...
+
+    async def facts(self) -> DatabaseFacts:
+        """Return what the database is; raises ``UnavailableError`` when it does not answer."""
+        ...
