@@ -8,8 +8,8 @@ import msgspec
 class IngestStatus(msgspec.Struct, frozen=True, kw_only=True):
     """Counts since the worker started, in frames; times in seconds or, where the name says so, milliseconds.
 
-    ``latency_*_ms``: from the time in the envelope to the commit, over the newest 10,000 frames that were on air less
-    than a minute before they arrived: what somebody waits between a radio frame and its reading. ``None``: no such frame.
+    ``latency_*_ms``: from the time in the envelope to the commit, over the newest 10,000 frames that were on air under
+    a minute before they arrived: what somebody waits between a frame and its reading. ``None``: no such frame.
     """
 
     worker: str
