@@ -1,0 +1,98 @@
+"""What the network adapters share: reading an event's JSON into a typed struct, and the values in it.
+
+Rules: every failure is an ``EnvelopeError`` that names the field; foreign text in a message is shown by ``repr``, so
+that no control character travels on; a field that servers leave out when it is zero may be left out.
+"""
+
+import binascii
+import re
+from collections.abc import Iterable
+from datetime import UTC, datetime
+from typing import Annotated, TypeVar
+
+import msgspec
+
+from model.errors import EnvelopeError
+
+FrameCounter = Annotated[int, msgspec.Meta(ge=0, le=0xFFFFFFFF)]
+Port = Annotated[int, msgspec.Meta(ge=0, le=255)]
+
+T = TypeVar("T")
+
+EARLIEST = datetime(2015, 1, 1, tzinfo=UTC)
+"""No frame was on air before: an earlier time comes from a clock that was never set."""
+
+_DEV_EUI = re.compile(r"[0-9a-f]{16}", re.ASCII)
+_AT = re.compile(r"(.*?)\s*- at `\$?\.?(.*)`", re.DOTALL)
+_MISSING = re.compile(r"Object missing required field `(\w+)`")
+
+
+def read(decoder: msgspec.json.Decoder[T], payload: bytes) -> T:
+    """Return the event in these bytes; raise ``EnvelopeError`` naming the first field that is wrong."""
+    try:
+        return decoder.decode(payload)
+    except msgspec.DecodeError as error:
+        raise EnvelopeError(_named(str(error))) from None
+    except UnicodeDecodeError:
+        raise EnvelopeError("the event is not UTF-8 text") from None
+    except RecursionError:
+        raise EnvelopeError("the event is nested too deeply") from None
+
+
+def _named(message: str) -> str:
+    """Turn msgspec's message round, so that the field's path comes first."""
+    at = _AT.fullmatch(message)
+    text, path = (at[1], at[2]) if at else (message, "")
+    missing = _MISSING.fullmatch(text)
+    if missing:
+        return f"{path}.{missing[1]}: missing" if path else f"{missing[1]}: missing"
+    return f"{path}: {text}" if path else f"not an event in JSON: {text}"
+
+
+def dev_eui(text: str, field: str) -> str:
+    """Return a DevEUI as 16 lower-case hex digits; dashes and colons between them are taken out."""
+    plain = text.replace("-", "").replace(":", "").lower()
+    if not _DEV_EUI.fullmatch(plain):
+        raise EnvelopeError(f"{field}: a DevEUI has 16 hex digits, got {text!r}")
+    return plain
+
+
+def base64(text: str, field: str) -> bytes:
+    """Return the bytes of a base64 text, in the standard or the URL-safe alphabet, padded or not."""
+    try:
+        return binascii.a2b_base64(text, strict_mode=True)
+    except ValueError:  # ours to mend: no padding, or the other alphabet
+        pass
+    bare = text.rstrip("=").replace("-", "+").replace("_", "/")
+    try:
+        return binascii.a2b_base64(bare + "=" * (-len(bare) % 4), strict_mode=True)
+    except ValueError:
+        raise EnvelopeError(f"{field}: not base64: {text[:40]!r}") from None
+
+
+def utc(time: datetime | None, field: str) -> datetime | None:
+    """Return the time in UTC; one without zone is taken for UTC."""
+    if time is None or time.tzinfo is UTC:
+        return time
+    if time.tzinfo is None:
+        return time.replace(tzinfo=UTC)
+    try:
+        return time.astimezone(UTC)
+    except OverflowError:
+        raise EnvelopeError(f"{field}: {time.isoformat()} is out of range") from None
+
+
+def first_plausible(candidates: Iterable[tuple[datetime | None, str]]) -> datetime | None:
+    """Return the first time that a set clock can have told, in UTC; ``None`` if there is none."""
+    for time, field in candidates:
+        known = utc(time, field)
+        if known is not None and known >= EARLIEST:
+            return known
+    return None
+
+
+def plain(text: str, field: str) -> str:
+    """Return the text; refuse one with a NUL, which no database column can hold."""
+    if "\0" in text:
+        raise EnvelopeError(f"{field}: must not hold the character NUL")
+    return text
