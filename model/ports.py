@@ -32,6 +32,10 @@ class FrameSource(Protocol):
         """Tell the source that these messages are safe; to be called after the commit, never before."""
         ...
 
+    def trouble(self) -> str:
+        """Return, in one line, what keeps the source from its broker now; empty when nothing does."""
+        ...
+
 
 class FrameSink(Protocol):
     """Where a batch goes: all of it in one transaction, or nothing."""
