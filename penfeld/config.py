@@ -1,0 +1,370 @@
+"""Settings: one ``penfeld.toml`` and the environment, read once, every problem told at once.
+
+Rules:
+
+1. A key is looked for in the environment (``PENFELD_<SECTION>_<KEY>``), then in the file, then it has its default.
+   Without a file everything is embedded: broker, database, one source per network adapter.
+2. The file is ``--config``, else ``PENFELD_CONFIG``, else ``./penfeld.toml`` if there is one.
+3. A wrong or unknown key is a problem with its line and the nearest known name; ``ConfigError`` holds all of them.
+4. Values that may hold a password are kept out of ``repr`` and of every message.
+5. Relative paths in the file are relative to the file; in the environment, to the working folder.
+"""
+
+import os
+import re
+import tomllib
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import MISSING, dataclass, field, fields
+from difflib import get_close_matches
+from pathlib import Path
+from typing import Any, ClassVar, Literal, get_args, get_origin
+from urllib.parse import urlsplit
+
+from model.errors import ConfigError
+
+FILE_NAME = "penfeld.toml"
+PREFIX = "PENFELD_"
+EMBEDDED = "embedded"
+
+
+def _one_of(*schemes: str) -> Callable[[Any], str | None]:
+    """Return a check that a URL is "embedded" or has one of the schemes and a host."""
+
+    def check(value: str) -> str | None:
+        if value == EMBEDDED:
+            return None
+        try:
+            parts = urlsplit(value)
+            known, host = parts.scheme in schemes, parts.hostname or "host=" in parts.query
+            _ = parts.port  # raises for a port that is no number
+        except ValueError as error:
+            return f"is no address ({error})"
+        if known and host:
+            return None
+        return f'is neither "embedded" nor an address such as {schemes[0]}://user:password@host/…'
+
+    return check
+
+
+def _between(low: int, high: int) -> Callable[[Any], str | None]:
+    """Return a check that a number lies in a range."""
+    return lambda value: None if low <= value <= high else f"must be between {low} and {high}"
+
+
+def _name(value: str) -> str | None:
+    """Check a word that ends up in topics and in the ledger."""
+    return None if re.fullmatch(r"[A-Za-z0-9_.-]{1,64}", value) else "may hold letters, digits, _ . - (at most 64)"
+
+
+def _centre(value: tuple[float, ...]) -> str | None:
+    """Check a latitude and a longitude."""
+    good = len(value) == 2 and abs(value[0]) <= 90 and abs(value[1]) <= 180  # noqa: PLR2004 -- the globe's numbers
+    return None if good else "must be [latitude, longitude] in degrees"
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class BrokerSettings:
+    """``[broker]``. ``port`` is that of the embedded broker, 0 for a free one."""
+
+    url: str = field(default=EMBEDDED, repr=False, metadata={"check": _one_of("mqtt", "mqtts")})
+    port: int = field(default=0, metadata={"check": _between(0, 65535)})
+    protocol: Literal["3.1.1", "5"] = "3.1.1"
+    client_id: str = field(default="penfeld", metadata={"check": _name})
+    ca_file: Path | None = field(default=None, metadata={"must_exist": True})
+    cert_file: Path | None = field(default=None, metadata={"must_exist": True})
+    key_file: Path | None = field(default=None, metadata={"must_exist": True})
+
+    @property
+    def embedded(self) -> bool:
+        """Whether Penfeld runs the broker itself."""
+        return self.url == EMBEDDED
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class DatabaseSettings:
+    """``[database]``. Pool sizes are connections of one process."""
+
+    url: str = field(default=EMBEDDED, repr=False, metadata={"check": _one_of("postgresql", "postgres")})
+    min_connections: int = field(default=1, metadata={"check": _between(1, 100)})
+    max_connections: int = field(default=4, metadata={"check": _between(1, 100)})
+
+    @property
+    def embedded(self) -> bool:
+        """Whether Penfeld runs the database itself."""
+        return self.url == EMBEDDED
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class ApiSettings:
+    """``[api]``. ``sigfox_token``: what a Sigfox callback must carry; empty: none is asked for."""
+
+    host: str = "127.0.0.1"
+    port: int = field(default=8080, metadata={"check": _between(1, 65535)})
+    sigfox_token: str = field(default="", repr=False)
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class IngestSettings:
+    """``[ingest]``. A batch ends at ``batch_frames`` or after ``batch_ms``; ``window``: unacknowledged messages."""
+
+    batch_frames: int = field(default=1000, metadata={"check": _between(1, 100_000)})
+    batch_ms: int = field(default=100, metadata={"check": _between(1, 60_000)})
+    window: int = field(default=5000, metadata={"check": _between(1, 65535)})
+    worker: str = field(default="ingest", metadata={"check": _name})
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class SourceSettings:
+    """One ``[[source]]``: frames of one network under one MQTT filter; ``topic`` empty: the adapter's own."""
+
+    name: str = field(metadata={"check": _name})
+    network: str
+    topic: str = ""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class ConsoleSettings:
+    """``[console]``. ``tiles``: map tile URL with {z} {x} {y}, empty for none (works offline); ``centre``: degrees."""
+
+    language: Literal["en", "fr"] = "en"
+    tiles: str = ""
+    attribution: str = ""
+    centre: tuple[float, ...] = field(default=(48.39, -4.486), metadata={"check": _centre})
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Config:
+    """All settings. ``file`` is where they came from; ``notes`` are worth telling but stop nothing."""
+
+    SECTIONS: ClassVar[Mapping[str, type[Any]]] = {
+        "broker": BrokerSettings,
+        "database": DatabaseSettings,
+        "api": ApiSettings,
+        "ingest": IngestSettings,
+        "console": ConsoleSettings,
+    }
+    TOP: ClassVar[tuple[str, ...]] = ("data_dir", "catalogue")
+
+    data_dir: Path = Path("penfeld-data")
+    catalogue: tuple[Path, ...] = ()
+    broker: BrokerSettings = BrokerSettings()
+    database: DatabaseSettings = DatabaseSettings()
+    api: ApiSettings = ApiSettings()
+    ingest: IngestSettings = IngestSettings()
+    console: ConsoleSettings = ConsoleSettings()
+    sources: tuple[SourceSettings, ...] = ()
+    file: Path | None = None
+    notes: tuple[str, ...] = ()
+
+
+def load(path: Path | None = None, environ: Mapping[str, str] | None = None) -> Config:
+    """Read the settings; raise ``ConfigError`` with every problem. ``environ`` is the process's unless given."""
+    environ = os.environ if environ is None else environ
+    path = path or (Path(environ["PENFELD_CONFIG"]) if environ.get("PENFELD_CONFIG") else None)
+    if path is None and Path(FILE_NAME).is_file():
+        path = Path(FILE_NAME)
+    return _Reader(path, environ).config()
+
+
+def redacted(url: str) -> str:
+    """Return an address without its password, fit for a message."""
+    return re.sub(r"://([^:/@\s]*):[^/\s]*@", r"://\1:***@", re.sub(r"(password=)[^&\s]+", r"\1***", url))
+
+
+def child_environment(overrides: Mapping[str, str]) -> dict[str, str]:
+    """Return this process's environment with ``overrides``, for a child process."""
+    return {**os.environ, **overrides}
+
+
+def terminal_allows_browser() -> bool:
+    """Whether a person sits at a desktop here, so that opening a page makes sense."""
+    return bool(os.environ.get("DISPLAY") or os.environ.get("WAYLAND_DISPLAY"))
+
+
+class _Reader:
+    """Reads one file and one environment, collecting problems as it goes."""
+
+    def __init__(self, path: Path | None, environ: Mapping[str, str]) -> None:
+        self.path = path
+        self.folder = path.parent if path else Path()
+        self.environ = environ
+        self.problems: list[str] = []
+        self.text = ""
+        self.document: dict[str, Any] = {}
+
+    def config(self) -> Config:
+        """Return the settings or raise every problem."""
+        self._parse()
+        known = (*Config.TOP, *Config.SECTIONS, "source")
+        self._refuse_unknown(self.document, known, "")
+        sections = {name: self._section(name, kind) for name, kind in Config.SECTIONS.items()}
+        sources = self._sources()
+        data_dir = self._value("", "data_dir", Path, Path("penfeld-data"))
+        catalogue = self._value("", "catalogue", tuple[Path, ...], ())
+        if self.problems:
+            raise ConfigError(self.problems)
+        return Config(
+            data_dir=data_dir,
+            catalogue=catalogue,
+            sources=sources,
+            file=self.path,
+            notes=tuple(self._notes()),
+            **sections,
+        )
+
+    def _parse(self) -> None:
+        if self.path is None:
+            return
+        try:
+            self.text = self.path.read_text(encoding="utf-8")
+            self.document = tomllib.loads(self.text)
+        except OSError as error:
+            raise ConfigError([f"{self.path}: cannot be read: {error.strerror}; check the path given"]) from error
+        except (tomllib.TOMLDecodeError, UnicodeDecodeError) as error:
+            raise ConfigError([f"{self.path}: is no TOML: {error}"]) from error
+
+    def _section(self, name: str, kind: type[Any]) -> Any:  # noqa: ANN401 -- one of five settings classes
+        table = self.document.get(name, {})
+        if not isinstance(table, dict):
+            self._problem(name, "", f"[{name}] must be a table of keys")
+            table = {}
+        self._refuse_unknown(table, [f.name for f in fields(kind)], name)
+        return kind(**self._values(kind, name, table))
+
+    def _values(self, kind: type[Any], section: str, table: Mapping[str, Any]) -> dict[str, Any]:
+        values = {}
+        for item in fields(kind):
+            value = self._value(section, item.name, item.type, item.default, table, item.metadata)
+            if value is not MISSING:
+                values[item.name] = value
+        return values
+
+    def _value(
+        self,
+        section: str,
+        key: str,
+        kind: Any,  # noqa: ANN401 -- a type expression
+        default: Any,  # noqa: ANN401 -- a value of that type
+        table: Mapping[str, Any] | None = None,
+        metadata: Mapping[str, Any] | None = None,
+    ) -> Any:  # noqa: ANN401 -- a value of that type
+        table = self.document if table is None else table
+        variable = PREFIX + (f"{section}_{key}" if section else key).upper()
+        from_environment = variable in self.environ and section != "source"  # a list: PENFELD_SOURCE holds it whole
+        raw = _from_text(self.environ[variable], kind) if from_environment else table.get(key, MISSING)
+        if raw is MISSING:
+            return default
+        value = self._convert(raw, kind, Path() if from_environment else self.folder)
+        trouble = f"must be {_wanted(kind)}" if value is MISSING else self._check(value, metadata or {})
+        if trouble is None:
+            return value
+        if from_environment:
+            self.problems.append(f"{variable} {trouble}")
+        else:
+            self._problem(section, key, f"{key} {trouble}")
+        return default
+
+    def _convert(self, raw: Any, kind: Any, folder: Path) -> Any:  # noqa: ANN401 -- one line per kind of value
+        """Return the value as its type wants it, ``MISSING`` if it cannot be."""
+        if get_origin(kind) is Literal:
+            return raw if raw in get_args(kind) else MISSING
+        if get_origin(kind) is tuple:
+            if not isinstance(raw, list | tuple):
+                return MISSING
+            items = [self._convert(item, get_args(kind)[0], folder) for item in raw]
+            return MISSING if MISSING in items else tuple(items)
+        if kind is float:
+            return float(raw) if isinstance(raw, int | float) and not isinstance(raw, bool) else MISSING
+        if kind in (int, str, bool):
+            return raw if type(raw) is kind else MISSING
+        return folder / Path(raw).expanduser() if isinstance(raw, str) and raw else MISSING
+
+    @staticmethod
+    def _check(value: Any, metadata: Mapping[str, Any]) -> str | None:  # noqa: ANN401 -- any setting
+        if metadata.get("must_exist") and not value.is_file():
+            return f"names {value}, which is no file"
+        check: Callable[[Any], str | None] | None = metadata.get("check")
+        return check(value) if check else None
+
+    def _sources(self) -> tuple[SourceSettings, ...]:
+        variable = f"{PREFIX}SOURCE"
+        tables = self.document.get("source", [])
+        if variable in self.environ:
+            tables = _from_text(self.environ[variable], list)
+        if not isinstance(tables, list) or not all(isinstance(table, dict) for table in tables):
+            self._problem("source", "", 'sources are written as [[source]] tables with name = "…" and network = "…"')
+            return ()
+        known = [item.name for item in fields(SourceSettings)]
+        found = []
+        for position, table in enumerate(tables, 1):
+            self._refuse_unknown(table, known, "source")
+            values = self._values(SourceSettings, "source", table)
+            lacking = [key for key in ("name", "network") if key not in values]
+            if lacking:
+                self._problem("source", "", f"[[source]] number {position} lacks {' and '.join(lacking)}")
+            else:
+                found.append(SourceSettings(**values))
+        names = [source.name for source in found]
+        self.problems += [f"two [[source]] are called {n!r}" for n in dict.fromkeys(names) if names.count(n) > 1]
+        return tuple(found)
+
+    def _refuse_unknown(self, table: Mapping[str, Any], known: Sequence[str], section: str) -> None:
+        for key in table:
+            if key not in known:
+                near = get_close_matches(key, known, 1)
+                hint = f"did you mean {near[0]}?" if near else f"known here: {', '.join(known)}"
+                self._problem(section, key, f"{key} is no setting{f' of [{section}]' if section else ''}; {hint}")
+
+    def _problem(self, section: str, key: str, text: str) -> None:
+        line = _line(self.text, section, key)
+        place = f"{self.path}:{line}" if line else str(self.path)
+        self.problems.append(f"{place}: {f'[{section}] ' if section and section not in text else ''}{text}")
+
+    def _notes(self) -> list[str]:
+        """Tell of variables that look like ours and are none: a typing error, or another program's."""
+        known = [PREFIX + name.upper() for name in Config.TOP] + [f"{PREFIX}SOURCE", f"{PREFIX}CONFIG"]
+        for section, kind in Config.SECTIONS.items():
+            known += [f"{PREFIX}{section}_{item.name}".upper() for item in fields(kind)]
+        notes = []
+        for name in sorted(self.environ):
+            if name.startswith(PREFIX) and name not in known:
+                near = get_close_matches(name, known, 1)
+                notes.append(f"{name} is no setting and is ignored" + (f"; did you mean {near[0]}?" if near else ""))
+        return notes
+
+
+def _from_text(text: str, kind: Any) -> Any:  # noqa: ANN401 -- TOML values in, TOML values out
+    """Return what an environment variable says: texts as they are, the rest as TOML would write it."""
+    if kind is str or kind is Path or get_origin(kind) is Literal or kind == Path | None:
+        return text
+    if kind == tuple[Path, ...] and not text.lstrip().startswith("["):
+        return [part for part in text.split(os.pathsep) if part]
+    try:
+        return tomllib.loads(f"value = {text}")["value"]
+    except tomllib.TOMLDecodeError:
+        return text
+
+
+def _wanted(kind: Any) -> str:  # noqa: ANN401 -- a type expression
+    """Say what a type wants, for a person."""
+    if get_origin(kind) is Literal:
+        return " or ".join(f'"{choice}"' for choice in get_args(kind))
+    if get_origin(kind) is tuple:
+        return "a list of paths" if get_args(kind)[0] is Path else "a list of numbers"
+    return {int: "a whole number", str: "a text in quotes", bool: "true or false", float: "a number"}.get(
+        kind, "a path"
+    )
+
+
+def _line(text: str, section: str, key: str) -> int | None:
+    """Return the line of a key (or of a section's head), counted from 1."""
+    current = ""
+    for number, line in enumerate(text.splitlines(), 1):
+        head = re.match(r"\s*\[\[?\s*([\w.-]+)\s*\]", line)
+        if head:
+            current = head[1]
+            if current == section and not key:
+                return number
+        elif current == section and key and re.match(rf"\s*[\"']?{re.escape(key)}[\"']?\s*[=.]", line):
+            return number
+    return None

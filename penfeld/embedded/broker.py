@@ -1,0 +1,159 @@
+"""The embedded broker: amqtt in a child process, on 127.0.0.1, for trials and demonstrations.
+
+Rules:
+
+1. It lets everybody in, and listens to this machine only.
+2. It keeps MQTT's promise for QoS 1: what a persistent session has not acknowledged is sent again when it comes back,
+   however long that takes. amqtt by itself forgets a message after five seconds or a broken line, and sends a backlog
+   all at once; so ``_PatientHandler`` has its own window, queue and redelivery.
+3. It keeps messages in memory: a broker that must survive a power cut is Mosquitto or another, by ``[broker] url``.
+"""
+
+import asyncio
+import contextlib
+import logging
+import signal
+import sys
+from collections import deque
+
+from amqtt.broker import Broker
+from amqtt.mqtt.constants import QOS_1
+from amqtt.mqtt.protocol.broker_handler import BrokerProtocolHandler
+from amqtt.plugins.base import BaseAuthPlugin
+from amqtt.session import OutgoingApplicationMessage, Session
+
+from model.errors import UnavailableError
+from penfeld.config import child_environment
+from penfeld.supervisor import Child, Program, Supervisor
+
+HOST = "127.0.0.1"
+WINDOW = 2000
+"""Messages sent to one session and not yet acknowledged."""
+
+_START_S = 30.0
+_WAITING = "penfeld.waiting"
+
+
+class LetIn(BaseAuthPlugin):  # type: ignore[misc]  # amqtt ships no types
+    """Lets everybody in, without the mark of anonymity that would cost a client its persistent session."""
+
+    async def authenticate(self, *, session: Session) -> bool:  # noqa: ARG002 -- amqtt's signature
+        """Return yes."""
+        return True
+
+
+class _PatientHandler(BrokerProtocolHandler):  # type: ignore[misc]  # amqtt ships no types
+    """One connection. Unacknowledged messages stay in the session; the rest waits there until the window opens."""
+
+    _pumping = False
+
+    async def mqtt_publish(
+        self,
+        topic: str,
+        data: bytes,
+        qos: int | None,
+        retain: bool,  # noqa: FBT001 -- amqtt's signature
+        ack_timeout: int | None = None,
+    ) -> OutgoingApplicationMessage:
+        """Send a message, or let it wait; QoS 1 returns before it is acknowledged, for it cannot be lost any more."""
+        if qos != QOS_1 or self.session is None:
+            return await super().mqtt_publish(topic, data, qos, retain, ack_timeout)
+        message = OutgoingApplicationMessage(None, topic, qos, data, retain)
+        self._waiting(self.session).append(message)
+        await self._pump()
+        return message
+
+    async def handle_puback(self, puback: object) -> None:
+        """Forget what the client has; send what waits."""
+        header = getattr(puback, "variable_header", None)
+        if header is not None and self.session is not None:
+            self.session.inflight_out.pop(header.packet_id, None)
+            await self._pump()
+
+    async def _retry_deliveries(self) -> None:
+        """Send again what the session has not acknowledged; amqtt calls this when a client is back."""
+        if self.session is None:
+            return
+        for message in tuple(self.session.inflight_out.values()):
+            await self._send_packet(message.build_publish_packet(dup=True))
+        await self._pump()
+
+    async def _pump(self) -> None:
+        if self._pumping:
+            return
+        self._pumping = True
+        try:
+            while (session := self.session) is not None and self.writer is not None:
+                waiting = self._waiting(session)
+                if not waiting or len(session.inflight_out) >= WINDOW:
+                    return
+                message = waiting.popleft()
+                message.packet_id = session.next_packet_id
+                session.inflight_out[message.packet_id] = message
+                await self._send_packet(message.build_publish_packet())
+        finally:
+            self._pumping = False
+
+    @staticmethod
+    def _waiting(session: Session) -> deque[OutgoingApplicationMessage]:
+        waiting: deque[OutgoingApplicationMessage] = session.attributes.setdefault(_WAITING, deque())
+        return waiting
+
+
+class PatientBroker(Broker):  # type: ignore[misc]  # amqtt ships no types
+    """amqtt with ``_PatientHandler`` for every connection."""
+
+    async def _initialize_client_session(self, *connection: object) -> tuple[BrokerProtocolHandler, Session]:
+        _, session = await super()._initialize_client_session(*connection)
+        return _PatientHandler(self.plugins_manager), session
+
+    async def _topic_filtering(self, *_: object, **__: object) -> bool:
+        """Allow every topic; amqtt would ask its plugins for every message and every subscriber."""
+        return True
+
+
+def program(port: int) -> Program:
+    """Return what the supervisor starts."""
+    return Program(
+        name="broker",
+        command=(sys.executable, "-m", "penfeld.embedded.broker", str(port)),
+        environment=child_environment({}),
+        stop_within_s=5,
+    )
+
+
+async def started(port: int, supervisor: Supervisor) -> Child:
+    """Start the broker and return when it takes connections."""
+    child = await supervisor.start(program(port))
+    deadline = asyncio.get_running_loop().time() + _START_S
+    while True:
+        with contextlib.suppress(OSError):
+            _, writer = await asyncio.open_connection(HOST, port)
+            writer.close()
+            return child
+        if supervisor.failed.done():
+            raise UnavailableError(f"the embedded broker did not start: {supervisor.failed.result()}")
+        if asyncio.get_running_loop().time() > deadline:
+            raise UnavailableError(f"the embedded broker did not listen within {_START_S:.0f} s; see its lines above")
+        await asyncio.sleep(0.05)
+
+
+async def serve(port: int) -> None:
+    """Run the broker until SIGTERM or SIGINT."""
+    configuration = {
+        "listeners": {"default": {"type": "tcp", "bind": f"{HOST}:{port}"}},
+        "plugins": {f"{__name__}.LetIn" if __name__ != "__main__" else "penfeld.embedded.broker.LetIn": {}},
+    }
+    broker = PatientBroker(configuration)
+    await broker.start()
+    stop = asyncio.Event()
+    for number in (signal.SIGTERM, signal.SIGINT):
+        asyncio.get_running_loop().add_signal_handler(number, stop.set)
+    await stop.wait()
+    with contextlib.suppress(TimeoutError):
+        await asyncio.wait_for(broker.shutdown(), 3)
+
+
+if __name__ == "__main__":
+    logging.basicConfig(level=logging.WARNING, format="%(levelname)s %(name)s: %(message)s")
+    asyncio.run(serve(int(sys.argv[1])))
