@@ -1,0 +1,244 @@
+"""The ingest worker: batches from the source, through the pipeline, into the sink; then the acknowledgement.
+
+Rules:
+
+1. A batch is acknowledged after its transaction, never before. What is not acknowledged comes again.
+2. When broker or database do not answer, the same batch is tried again, with growing pauses, until it is stored.
+3. Frames that the database can never store are set aside with its reason; the others of their batch are stored.
+4. ``stop`` lets the batch in hand finish; if the database is down at that moment, the broker keeps the batch.
+5. What is told live may be lost without harm, and never holds up what is stored.
+"""
+
+import asyncio
+import logging
+from collections import Counter
+from collections.abc import AsyncIterator, Callable, Sequence
+from dataclasses import dataclass, field
+from datetime import datetime, timedelta
+from random import Random
+
+import msgspec
+
+from ingest.latency import Latency
+from ingest.live import live_readings
+from ingest.pipeline import Pipeline, Prepared
+from ingest.retry import Backoff
+from model.batch import Written
+from model.errors import UnavailableError, WriteRejectedError
+from model.ports import FrameSink, FrameSource, LiveFeed
+from model.status import IngestStatus
+from model.uplink import Message
+
+logger = logging.getLogger(__name__)
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class IngestConfig:
+    """``worker``: its name in the ledger and status topic. ``fresh``: older readings are not told live."""
+
+    worker: str = "ingest"
+    backoff: Backoff = field(default_factory=Backoff)
+    status_every_s: float = 1.0
+    fresh: timedelta = timedelta(hours=1)
+
+
+class Ingest:
+    """One worker. ``run`` it; ``stop`` it from anywhere in the same loop."""
+
+    def __init__(
+        self,
+        *,
+        source: FrameSource,
+        pipeline: Pipeline,
+        sink: FrameSink,
+        live: LiveFeed,
+        clock: Callable[[], datetime],
+        config: IngestConfig,
+        random: Random,
+    ) -> None:
+        self._source = source
+        self._pipeline = pipeline
+        self._sink = sink
+        self._live = live
+        self._clock = clock
+        self._config = config
+        self._random = random
+        self._stopping = asyncio.Event()
+        self._in_hand: Sequence[Message] = ()
+        self._counts: Counter[str] = Counter()
+        self._aside: Counter[str] = Counter()
+        self._latency = Latency()
+        self._trouble = ""
+
+    async def run(self) -> None:
+        """Work until ``stop`` is called or the source ends."""
+        async with asyncio.TaskGroup() as tasks:
+            telling = tasks.create_task(self._tell_status())
+            try:
+                await self._ingest()
+            finally:
+                telling.cancel()
+        await self._tell_once()
+        logger.info("ingest stopped after %d batches, %d frames", self._counts["batches"], self._counts["received"])
+
+    def stop(self) -> None:
+        """Finish the batch in hand, then end ``run``."""
+        self._stopping.set()
+
+    def status(self) -> IngestStatus:
+        """Return how the worker is now."""
+        now = self._clock()
+        trouble = self._source.trouble()
+        p50, p99 = self._latency.percentiles_ms(50, 99)
+        oldest = min((message.received_at for message in self._in_hand), default=now)
+        return IngestStatus(
+            worker=self._config.worker,
+            time=now,
+            received=self._counts["received"],
+            stored=self._counts["stored"],
+            duplicate=self._counts["duplicate"],
+            quarantined=self._counts["quarantined"],
+            unacknowledged=len(self._in_hand),
+            oldest_unacknowledged_s=max(0.0, (now - oldest).total_seconds()),
+            batches=self._counts["batches"],
+            latency_p50_ms=p50,
+            latency_p99_ms=p99,
+            connected=not trouble,
+            trouble=trouble or self._trouble,
+        )
+
+    async def _ingest(self) -> None:
+        failures = 0
+        while not self._stopping.is_set():
+            try:
+                async for messages in self._until_stopped(self._source.batches()):
+                    failures = 0
+                    await self._bring_home(messages)
+            except UnavailableError as error:
+                failures += 1
+                await self._pause(error, failures)
+            else:
+                return
+
+    async def _until_stopped(self, batches: AsyncIterator[Sequence[Message]]) -> AsyncIterator[Sequence[Message]]:
+        """Yield batches; end when the source does or when asked to stop, whichever comes first."""
+        stopped = asyncio.ensure_future(self._stopping.wait())
+        try:
+            while not stopped.done():
+                coming = asyncio.ensure_future(_next(batches))
+                try:
+                    await asyncio.wait({coming, stopped}, return_when=asyncio.FIRST_COMPLETED)
+                finally:
+                    if not coming.done():
+                        coming.cancel()
+                        await asyncio.wait({coming})
+                if coming.cancelled():
+                    return
+                messages = coming.result()
+                if messages is None:
+                    return
+                yield messages
+        finally:
+            stopped.cancel()
+
+    async def _bring_home(self, messages: Sequence[Message]) -> None:
+        """Store a batch, however long it takes, and acknowledge it; leave it to the broker when asked to stop."""
+        self._in_hand = messages
+        stored = await self._store_patiently(messages)
+        if stored is None:
+            return
+        prepared, written = stored
+        self._count(prepared, written)
+        try:
+            await self._source.acknowledge(messages)
+        except UnavailableError as error:
+            logger.warning("%d stored messages will come again, as duplicates: %s", len(messages), error)
+        self._in_hand = ()
+        await self._tell_live(prepared, written)
+
+    async def _store_patiently(self, messages: Sequence[Message]) -> tuple[Prepared, Written] | None:
+        """Try until it is stored; ``None`` when asked to stop before that."""
+        failures = 0
+        while True:
+            try:
+                stored = await self._store(messages)
+            except UnavailableError as error:
+                failures += 1
+                self._pipeline.forget()
+                await self._pause(error, failures)
+                if self._stopping.is_set():
+                    logger.warning("%d messages are left to the broker: %s", len(messages), error)
+                    return None
+            else:
+                if self._trouble:
+                    logger.info("ingest goes on after %d failed attempts", failures)
+                    self._trouble = ""
+                return stored
+
+    async def _store(self, messages: Sequence[Message]) -> tuple[Prepared, Written]:
+        """Write the batch, without the frames that the database refuses."""
+        prepared = await self._pipeline.process(messages)
+        looked_up_again = False
+        while True:
+            try:
+                return prepared, await self._sink.write(prepared.batch)
+            except WriteRejectedError as error:
+                if not looked_up_again:  # a device may have been removed since it was looked up
+                    looked_up_again = True
+                    self._pipeline.forget()
+                    prepared = await self._pipeline.process(messages)
+                    continue
+                logger.warning("the database refuses %d frames: %s", len(error.rejected), error)
+                known = range(len(prepared.batch.frames))
+                rejected = {i: why for i, why in error.rejected.items() if i in known}
+                prepared = prepared.without(rejected or dict.fromkeys(known, str(error)))
+
+    def _count(self, prepared: Prepared, written: Written) -> None:
+        batch = prepared.batch
+        self._counts["received"] += len(batch.frames) + len(batch.set_aside)
+        self._counts["stored"] += len(written.stored)
+        self._counts["duplicate"] += written.duplicates
+        self._counts["quarantined"] += written.quarantined
+        self._counts["batches"] += 1
+        self._aside.update(str(one.reason) for one in batch.set_aside)
+        self._latency.add((batch.frames[i] for i in written.stored), self._clock())
+
+    async def _tell_live(self, prepared: Prepared, written: Written) -> None:
+        try:
+            for device_type, readings in live_readings(prepared.batch, written.stored, self._config.fresh).items():
+                await self._live.publish(device_type, readings)
+        except UnavailableError as error:
+            logger.debug("live readings are not told: %s", error)
+
+    async def _tell_status(self) -> None:
+        """Tell the status and what was set aside, once a second: once a batch, a bad sensor would fill the log."""
+        while True:
+            await self._tell_once()
+            await asyncio.sleep(self._config.status_every_s)
+
+    async def _tell_once(self) -> None:
+        if self._aside:
+            reasons = ", ".join(f"{reason} {count}" for reason, count in self._aside.most_common())
+            logger.info("set aside %d frames: %s", self._aside.total(), reasons)
+            self._aside.clear()
+        try:
+            await self._live.status(msgspec.json.encode(self.status()))
+        except UnavailableError as error:
+            logger.debug("the status is not told: %s", error)
+
+    async def _pause(self, error: UnavailableError, failures: int) -> None:
+        """Wait before the next attempt, or until asked to stop; say why once, not at every attempt."""
+        seconds = self._config.backoff.wait_s(failures, self._random)
+        level = logging.WARNING if str(error) != self._trouble else logging.DEBUG
+        logger.log(level, "ingest waits: %s", error)
+        self._trouble = str(error)
+        try:
+            async with asyncio.timeout(seconds):
+                await self._stopping.wait()
+        except TimeoutError:
+            pass
+
+
+async def _next(batches: AsyncIterator[Sequence[Message]]) -> Sequence[Message] | None:
+    """Return the next batch, ``None`` at the end."""
+    return await anext(batches, None)
