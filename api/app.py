@@ -1,0 +1,148 @@
+"""The HTTP application, built from what it is given.
+
+``create_app`` joins ports, catalogue and settings to the routes under ``/api/v1`` and the health routes; it opens
+nothing and reads no settings. While the application runs, its lifespan keeps the live hub going. ``/`` is left to the
+console.
+
+A server should call ``context_of(app).hub.close()`` when it is told to stop: open event streams end then.
+"""
+
+import asyncio
+import logging
+import time
+from collections.abc import AsyncIterator
+from contextlib import asynccontextmanager, suppress
+from typing import TYPE_CHECKING
+
+from fastapi import APIRouter, FastAPI
+from fastapi.middleware.gzip import GZipMiddleware
+from starlette.requests import ClientDisconnect, Request
+from starlette.types import ASGIApp, Message, Receive, Scope, Send
+
+from api import errors, openapi
+from api.context import ApiConfig, Clock, Context, context_of
+from api.language import language_of
+from api.live import Hub
+from api.metrics import LedgerTotals, Meter
+from api.routes import callbacks, device_types, devices, health, ledger, quarantine, readings, stream
+from model.ports import LiveSource, Publisher, Queries, Registry
+
+if TYPE_CHECKING:
+    from decoders.catalogue import Catalogue
+
+__all__ = ["ApiConfig", "create_app"]
+
+log = logging.getLogger(__name__)
+
+PREFIX = "/api/v1"
+
+_DESCRIPTION = """City sensors over any low-power network.
+
+Times in requests need a zone; times in answers are UTC. Errors are problem documents (RFC 9457) that
+say what to do next. Lists are paged: follow `next_cursor`, or the `Link` header. Units are UCUM codes.
+"""
+
+
+def create_app(
+    *,
+    queries: Queries,
+    registry: Registry,
+    catalogue: "Catalogue",
+    live: LiveSource,
+    publisher: Publisher,
+    clock: Clock,
+    config: ApiConfig,
+) -> FastAPI:
+    """Return the application. The ports stay the caller's: open them before it starts, close them after."""
+    context = Context(
+        queries=queries,
+        registry=registry,
+        catalogue=catalogue,
+        publisher=publisher,
+        hub=Hub(live, clock=clock, queue=config.subscriber_queue, kept=config.kept_events),
+        meter=Meter(),
+        totals=LedgerTotals(),
+        clock=clock,
+        config=config,
+    )
+    app = FastAPI(
+        title="Penfeld",
+        version=config.version,
+        summary="City sensors: readings, devices, and what became of every frame",
+        description=_DESCRIPTION,
+        openapi_url=f"{PREFIX}/openapi.json",
+        openapi_tags=openapi.TAGS,
+        docs_url=None,  # its page would load scripts from a foreign host
+        redoc_url=None,
+        lifespan=_lifespan,
+    )
+    app.state.context = context
+    api = APIRouter(prefix=PREFIX)
+    for module in (readings, stream, device_types, devices, ledger, quarantine, callbacks):
+        api.include_router(module.router)
+    app.include_router(api)
+    app.include_router(health.router)
+    errors.install(app)
+    openapi.install(app, catalogue)
+    app.add_middleware(GZipMiddleware, minimum_size=1000, compresslevel=5)
+    app.add_middleware(_Front, meter=context.meter)
+    return app
+
+
+@asynccontextmanager
+async def _lifespan(app: FastAPI) -> AsyncIterator[None]:
+    """Keep the live hub going while the application runs."""
+    hub = context_of(app).hub
+    task = asyncio.create_task(_follow(hub), name="live hub")
+    try:
+        yield
+    finally:
+        hub.close()
+        task.cancel()
+        with suppress(asyncio.CancelledError):
+            await task
+
+
+async def _follow(hub: Hub) -> None:
+    """Run the hub; whatever ends it is logged, and it starts again: readings are stored and asked for without it."""
+    while True:
+        try:
+            await hub.run()
+        except Exception:  # a defect of the live source must not end the service
+            log.exception("the live hub stopped; starting it again")
+        await asyncio.sleep(1)
+
+
+class _Front:
+    """Outermost: times every request, and answers what nobody foresaw with a problem document."""
+
+    def __init__(self, app: ASGIApp, meter: Meter) -> None:
+        self.app = app
+        self.meter = meter
+
+    async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
+        if scope["type"] != "http":
+            await self.app(scope, receive, send)
+            return
+        status = 0
+        start = time.perf_counter()
+
+        async def noting(message: Message) -> None:
+            nonlocal status
+            if message["type"] == "http.response.start":
+                status = message["status"]
+            await send(message)
+
+        try:
+            await self.app(scope, receive, noting)
+        except ClientDisconnect:
+            status = status or 499  # nobody is left to be answered
+        except Exception as error:
+            if status:
+                raise  # half an answer is out: only breaking the line tells that it is not whole
+            request = Request(scope)
+            response = errors.unexpected(request.url.path, error, language_of(request))
+            await response(scope, receive, noting)
+        finally:
+            route = getattr(scope.get("route"), "path", "other")
+            self.meter.observe(route, scope["method"], status, time.perf_counter() - start)

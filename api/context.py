@@ -1,0 +1,76 @@
+"""What every route needs: the ports, the catalogue, the live hub and the settings, joined once by ``create_app``.
+
+Routes ask for it as ``ContextDep``; the console takes it from ``context_of(app)``. Nothing here does any work.
+"""
+
+from collections.abc import Callable
+from dataclasses import dataclass, field
+from datetime import datetime
+from typing import TYPE_CHECKING, Annotated
+
+from fastapi import Depends, FastAPI, Request
+
+from api.live import Hub
+from api.metrics import LedgerTotals, Meter
+from model.ports import Publisher, Queries, Registry
+
+if TYPE_CHECKING:
+    from decoders.catalogue import Catalogue
+
+Clock = Callable[[], datetime]
+
+CALLBACK_TOPIC = "penfeld/v1/callbacks/sigfox"
+PROBE_TOPIC = "penfeld/v1/probe"
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class ApiConfig:
+    """Settings of the HTTP application. Sizes in bytes, times in seconds.
+
+    ``callback_token``: what a Sigfox callback must show; ``None``: anyone may post.
+    ``subscriber_queue``: readings that may wait for one live subscriber before it is dropped as too slow.
+    ``kept_events``: newest live readings kept, so that a subscriber who comes back goes on where it stopped.
+    """
+
+    version: str = "0"
+    revision: str = ""
+    callback_token: str | None = field(default=None, repr=False)
+    callback_limit: int = 64 * 1024
+    upload_limit: int = 5 * 1024 * 1024
+    heartbeat_s: float = 15.0
+    retry_s: float = 3.0
+    probe_timeout_s: float = 3.0
+    max_subscribers: int = 1000
+    subscriber_queue: int = 2000
+    kept_events: int = 5000
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Context:
+    """The application's parts."""
+
+    queries: Queries
+    registry: Registry
+    catalogue: "Catalogue"
+    publisher: Publisher
+    hub: Hub
+    meter: Meter
+    totals: LedgerTotals
+    clock: Clock
+    config: ApiConfig
+
+
+def context_of(app: FastAPI) -> Context:
+    """Return the parts that an application was created with."""
+    context = app.state.context
+    if not isinstance(context, Context):
+        message = "this application was not made by api.app.create_app"
+        raise TypeError(message)
+    return context
+
+
+async def _context(request: Request) -> Context:
+    return context_of(request.app)
+
+
+ContextDep = Annotated[Context, Depends(_context)]

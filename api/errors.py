@@ -1,0 +1,194 @@
+"""Our errors → HTTP answers (RFC 9457 ``application/problem+json``), in one table.
+
+Rules:
+
+1. Every answer of 400 or above is a problem document: ``type``, ``title``, ``status``, ``detail``, ``instance``, and
+   members of its own such as ``near`` (names that are like the one given) or ``errors`` (each wrong part of a request).
+2. ``detail`` says what to do next. Titles follow the language of the request; details are in English.
+3. What nobody foresaw is logged with a reference id, and only that id is told: never a stack trace.
+"""
+
+import difflib
+import json
+import logging
+import secrets
+from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import dataclass
+
+from fastapi import FastAPI, HTTPException, Request, Response
+from fastapi.exceptions import RequestValidationError
+from starlette.exceptions import HTTPException as StarletteHTTPException
+
+from api.language import language_of
+from model.device import Text
+from model.errors import (
+    BadRequestError,
+    ConflictError,
+    DecodeError,
+    EncodeError,
+    NotFoundError,
+    PenfeldError,
+    SetAsideError,
+    UnavailableError,
+    UnknownDeviceError,
+    UnknownTypeError,
+)
+
+log = logging.getLogger(__name__)
+
+MEDIA_TYPE = "application/problem+json"
+RETRY_AFTER_S = 5
+
+
+@dataclass(frozen=True, slots=True)
+class Sort:
+    """One sort of problem: its status, the last part of its ``type``, its title."""
+
+    status: int
+    slug: str
+    title: Text
+
+
+UNKNOWN_TYPE = Sort(404, "unknown-device-type", Text(en="No such device type", fr="Type d'appareil inconnu"))
+UNKNOWN_DEVICE = Sort(404, "unknown-device", Text(en="No such device", fr="Appareil inconnu"))
+NOT_FOUND = Sort(404, "not-found", Text(en="Not found", fr="Introuvable"))
+CONFLICT = Sort(409, "conflict", Text(en="Contradicts what is there", fr="En conflit avec l'existant"))
+BAD_PAYLOAD = Sort(422, "payload-does-not-fit", Text(en="The payload does not fit", fr="Trame indéchiffrable"))
+BAD_VALUES = Sort(422, "values-do-not-fit", Text(en="The values do not fit", fr="Valeurs impossibles à coder"))
+INVALID = Sort(422, "invalid-request", Text(en="The request makes no sense", fr="Requête invalide"))
+UNAVAILABLE = Sort(503, "unavailable", Text(en="Unavailable for the moment", fr="Momentanément indisponible"))
+NOT_ALLOWED = Sort(405, "method-not-allowed", Text(en="Method not allowed here", fr="Méthode non autorisée"))
+NOT_ACCEPTABLE = Sort(406, "not-acceptable", Text(en="No such format", fr="Format indisponible"))
+TOO_LARGE = Sort(413, "too-large", Text(en="Too large", fr="Trop volumineux"))
+UNSUPPORTED = Sort(415, "unsupported-media-type", Text(en="Not a format we read", fr="Format non pris en charge"))
+UNAUTHORIZED = Sort(401, "unauthorized", Text(en="Not authorised", fr="Non autorisé"))
+UNEXPECTED = Sort(500, "unexpected", Text(en="Something went wrong here", fr="Erreur interne"))
+
+_TABLE: tuple[tuple[type[PenfeldError], Sort], ...] = (
+    # the first line that fits holds: children before their parents
+    (UnknownTypeError, UNKNOWN_TYPE),
+    (UnknownDeviceError, UNKNOWN_DEVICE),
+    (DecodeError, BAD_PAYLOAD),
+    (SetAsideError, INVALID),
+    (EncodeError, BAD_VALUES),
+    (NotFoundError, NOT_FOUND),
+    (ConflictError, CONFLICT),
+    (BadRequestError, INVALID),
+    (UnavailableError, UNAVAILABLE),
+)
+
+_BY_STATUS = {
+    sort.status: sort
+    for sort in (NOT_FOUND, NOT_ALLOWED, NOT_ACCEPTABLE, TOO_LARGE, UNSUPPORTED, UNAUTHORIZED, INVALID)
+}
+
+
+class Problem(HTTPException):
+    """A problem found by a route itself. ``members``: what its document says beyond the standard members."""
+
+    def __init__(self, sort: Sort, detail: str, *, headers: Mapping[str, str] | None = None, **members: object) -> None:
+        super().__init__(sort.status, detail, headers)
+        self.sort = sort
+        self.members = members
+
+
+def near(name: str, known: Iterable[str]) -> list[str]:
+    """Return up to three of the known names that are like this one, the likest first."""
+    return difflib.get_close_matches(name[:100], list(known), n=3, cutoff=0.5)
+
+
+def unknown(what: str, name: str, known: Iterable[str], *, sort: Sort = INVALID) -> Problem:
+    """Return the problem of a name that does not exist, with names that are like it."""
+    names = list(known)
+    likely = near(name, names)
+    hint = f"did you mean {' or '.join(likely)}?" if likely else f"there are {', '.join(names[:20]) or 'none'}"
+    return Problem(sort, f"there is no {what} named {name[:100]!r}; {hint}", near=likely)
+
+
+def document(
+    sort: Sort,
+    detail: str,
+    *,
+    instance: str,
+    language: str,
+    members: Mapping[str, object] | None = None,
+    headers: Mapping[str, str] | None = None,
+) -> Response:
+    """Return the answer that tells a problem."""
+    body = {
+        **(members or {}),
+        "type": f"urn:penfeld:problem:{sort.slug}",
+        "title": sort.title.get(language),
+        "status": sort.status,
+        "detail": detail,
+        "instance": instance,
+    }
+    return Response(
+        # plain ASCII, because what was sent to us may hold half a surrogate pair, which UTF-8 cannot say
+        json.dumps(body, ensure_ascii=True).encode(),
+        sort.status,
+        {"Content-Language": language, "Cache-Control": "no-store", **(headers or {})},
+        MEDIA_TYPE,
+    )
+
+
+def unexpected(path: str, error: Exception, language: str) -> Response:
+    """Log an error that nobody foresaw and return the answer that gives its reference."""
+    reference = secrets.token_hex(4)
+    log.error("unexpected error %s while answering %s", reference, path, exc_info=error)
+    detail = f"this is our fault, not yours; tell the operator the reference {reference}, which is in the log"
+    return document(UNEXPECTED, detail, instance=path, language=language, members={"reference": reference})
+
+
+def install(app: FastAPI) -> None:
+    """Make the application answer every error with a problem document."""
+    app.add_exception_handler(PenfeldError, _penfeld_error)
+    app.add_exception_handler(RequestValidationError, _validation_error)
+    app.add_exception_handler(StarletteHTTPException, _http_error)
+
+
+async def _penfeld_error(request: Request, error: Exception) -> Response:
+    sort = next((sort for kind, sort in _TABLE if isinstance(error, kind)), None)
+    language = language_of(request)
+    if sort is None:
+        return unexpected(request.url.path, error, language)
+    members = {"offset": error.offset} if isinstance(error, DecodeError) else None
+    headers = {"Retry-After": str(RETRY_AFTER_S)} if sort is UNAVAILABLE else None
+    return document(sort, str(error), instance=request.url.path, language=language, members=members, headers=headers)
+
+
+async def _validation_error(request: Request, error: Exception) -> Response:
+    found = error.errors() if isinstance(error, RequestValidationError) else ()
+    problems = [{"where": _where(one["loc"]), "problem": _plain(one["msg"])} for one in found]
+    detail = "; ".join(f"{one['where']}: {one['problem']}" for one in problems)
+    return document(
+        INVALID, detail, instance=request.url.path, language=language_of(request), members={"errors": problems}
+    )
+
+
+def _where(location: Sequence[object]) -> str:
+    return ".".join(str(part) for part in location)[:200]
+
+
+def _plain(message: str) -> str:
+    return message.removeprefix("Value error, ")
+
+
+async def _http_error(request: Request, error: Exception) -> Response:
+    language = language_of(request)
+    if isinstance(error, Problem):
+        return document(
+            error.sort,
+            str(error.detail),
+            instance=request.url.path,
+            language=language,
+            members=error.members,
+            headers=error.headers,
+        )
+    if not isinstance(error, StarletteHTTPException):
+        return unexpected(request.url.path, error, language)
+    text = str(error.detail)
+    sort = _BY_STATUS.get(error.status_code, Sort(error.status_code, "http", Text(en=text, fr=text)))
+    if sort is NOT_FOUND:
+        text = "there is nothing at this address; /api/v1/openapi.json lists what there is"
+    return document(sort, text, instance=request.url.path, language=language, headers=error.headers)

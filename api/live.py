@@ -1,0 +1,228 @@
+"""From one live source to many listeners.
+
+Rules:
+
+1. The hub never waits for a listener. Each has a bounded queue; one whose queue is full is dropped with a reason.
+2. Readings are parsed and written as server-sent events once, however many listen.
+3. Event ids are ``<start of this hub>-<number>``. Who comes back with the last id it saw goes on behind it, as far as
+   the newest events are kept; if some are gone, it is told that there is a gap.
+4. The newest state of each ingest worker is kept, for metrics and the console.
+"""
+
+import asyncio
+import logging
+from collections import defaultdict, deque
+from collections.abc import AsyncIterator, Callable, Iterable, Iterator, Mapping, Sequence
+from contextlib import contextmanager, suppress
+from dataclasses import dataclass
+from datetime import datetime
+
+import msgspec
+
+from model.ports import LiveSource
+from model.status import IngestStatus, LiveReading
+
+log = logging.getLogger(__name__)
+
+SLOW = "too slow: readings came faster than they were read"
+CLOSING = "the service is stopping"
+
+_readings = msgspec.json.Decoder(list[LiveReading])
+_status = msgspec.json.Decoder(IngestStatus)
+
+
+@dataclass(frozen=True, slots=True)
+class Event:
+    """One live reading. ``sse``: the same as the bytes of a server-sent event."""
+
+    number: int
+    reading: LiveReading
+    sse: bytes
+
+
+class Subscription:
+    """One listener's queue. Iterating gives lists of events, and ends when the listener is dropped.
+
+    ``dropped``: why this listener gets no more, ``None`` while it does.
+    ``gap``: events between the last one that the listener saw and the first one here are gone.
+    """
+
+    def __init__(self, device_types: frozenset[str], devices: frozenset[str], capacity: int) -> None:
+        self.device_types = device_types
+        self.devices = devices
+        self.dropped: str | None = None
+        self.gap = False
+        self._capacity = capacity
+        self._queue: deque[Event] = deque()
+        self._news = asyncio.Event()
+
+    def wants(self, event: Event) -> bool:
+        """Whether the event passes this listener's filters."""
+        reading = event.reading
+        if self.device_types and reading.device_type not in self.device_types:
+            return False
+        return not self.devices or reading.device in self.devices
+
+    def offer(self, events: Iterable[Event]) -> bool:
+        """Queue events; ``False`` when the queue was full already: at most its capacity and one batch ever wait."""
+        if len(self._queue) >= self._capacity:
+            return False
+        self._queue.extend(events)
+        self._news.set()
+        return True
+
+    def drop(self, reason: str) -> None:
+        """End this subscription; what is queued can still be taken."""
+        self.dropped = reason
+        self._news.set()
+
+    async def take(self, wait_s: float | None = None) -> Sequence[Event]:
+        """Return all that is queued, waiting for the first; nothing after ``wait_s`` of silence or when dropped."""
+        if not self._queue and self.dropped is None:
+            with suppress(TimeoutError):
+                async with asyncio.timeout(wait_s):
+                    await self._news.wait()
+        events = list(self._queue)
+        self._queue.clear()
+        if self.dropped is None:
+            self._news.clear()
+        return events
+
+    async def __aiter__(self) -> AsyncIterator[Sequence[Event]]:
+        """Yield lists of events until dropped."""
+        while True:
+            events = await self.take()
+            if events:
+                yield events
+            elif self.dropped is not None:
+                return
+
+
+class Hub:
+    """Reads the live source and tells everyone who listens. ``dropped`` counts listeners dropped as too slow."""
+
+    def __init__(self, source: LiveSource, *, clock: Callable[[], datetime], queue: int, kept: int) -> None:
+        self._source = source
+        self._queue = queue
+        self._epoch = f"{int(clock().timestamp()):x}"
+        self._number = 0
+        self._kept: deque[Event] = deque(maxlen=kept)
+        self._broad: set[Subscription] = set()
+        self._by_device: defaultdict[str, set[Subscription]] = defaultdict(set)
+        self._subscriptions: set[Subscription] = set()
+        self._statuses: dict[str, IngestStatus] = {}
+        self.dropped = 0
+
+    @property
+    def statuses(self) -> Mapping[str, IngestStatus]:
+        """The newest state of each ingest worker, by its name."""
+        return self._statuses
+
+    @property
+    def subscribers(self) -> int:
+        """How many listen now."""
+        return len(self._subscriptions)
+
+    async def run(self) -> None:
+        """Read the source until cancelled."""
+        async with asyncio.TaskGroup() as group:
+            group.create_task(self._follow_readings())
+            group.create_task(self._follow_statuses())
+
+    def close(self) -> None:
+        """Tell every listener that there will be no more, so that open streams end before the server does."""
+        for subscription in tuple(self._subscriptions):
+            self._drop(subscription, CLOSING)
+
+    @contextmanager
+    def subscribe(
+        self, *, device_types: Iterable[str] = (), devices: Iterable[str] = (), after: str | None = None
+    ) -> Iterator[Subscription]:
+        """Listen to these device types and devices (none named: to all), going on behind the event id ``after``."""
+        subscription = Subscription(frozenset(device_types), frozenset(devices), self._queue)
+        if after:
+            self._replay(subscription, after)
+        self._subscriptions.add(subscription)
+        for device in subscription.devices:
+            self._by_device[device].add(subscription)
+        if not subscription.devices:
+            self._broad.add(subscription)
+        try:
+            yield subscription
+        finally:
+            self._forget(subscription)
+
+    def publish(self, payload: bytes) -> None:
+        """Tell listeners the readings of one JSON array; one that is no such array is logged and passed over."""
+        try:
+            readings = _readings.decode(payload)
+        except (msgspec.MsgspecError, UnicodeDecodeError) as error:
+            log.warning("passing over a live message that is no list of readings: %s", error)
+            return
+        events = [self._event(reading) for reading in readings]
+        self._kept.extend(events)
+        for subscription in tuple(self._broad):
+            wanted = [event for event in events if subscription.wants(event)]
+            self._deliver(subscription, wanted)
+        if self._by_device:
+            self._publish_by_device(events)
+
+    def _publish_by_device(self, events: Sequence[Event]) -> None:
+        wanted: defaultdict[Subscription, list[Event]] = defaultdict(list)
+        for event in events:
+            for subscription in self._by_device.get(event.reading.device, ()):
+                if subscription.wants(event):
+                    wanted[subscription].append(event)
+        for subscription, theirs in wanted.items():
+            self._deliver(subscription, theirs)
+
+    def _deliver(self, subscription: Subscription, events: Sequence[Event]) -> None:
+        if events and not subscription.offer(events):
+            self.dropped += 1
+            self._drop(subscription, SLOW)
+
+    def _drop(self, subscription: Subscription, reason: str) -> None:
+        subscription.drop(reason)
+        self._forget(subscription)
+
+    def _forget(self, subscription: Subscription) -> None:
+        self._subscriptions.discard(subscription)
+        self._broad.discard(subscription)
+        for device in subscription.devices:
+            listeners = self._by_device.get(device)
+            if listeners is not None:
+                listeners.discard(subscription)
+                if not listeners:
+                    del self._by_device[device]
+
+    def _event(self, reading: LiveReading) -> Event:
+        self._number += 1
+        data = msgspec.json.encode(reading)
+        return Event(
+            self._number,
+            reading,
+            b"id: %s-%d\nevent: reading\ndata: %s\n\n" % (self._epoch.encode(), self._number, data),
+        )
+
+    def _replay(self, subscription: Subscription, after: str) -> None:
+        epoch, _, number = after.partition("-")
+        if epoch != self._epoch or not number.isdecimal() or int(number) > self._number:
+            subscription.gap = True
+            return
+        seen = int(number)
+        oldest = self._kept[0].number if self._kept else self._number + 1
+        subscription.gap = seen < oldest - 1
+        subscription.offer([event for event in self._kept if event.number > seen and subscription.wants(event)])
+
+    async def _follow_readings(self) -> None:
+        async for _device_type, payload in self._source.readings():
+            self.publish(payload)
+
+    async def _follow_statuses(self) -> None:
+        async for payload in self._source.statuses():
+            try:
+                status = _status.decode(payload)
+            except (msgspec.MsgspecError, UnicodeDecodeError) as error:
+                log.warning("passing over an ingest status that is none: %s", error)
+                continue
+            self._statuses[status.worker] = status

@@ -1,0 +1,149 @@
+"""What ``/metrics`` says: frames by state from the ledger, the ingest workers, live listeners, requests, build.
+
+Frame counts come from the ledger, which is written in the same transaction as the frames, so they are right after any
+restart. Hours long past no longer change and are read once: see ``LedgerTotals``.
+"""
+
+from collections import Counter
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
+from dataclasses import dataclass, field
+from datetime import datetime, timedelta
+
+from prometheus_client import CollectorRegistry, Histogram, generate_latest
+from prometheus_client.core import CounterMetricFamily, GaugeMetricFamily, Metric
+
+from model.ports import Queries
+from model.status import IngestStatus
+from model.views import LedgerRow
+
+CONTENT_TYPE = "text/plain; version=0.0.4; charset=utf-8"
+STATES = ("received", "stored", "duplicate", "quarantined")
+SETTLED_AFTER = timedelta(hours=48)
+
+_BUCKETS = (0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1.0, 2.5, 10.0)
+
+
+@dataclass(slots=True)
+class Meter:
+    """Counts requests by route, method and status, and how long they took."""
+
+    registry: CollectorRegistry = field(default_factory=CollectorRegistry)
+    duration: Histogram = field(init=False)
+
+    def __post_init__(self) -> None:
+        self.duration = Histogram(
+            "penfeld_http_request_seconds",
+            "Requests by route, method and status, and the time to the end of the answer, in seconds",
+            ("route", "method", "status"),
+            buckets=_BUCKETS,
+            registry=self.registry,
+        )
+
+    def observe(self, route: str, method: str, status: int, seconds: float) -> None:
+        """Count one request."""
+        self.duration.labels(route, method, str(status)).observe(seconds)
+
+
+_GAUGES: Mapping[str, tuple[str, Callable[[IngestStatus], float]]] = {
+    "connected": ("Whether the worker is connected to the broker", lambda s: int(s.connected)),
+    "unacknowledged": ("Frames taken but not yet committed", lambda s: s.unacknowledged),
+    "oldest_unacknowledged_seconds": ("Age of the oldest of them", lambda s: s.oldest_unacknowledged_s),
+    "status_timestamp_seconds": ("When the worker last spoke", lambda s: s.time.timestamp()),
+}
+
+
+class LedgerTotals:
+    """Frames by (source, state) since the beginning, without reading the whole ledger each time."""
+
+    def __init__(self) -> None:
+        self._settled: Counter[tuple[str, str]] = Counter()
+        self._until: datetime | None = None
+
+    async def read(self, queries: Queries, now: datetime) -> Mapping[tuple[str, str], int]:
+        """Return the totals; only hours of the last two days are read again."""
+        rows = await queries.ledger(start=self._until)
+        until = now.replace(minute=0, second=0, microsecond=0) - SETTLED_AFTER
+        if self._until is None or until > self._until:
+            self._settled += _count(row for row in rows if row.hour < until)
+            self._until = until
+            rows = [row for row in rows if row.hour >= until]
+        return self._settled + _count(rows)
+
+
+def _count(rows: Iterable[LedgerRow]) -> Counter[tuple[str, str]]:
+    totals: Counter[tuple[str, str]] = Counter()
+    for row in rows:
+        for state in STATES:
+            totals[row.source, state] += getattr(row, state)
+    return totals
+
+
+@dataclass(frozen=True, slots=True, kw_only=True, eq=False)
+class Snapshot:
+    """What is told besides the requests. ``frames`` is ``None`` while the database does not answer."""
+
+    frames: Mapping[tuple[str, str], int] | None
+    statuses: Sequence[IngestStatus]
+    subscribers: int
+    dropped_subscribers: int
+    version: str
+    revision: str
+
+    def collect(self) -> Iterator[Metric]:
+        """Yield the metrics, as prometheus_client wants them."""
+        build = GaugeMetricFamily("penfeld_build_info", "Version of the service", labels=("version", "revision"))
+        build.add_metric((self.version, self.revision), 1)
+        yield build
+        yield GaugeMetricFamily("penfeld_live_subscribers", "Listeners of the live stream", self.subscribers)
+        yield CounterMetricFamily(
+            "penfeld_live_subscribers_dropped", "Listeners dropped as too slow", self.dropped_subscribers
+        )
+        yield GaugeMetricFamily("penfeld_database_up", "Whether the database answers", int(self.frames is not None))
+        yield from self._frames()
+        yield from self._workers()
+
+    def _frames(self) -> Iterator[Metric]:
+        if self.frames is None:
+            return
+        family = CounterMetricFamily(
+            "penfeld_frames", "Frames by source and by what became of them, from the ledger", labels=("source", "state")
+        )
+        for (source, state), count in sorted(self.frames.items()):
+            family.add_metric((source, state), count)
+        yield family
+
+    def _workers(self) -> Iterator[Metric]:
+        for name, (text, value) in _GAUGES.items():
+            gauge = GaugeMetricFamily(f"penfeld_ingest_{name}", text, labels=("worker",))
+            for status in self.statuses:
+                gauge.add_metric((status.worker,), value(status))
+            yield gauge
+        counter = CounterMetricFamily(
+            "penfeld_ingest_frames",
+            "Frames since the worker started, by what became of them",
+            labels=("worker", "state"),
+        )
+        for status in self.statuses:
+            for state in STATES:
+                counter.add_metric((status.worker, state), getattr(status, state))
+        yield counter
+        yield self._latency()
+
+    def _latency(self) -> Metric:
+        family = GaugeMetricFamily(
+            "penfeld_ingest_latency_seconds",
+            "From the time in the envelope to the commit, newest frames",
+            labels=("worker", "quantile"),
+        )
+        for status in self.statuses:
+            for quantile, value in (("0.5", status.latency_p50_ms), ("0.99", status.latency_p99_ms)):
+                if value is not None:
+                    family.add_metric((status.worker, quantile), value / 1000)
+        return family
+
+
+def exposition(meter: Meter, snapshot: Snapshot) -> bytes:
+    """Return everything in Prometheus's text form."""
+    registry = CollectorRegistry()
+    registry.register(snapshot)
+    return generate_latest(registry) + generate_latest(meter.registry)

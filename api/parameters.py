@@ -1,0 +1,110 @@
+"""What query parameters of several routes mean, and how lists are paged.
+
+Every list has a limit with a hard end; asking for more is refused by a message that says the end. Pages are chained by
+an opaque cursor, told in the answer and as ``Link: …; rel="next"`` (a relative address, right behind any proxy).
+"""
+
+import base64
+import binascii
+from collections.abc import Callable, Iterable, Sequence
+from typing import Annotated, Literal, TypeVar
+
+from fastapi import Query, Request
+
+from api.context import Context
+from api.errors import INVALID, UNKNOWN_DEVICE, Problem, unknown
+from api.schemas import Cursor, Time, Word
+from model.device import Device, DeviceType
+from model.errors import NotFoundError, UnknownTypeError
+from model.identity import possible_ids
+
+T = TypeVar("T")
+
+MAX_DEVICES = 100
+
+CursorQuery = Annotated[
+    Cursor | None, Query(description="`next_cursor` of the page before, to go on behind it. Opaque: do not make one.")
+]
+FromQuery = Annotated[Time | None, Query(alias="from", description="From this time on, inclusive; ISO 8601 with zone.")]
+ToQuery = Annotated[Time | None, Query(alias="to", description="Up to this time, exclusive; ISO 8601 with zone.")]
+DeviceTypeQuery = Annotated[Word | None, Query(description="Name of a device type.", examples=["penfeld_streetlight"])]
+DevicesQuery = Annotated[
+    list[Word],
+    Query(
+        max_length=MAX_DEVICES,
+        description=f"Device ids, up to {MAX_DEVICES}: repeat the parameter. Any spelling of a DevEUI will do.",
+    ),
+]
+Simulated = Literal["include", "exclude", "only"]
+SimulatedQuery = Annotated[Simulated, Query(description="Whether simulated data are in the answer.")]
+
+
+def simulated_filter(choice: Simulated) -> bool | None:
+    """Return the choice as the ports want it: ``None`` for both."""
+    return {"include": None, "exclude": False, "only": True}[choice]
+
+
+def check_range(start: Time | None, end: Time | None) -> None:
+    """Raise a problem if a range of times is the wrong way round."""
+    if start is not None and end is not None and start >= end:
+        raise Problem(INVALID, f"from ({start.isoformat()}) must lie before to ({end.isoformat()})")
+
+
+def known_type(context: Context, name: str) -> DeviceType:
+    """Return a device type named in a query; raise a problem that tells what names are like it."""
+    try:
+        return context.catalogue[name].type
+    except UnknownTypeError:
+        raise unknown("device type", name, context.catalogue.names()) from None
+
+
+async def known_device(context: Context, written: str) -> Device:
+    """Return the device that somebody writes in whatever spelling; raise a problem that tells which ids are like it."""
+    for candidate in possible_ids(written):
+        try:
+            return await context.registry.device(candidate)
+        except NotFoundError:
+            continue
+    others = await context.registry.devices(search=written.strip()[:4] or None, limit=200)
+    raise unknown("device", written, [device.id for device in others], sort=UNKNOWN_DEVICE)
+
+
+async def known_devices(context: Context, written: Iterable[str]) -> list[Device]:
+    """Return the devices that somebody writes, each once, in that order."""
+    found = {}
+    for text in written:
+        device = await known_device(context, text)
+        found[device.id] = device
+    return list(found.values())
+
+
+def next_link(request: Request, cursor: str | None) -> dict[str, str]:
+    """Return the header that tells where the next page is; none at the end."""
+    if cursor is None:
+        return {}
+    url = request.url.include_query_params(cursor=cursor)
+    return {"Link": f'<{url.path}?{url.query}>; rel="next"'}
+
+
+def page_of(
+    rows: Sequence[T], key: Callable[[T], str], *, limit: int, cursor: str | None, descending: bool = False
+) -> tuple[Sequence[T], str | None]:
+    """Return one page of rows sorted by ``key``, and the cursor of the next: for lists that a port gives whole."""
+    if cursor is not None:
+        last = open_cursor(cursor)
+        rows = [row for row in rows if (key(row) < last if descending else key(row) > last)]
+    page = rows[:limit]
+    return page, (close_cursor(key(page[-1])) if len(rows) > limit else None)
+
+
+def close_cursor(position: str) -> str:
+    """Return a position as a cursor, which is opaque so that nobody builds on its form."""
+    return base64.urlsafe_b64encode(position.encode()).decode().rstrip("=")
+
+
+def open_cursor(cursor: str) -> str:
+    """Return the position in a cursor; raise a problem if it is none of ours."""
+    try:
+        return base64.b64decode(cursor + "=" * (-len(cursor) % 4), altchars=b"-_", validate=True).decode()
+    except (binascii.Error, ValueError):
+        raise Problem(INVALID, "the cursor is none of ours; take next_cursor from the page before") from None

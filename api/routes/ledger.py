@@ -1,0 +1,82 @@
+"""What became of every frame, by hour and source; and what the ingest workers say of themselves."""
+
+from collections.abc import Sequence
+from datetime import timedelta
+from typing import Annotated
+
+import msgspec
+from fastapi import APIRouter, Query, Request, Response
+
+from api.context import ContextDep
+from api.openapi import problems
+from api.parameters import CursorQuery, FromQuery, ToQuery, check_range, next_link, page_of
+from api.schemas import LedgerOut, Page, WorkerOut
+from model.views import LedgerRow
+
+router = APIRouter(tags=["accounts"])
+
+MAX_ROWS = 5000
+DEFAULT_RANGE = timedelta(days=7)
+
+
+@router.get("/ledger", summary="What became of every frame", response_model=LedgerOut, responses=problems(422, 503))
+async def ledger(
+    request: Request,
+    context: ContextDep,
+    start: FromQuery = None,
+    end: ToQuery = None,
+    limit: Annotated[int, Query(ge=1, le=MAX_ROWS, description=f"Rows a page, at most {MAX_ROWS:,}.")] = 1000,
+    cursor: CursorQuery = None,
+) -> Response:
+    """Frames by hour of arrival (UTC) and source, newest first: received = stored + duplicate + quarantined.
+
+    Without `from` and `to`: the last 7 days. `totals` are over the whole range, not only over this page.
+    """
+    if start is None and end is None:
+        start = context.clock() - DEFAULT_RANGE
+    check_range(start, end)
+    rows = sorted(await context.queries.ledger(start=start, end=end), key=_position, reverse=True)
+    page, following = page_of(rows, _position, limit=limit, cursor=cursor, descending=True)
+    body = {
+        "items": [_told(row) | {"hour": row.hour, "source": row.source} for row in page],
+        "totals": _told(_sum(rows)),
+        "limit": limit,
+        "next_cursor": following,
+    }
+    return Response(msgspec.json.encode(body), 200, next_link(request, following), "application/json")
+
+
+@router.get("/workers", summary="Ingest workers")
+async def workers(context: ContextDep) -> Page[WorkerOut]:
+    """Tell what each ingest worker last said of itself: counts since it started, latency, trouble."""
+    statuses = [context.hub.statuses[name] for name in sorted(context.hub.statuses)]
+    return Page(items=[WorkerOut.model_validate(status) for status in statuses], limit=max(len(statuses), 1))
+
+
+def _position(row: LedgerRow) -> str:
+    return f"{row.hour.isoformat()} {row.source}"
+
+
+def _sum(rows: Sequence[LedgerRow]) -> LedgerRow | None:
+    if not rows:
+        return None
+    return LedgerRow(
+        hour=rows[0].hour,
+        source="",
+        received=sum(row.received for row in rows),
+        stored=sum(row.stored for row in rows),
+        duplicate=sum(row.duplicate for row in rows),
+        quarantined=sum(row.quarantined for row in rows),
+    )
+
+
+def _told(row: LedgerRow | None) -> dict[str, object]:
+    if row is None:
+        return {"received": 0, "stored": 0, "duplicate": 0, "quarantined": 0, "balanced": True}
+    return {
+        "received": row.received,
+        "stored": row.stored,
+        "duplicate": row.duplicate,
+        "quarantined": row.quarantined,
+        "balanced": row.balanced,
+    }

@@ -1,0 +1,313 @@
+"""Shapes on the wire. The only Pydantic.
+
+Small answers are built from these models. Long ones (readings, latest, ledger) are written by msgspec straight from the
+values of ``model.views``, whose names they share; the models here describe them, and a test holds the two together.
+"""
+
+from datetime import UTC, datetime
+from typing import Annotated, Generic, Literal, TypeVar
+
+from pydantic import AwareDatetime, BaseModel, BeforeValidator, ConfigDict, Field, StringConstraints, WithJsonSchema
+
+from model.device import Kind, State
+from model.errors import Reason
+
+T = TypeVar("T")
+
+Value = float | int | bool | str | None
+
+Word = Annotated[str, StringConstraints(max_length=200, pattern=r"^[^\x00]*$")]
+"""A short text; PostgreSQL knows no NUL in texts, so neither do we."""
+
+Cursor = Annotated[str, StringConstraints(max_length=2000, pattern=r"^[^\x00]*$")]
+"""A place in a list, made by us."""
+
+_EXAMPLE_TIME = "2026-03-29T06:00:00Z"
+
+
+def parse_time(text: object) -> datetime:
+    """Return the moment that an ISO 8601 text with zone tells, in UTC; raise ``ValueError`` with a hint."""
+    if isinstance(text, datetime):
+        return text
+    # a + that was not escaped in an address arrives as a blank
+    written = str(text).strip().replace(" ", "+") if "T" in str(text) else str(text).strip()
+    try:
+        time = datetime.fromisoformat(written)
+    except ValueError:
+        raise ValueError(f"is no ISO 8601 time with zone; write it like {_EXAMPLE_TIME}") from None
+    if time.tzinfo is None:
+        raise ValueError(
+            f"has no zone, so it could be Brest's time or UTC; write {_EXAMPLE_TIME} or 2026-03-29T08:00:00+02:00"
+        )
+    try:
+        return time.astimezone(UTC)
+    except OverflowError:
+        raise ValueError("lies outside the years 1 to 9999") from None
+
+
+Time = Annotated[
+    datetime,
+    BeforeValidator(parse_time),
+    WithJsonSchema({"type": "string", "format": "date-time", "examples": [_EXAMPLE_TIME]}),
+]
+"""A time in a request: with a zone, always."""
+
+
+class Shape(BaseModel):
+    """What all shapes share: built from our values by attribute."""
+
+    model_config = ConfigDict(from_attributes=True, ser_json_inf_nan="null")
+
+
+class Page(Shape, Generic[T]):
+    """One page of a list."""
+
+    items: list[T]
+    limit: int = Field(description="How many items a page holds at most")
+    next_cursor: str | None = Field(
+        default=None, description="Give it as `cursor` to go on; null at the end. The `Link` header has the address."
+    )
+
+
+class ProblemOut(BaseModel):
+    """What went wrong and what to do next (RFC 9457)."""
+
+    model_config = ConfigDict(extra="allow")
+
+    type: str = Field(examples=["urn:penfeld:problem:unknown-device"])
+    title: str = Field(examples=["No such device"])
+    status: int = Field(examples=[404])
+    detail: str = Field(examples=["there is no device '70b3d50000000001'"])
+    instance: str = Field(examples=["/api/v1/devices/70b3d50000000001"])
+    near: list[str] | None = Field(default=None, description="Names that are like the one given")
+    errors: list[dict[str, str]] | None = Field(default=None, description="Each wrong part of the request")
+    offset: int | None = Field(default=None, description="Byte of the payload at which decoding stopped")
+    reference: str | None = Field(default=None, description="What to tell the operator about an unexpected error")
+
+
+class TextOut(Shape):
+    """A text for people in both languages."""
+
+    en: str
+    fr: str
+
+
+class FieldOut(Shape):
+    """One observed property of a device type."""
+
+    name: str = Field(examples=["power_w"])
+    kind: Kind
+    quantity: str = Field(examples=["power"])
+    unit: str = Field(description="UCUM code; empty for counts, states and texts", examples=["W"])
+    title: TextOut
+    minimum: float | None = Field(
+        description="Lower end of the plausible range, in the unit; beyond it values are flagged"
+    )
+    maximum: float | None = Field(description="Upper end of the plausible range")
+    choices: list[str] = Field(description="What an enumeration can say; empty for others")
+
+
+class DeviceTypeOut(Shape):
+    """A sensor model."""
+
+    name: str = Field(examples=["penfeld_streetlight"])
+    title: TextOut
+    vendor: str
+    model: str
+    domain: str = Field(examples=["lighting"])
+    networks: list[str] = Field(examples=[["lorawan"]])
+    period_s: float = Field(description="How often a device is expected to speak, in seconds")
+    source: str = Field(description="The document that says what the device sends")
+    version: str = Field(description="Changes whenever what a frame decodes to may change")
+    reference: bool = Field(description="A device of our own, made up as an example")
+    fields: list[FieldOut]
+
+
+class ReadingOut(Shape):
+    """One reading as stored."""
+
+    device: str = Field(examples=["70b3d50000000001"])
+    time: AwareDatetime = Field(description="When it was so, UTC")
+    received_at: AwareDatetime = Field(description="When the frame arrived, UTC")
+    values: dict[str, Value] = Field(
+        description="The fields asked for; null where the frame did not say. Units: see the schema of the device type",
+        examples=[{"power_w": 41.5, "voltage_v": 231.0}],
+    )
+    flags: list[str] = Field(description="What is doubtful, such as `voltage_v:range`", examples=[[]])
+    simulated: bool
+    version: str = Field(description="Version of the device type that decoded it")
+
+
+class ReadingsOut(Page[ReadingOut]):
+    """A page of readings of one device type, in order of time, then device."""
+
+    device_type: str
+    units: dict[str, str] = Field(description="Field → UCUM code", examples=[{"power_w": "W", "voltage_v": "V"}])
+
+
+class DeviceOut(Shape):
+    """A device as the register knows it."""
+
+    id: str = Field(
+        description="Canonical: a DevEUI as 16 lower-case hex digits, a Sigfox id as 8, else the name in its topic"
+    )
+    type: str | None
+    state: State
+    name: str
+    network: str | None
+    latitude: float | None = Field(description="WGS 84, degrees")
+    longitude: float | None = Field(description="WGS 84, degrees")
+    district: str | None
+    experiment: str | None
+    simulated: bool
+    tags: dict[str, str]
+    variables: dict[str, str] = Field(description="Constants of this one device, such as a transformer ratio")
+    first_seen: AwareDatetime | None
+    last_seen: AwareDatetime | None
+
+
+class DeviceIn(BaseModel):
+    """A device to register or change. What is left out is empty afterwards."""
+
+    model_config = ConfigDict(extra="forbid")
+
+    id: str = Field(description="In any spelling: `70-B3-D5-00-00-00-00-01` will do", examples=["70b3d50000000001"])
+    type: str = Field(description="Name of a device type", examples=["penfeld_streetlight"])
+    name: str = Field(default="", max_length=500)
+    network: str | None = Field(
+        default=None, description="lorawan, chirpstack, thethingsstack, sigfox or native; else that of the device type"
+    )
+    latitude: float | None = Field(default=None, ge=-90, le=90, description="WGS 84, degrees", examples=[48.3904])
+    longitude: float | None = Field(default=None, ge=-180, le=180, description="WGS 84, degrees", examples=[-4.4861])
+    district: str | None = None
+    experiment: str | None = None
+    state: Literal["active", "retired"] = "active"
+    simulated: bool = False
+    tags: dict[str, str] = Field(default_factory=dict)
+    variables: dict[str, str] = Field(default_factory=dict)
+
+
+Result = Literal["created", "updated", "unchanged", "error"]
+
+
+class RegisteredRow(Shape):
+    """What became of one row."""
+
+    row: int = Field(description="Counted from 1; a CSV's header does not count")
+    id: str
+    result: Result
+    problem: str | None = Field(description="What to change in this row")
+
+
+class RegisteredOut(Shape):
+    """What became of a list of devices."""
+
+    counts: dict[Result, int] = Field(examples=[{"created": 2, "error": 1}])
+    rows: list[RegisteredRow]
+
+
+class LatestValueOut(Shape):
+    """The newest value of a field."""
+
+    value: Value
+    time: AwareDatetime = Field(description="When it was so, UTC")
+
+
+class LatestOut(Shape):
+    """A device with the newest value of each of its fields, each with its own time."""
+
+    device: DeviceOut
+    time: AwareDatetime
+    received_at: AwareDatetime
+    values: dict[str, LatestValueOut]
+    flags: list[str]
+
+
+class Totals(Shape):
+    """Sums over the whole range asked for, not only over this page."""
+
+    received: int
+    stored: int
+    duplicate: int
+    quarantined: int
+    balanced: bool = Field(description="received = stored + duplicate + quarantined")
+
+
+class LedgerRowOut(Totals):
+    """What became of the frames that one source brought in one hour."""
+
+    hour: AwareDatetime = Field(description="Start of the hour of arrival, UTC")
+    source: str
+
+
+class LedgerOut(Page[LedgerRowOut]):
+    """A page of the ledger, newest hour first."""
+
+    totals: Totals
+
+
+class QuarantinedOut(Shape):
+    """A frame that could not be understood."""
+
+    id: int
+    source: str
+    reason: Reason
+    detail: str = Field(description="What was wrong with it, in words")
+    topic: str
+    size: int = Field(description="Length of the message in bytes")
+    device: str | None
+    device_type: str | None
+    received_at: AwareDatetime
+    last_received_at: AwareDatetime
+    times: int = Field(description="How often exactly this arrived")
+    simulated: bool
+
+
+class QuarantinedMessageOut(QuarantinedOut):
+    """The same with its original bytes, in three forms."""
+
+    base64: str
+    hex: str
+    text: str | None = Field(description="The message as UTF-8, null where it is none")
+
+
+class WorkerOut(Shape):
+    """What an ingest worker last said of itself; counts since it started, in frames."""
+
+    worker: str
+    time: AwareDatetime
+    received: int
+    stored: int
+    duplicate: int
+    quarantined: int
+    unacknowledged: int
+    oldest_unacknowledged_s: float
+    batches: int
+    latency_p50_ms: float | None
+    latency_p99_ms: float | None
+    connected: bool
+    trouble: str
+
+
+class Alive(Shape):
+    """The process answers."""
+
+    status: Literal["alive"] = "alive"
+
+
+class Check(Shape):
+    """One thing that the service needs."""
+
+    ok: bool
+    word: str = Field(
+        description="What it is, or what is wrong with it", examples=["PostgreSQL 16.4, TimescaleDB 2.17"]
+    )
+
+
+class Ready(Shape):
+    """Whether everything that the service needs answers."""
+
+    ready: bool
+    database: Check
+    broker: Check
+    catalogue: Check
