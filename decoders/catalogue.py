@@ -1,0 +1,92 @@
+"""The catalogue: every device type that Penfeld knows, found by looking in the folder.
+
+Rules:
+
+1. A device type's name is its file's name; adding one adds a file and edits nothing.
+2. A file is read when its type is first asked for: decoding one payload reads one file.
+3. Files outside the package come in as text, and may replace one of the package.
+"""
+
+from collections.abc import Iterable, Iterator, Mapping
+from importlib.resources import files
+from importlib.resources.abc import Traversable
+
+from decoders.device import Definition
+from model.device import DeviceType
+from model.errors import ConfigError, UnknownTypeError
+
+_ENDING = ".toml"
+
+
+class Catalogue:
+    """Device types by name. ``Catalogue.builtin()`` holds those of the package."""
+
+    def __init__(self, sources: Mapping[str, str | Traversable]) -> None:
+        self._sources = dict(sorted(sources.items()))
+        self._definitions: dict[str, Definition] = {}
+
+    @classmethod
+    def builtin(cls, extra: Mapping[str, str] | None = None) -> "Catalogue":
+        """Return the package's device types, with those of ``extra`` (name -> text of the file)."""
+        folder = files("decoders.devices")
+        found = {entry.name.removesuffix(_ENDING): entry for entry in folder.iterdir() if entry.name.endswith(_ENDING)}
+        return cls({**found, **(extra or {})})
+
+    def __getitem__(self, name: str) -> Definition:
+        """Return a device type; raise ``UnknownTypeError``, or ``ConfigError`` if its file is wrong."""
+        definition = self._definitions.get(name)
+        if definition is None:
+            source = self._sources.get(name)
+            if source is None:
+                raise UnknownTypeError(f"there is no device type '{name}'")
+            text = source if isinstance(source, str) else _text(name, source)
+            definition = self._definitions[name] = Definition.read(name, text)
+        return definition
+
+    def __contains__(self, name: object) -> bool:
+        """Whether there is a device type of that name; its file is not read."""
+        return name in self._sources
+
+    def __iter__(self) -> Iterator[str]:
+        """Iterate over the names, sorted."""
+        return iter(self._sources)
+
+    def __len__(self) -> int:
+        """Return how many device types there are."""
+        return len(self._sources)
+
+    def get(self, name: str) -> Definition | None:
+        """Return a device type, ``None`` if there is none of that name."""
+        return self[name] if name in self._sources else None
+
+    def names(self) -> tuple[str, ...]:
+        """Return the names, sorted."""
+        return tuple(self._sources)
+
+    def definitions(self) -> tuple[Definition, ...]:
+        """Return all device types; raise one ``ConfigError`` with the problems of all files."""
+        return tuple(_all(self))
+
+    def types(self) -> tuple[DeviceType, ...]:
+        """Return what all device types are; raise one ``ConfigError`` with the problems of all files."""
+        return tuple(definition.type for definition in self.definitions())
+
+
+def _all(catalogue: Catalogue) -> Iterable[Definition]:
+    found: list[Definition] = []
+    problems: list[str] = []
+    for name in catalogue:
+        try:
+            found.append(catalogue[name])
+        except ConfigError as error:
+            problems.extend(error.problems)
+    if problems:
+        raise ConfigError(problems)
+    return found
+
+
+def _text(name: str, source: Traversable) -> str:
+    try:
+        return source.read_text(encoding="utf-8")
+    except UnicodeDecodeError as error:
+        raise ConfigError([f"{name}.toml: not UTF-8: {error}"]) from None

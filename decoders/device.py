@@ -1,0 +1,193 @@
+"""A device type with its behaviour: decoding, encoding, and the examples that prove both.
+
+Rules:
+
+1. ``Definition.read`` takes the text of a device file: a definition, or one ``ConfigError`` with every problem.
+2. Everything here is pure; a definition may be used by any number of callers at once.
+3. Nothing here needs numpy; ``decode_batch`` loads it, so that decoding one payload from the command line starts fast.
+"""
+
+import math
+from collections.abc import Iterator, Mapping
+from dataclasses import dataclass
+
+from decoders.device_file import DeviceFile, Example, ExampleRecord, read_file
+from decoders.layout import INT64_MAX, INT64_MIN, TIME, Derived, Item, Repeat
+from decoders.layout_shape import Decoded, FrameLayout, Program, Record
+from model.device import DeviceType, Field, Kind
+from model.errors import DecodeError
+from model.uplink import Value
+
+__all__ = ["Decoded", "Definition", "Example", "Frame", "Log", "Record"]
+
+
+@dataclass(frozen=True, slots=True)
+class Log:
+    """The records of a frame that holds several. ``fields``: what each of them carries.
+
+    ``step_s``: seconds between records; where a word gives the step, ``step_word`` names it and ``step_s`` is its unit;
+    0 where each record carries its own time. ``count``: how many records, a number, a word's name, or as many as fit.
+    """
+
+    newest_first: bool
+    step_s: int
+    step_word: str | None
+    count: int | str | None
+    fields: tuple[str, ...]
+
+
+@dataclass(frozen=True, slots=True)
+class Frame:
+    """One kind of payload. ``fields``: what encoding takes; ``derived``: what decoding calculates from these.
+
+    ``f_ports``: empty for any. ``own_time``: it carries the time of its reading.
+    """
+
+    name: str
+    f_ports: tuple[int, ...]
+    fields: tuple[str, ...]
+    derived: tuple[str, ...]
+    own_time: bool
+    log: Log | None = None
+
+
+class Definition:
+    """A device type that decodes and encodes. ``type`` says what it is, ``frames`` what it sends."""
+
+    def __init__(self, file: DeviceFile) -> None:
+        self.type: DeviceType = file.type
+        self.examples: tuple[Example, ...] = file.examples
+        self.frames: tuple[Frame, ...] = tuple(_frame(frame) for frame in file.frames)
+        self.program = Program(file.frames)
+        self._fields = {field.name: field for field in file.type.fields}
+
+    @classmethod
+    def read(cls, name: str, text: str) -> "Definition":
+        """Return the device type that a file of that name and text defines; raise ``ConfigError`` with all problems."""
+        return cls(read_file(name, text))
+
+    def decode(self, payload: bytes, *, f_port: int | None = None) -> Decoded:
+        """Return what a payload says; raise ``DecodeError``."""
+        decoded = self.program.decode(payload, f_port)
+        for record in decoded.records:
+            for name, value in record.values.items():
+                if type(value) is int and self._fields[name].kind is Kind.FLOAT:
+                    record.values[name] = float(value)
+        return decoded
+
+    def record_of(self, values: Mapping[str, object]) -> Record:
+        """Return the record that named values make, checked; raise ``DecodeError`` naming the field."""
+        checked: dict[str, Value] = {}
+        for name, value in values.items():
+            field = self._fields.get(name)
+            if field is None:
+                raise DecodeError(f"{name}: {self.type.name} has no such field; it has {', '.join(self._fields)}")
+            checked[name] = _checked(field, value)
+        return Record(checked)
+
+    def check(self) -> tuple[str, ...]:
+        """Return what is wrong with the examples: one line for each that does not hold."""
+        return tuple(
+            f"example '{example.name}': {problem}" for example in self.examples for problem in self.mismatches(example)
+        )
+
+    def mismatches(self, example: Example) -> Iterator[str]:
+        """Yield every difference between an example and what its payload decodes to."""
+        try:
+            decoded = self.decode(example.payload, f_port=example.f_port)
+        except DecodeError as error:
+            if example.error is None:
+                yield f"does not decode: {error} (at byte {error.offset})"
+            elif example.error not in str(error):
+                yield f"fails with '{error}' and not with '{example.error}'"
+            return
+        if example.error is not None:
+            yield f"decodes, but should fail with '{example.error}'"
+            return
+        yield from _record_differences(decoded, example)
+        for part in example.warnings:
+            if not any(part in warning for warning in decoded.warnings):
+                yield f"does not warn of '{part}' but of {list(decoded.warnings)}"
+        if decoded.warnings and not example.warnings:
+            yield f"warns: {'; '.join(decoded.warnings)}"
+
+
+def _frame(frame: FrameLayout) -> Frame:
+    lines = [line for line in frame.layout.body.items() if not line.name.startswith("_")]
+    fields = dict.fromkeys(line.name for line in lines if isinstance(line, Item) and line.constant is None)
+    derived = dict.fromkeys(line.name for line in lines if isinstance(line, Derived))
+    own_time = fields.pop(TIME, 0) is None
+    repeat = next(frame.layout.repeats(), None)
+    return Frame(
+        frame.name, frame.f_ports, tuple(fields), tuple(derived), own_time, _log(repeat) if repeat is not None else None
+    )
+
+
+def _log(repeat: Repeat) -> Log:
+    names = dict.fromkeys(
+        line.name for line in repeat.body.items() if isinstance(line, Item) and line.is_field and line.name != TIME
+    )
+    step = repeat.step
+    return Log(
+        repeat.newest_first, step.seconds if step else 0, step.word if step else None, repeat.count, tuple(names)
+    )
+
+
+def _checked(field: Field, value: object) -> Value:
+    """Return ``value`` as the field's kind; raise ``DecodeError``."""
+    if value is None or (isinstance(value, float) and not math.isfinite(value)):
+        return None
+    if field.kind is Kind.BOOL and isinstance(value, bool):
+        return value
+    if field.kind is Kind.TEXT and isinstance(value, str):
+        if field.choices and value not in field.choices:
+            raise DecodeError(f"{field.name}: '{value}' is none of {', '.join(field.choices)}")
+        if "\0" in value or not value.isprintable():
+            raise DecodeError(f"{field.name}: the text has characters that cannot be printed")
+        return value
+    if field.kind in {Kind.INT, Kind.FLOAT} and isinstance(value, int | float) and not isinstance(value, bool):
+        return _checked_number(field, value)
+    raise DecodeError(f"{field.name}: {value!r} is not {_KINDS[field.kind]}")
+
+
+def _checked_number(field: Field, value: float) -> Value:
+    if field.kind is Kind.FLOAT:
+        try:
+            return float(value)
+        except OverflowError:
+            raise DecodeError(f"{field.name}: the number is too large") from None
+    if value != int(value) or not INT64_MIN <= value <= INT64_MAX:
+        raise DecodeError(f"{field.name}: {value} is not an integer of 64 bits")
+    return int(value)
+
+
+_KINDS = {Kind.FLOAT: "a number", Kind.INT: "an integer", Kind.BOOL: "true or false", Kind.TEXT: "a text"}
+
+
+def _record_differences(decoded: Decoded, example: Example) -> Iterator[str]:
+    if len(decoded.records) != len(example.records):
+        yield f"has {len(decoded.records)} records and not {len(example.records)}"
+        return
+    for position, (record, promised) in enumerate(zip(decoded.records, example.records, strict=True)):
+        for difference in _differences(record, promised):
+            yield difference if len(decoded.records) == 1 else f"record {position}: {difference}"
+
+
+def _differences(record: Record, promised: ExampleRecord) -> Iterator[str]:
+    for name in dict.fromkeys([*promised.values, *record.values]):
+        value, expected = record.values.get(name), promised.values.get(name)
+        if not _same(value, expected):
+            yield f"{name} is {value!r} and not {expected!r}"
+    time_us = None if promised.time is None else round(promised.time.timestamp() * 1e6)
+    if record.time_us != time_us:
+        yield f"time is {record.time_us} µs and not {time_us} µs"
+    if record.age_us != round(promised.age.total_seconds() * 1e6):
+        yield f"age is {record.age_us} µs and not {promised.age}"
+
+
+def _same(value: Value, expected: Value) -> bool:
+    if isinstance(value, bool) or isinstance(expected, bool) or isinstance(value, str | None):
+        return value is expected or (isinstance(value, str) and value == expected)
+    if isinstance(expected, str | None):
+        return False
+    return value == expected or (isinstance(value, float) and math.isclose(value, expected, rel_tol=1e-9, abs_tol=1e-9))
