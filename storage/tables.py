@@ -1,0 +1,160 @@
+"""One wide, typed table per device type, in schema ``readings``, made from the device type.
+
+Rules:
+
+1. A table has the columns of ``FIXED``, then one for each field; unique by device and time. Unit and titles are in the
+   columns' comments.
+2. A new field is a new column. A column never changes its type and is never dropped: a field that needs another kind
+   needs another name. A field that is gone leaves its column, empty from then on.
+3. On TimescaleDB a hypertable; on plain PostgreSQL partitioned by month (``storage.partitions`` makes the parts).
+"""
+
+import re
+from collections.abc import Iterator, Mapping, Sequence
+from typing import LiteralString
+
+from psycopg.sql import SQL, Composable, Identifier, Literal
+
+from model.device import DeviceType, Field, Kind
+from model.errors import ConfigError
+from storage.connection import Connection, Database, rows
+from storage.migrate import TIMESCALEDB
+from storage.statements import statement
+
+FIXED = ("device", "time", "received_at", "simulated", "flags", "codec")
+COLUMN_TYPES: Mapping[Kind, LiteralString] = {
+    Kind.FLOAT: "double precision",
+    Kind.INT: "bigint",
+    Kind.BOOL: "boolean",
+    Kind.TEXT: "text",
+}
+_TYPE_NAME = re.compile(r"[a-z][a-z0-9_]{0,47}")
+_FIELD_NAME = re.compile(r"[a-z][a-z0-9_]{0,62}")
+
+
+async def engine(database: Database) -> str:
+    """Return ``"timescaledb"`` or ``"postgresql"``; raise ``ConfigError`` for a database without our tables."""
+    found = await database.fetch(statement("engine"))
+    if not found:
+        raise ConfigError([f"database {database.address} has no tables of Penfeld yet: run `penfeld db migrate`"])
+    name: str = found[0][0]
+    return name
+
+
+async def prepare(database: Database, types: Sequence[DeviceType]) -> tuple[str, ...]:
+    """Make the tables and columns that these types need; return what was made, a line each.
+
+    Raise ``ConfigError`` with every problem found: a field of another kind than its column, a name that is no column.
+    """
+    _check_names(types)
+    hypertables = await engine(database) == TIMESCALEDB
+    done: list[str] = []
+    async with database.transaction() as connection:
+        await connection.execute(statement("lock_schema"))
+        there = await _columns(connection)
+        _check_kinds(types, there)
+        for device_type in types:
+            columns = there.get(device_type.name)
+            if columns is None:
+                await _make(connection, device_type, hypertable=hypertables)
+                done.append(f"table readings.{device_type.name}")
+            for field in device_type.fields:
+                done.extend(await _fit(connection, device_type.name, field, columns))
+    return tuple(done)
+
+
+async def _columns(connection: Connection) -> dict[str, dict[str, tuple[str, str | None]]]:
+    """Return table -> column -> (type, comment)."""
+    tables: dict[str, dict[str, tuple[str, str | None]]] = {}
+    for table, column, kind, comment in await rows(connection, statement("columns")):
+        tables.setdefault(table, {})[column] = (kind, comment)
+    return tables
+
+
+async def _make(connection: Connection, device_type: DeviceType, *, hypertable: bool) -> None:
+    table = Identifier("readings", device_type.name)
+    fields = SQL("").join(
+        SQL(", {} {}").format(Identifier(field.name), SQL(COLUMN_TYPES[field.kind])) for field in device_type.fields
+    )
+    await connection.execute(
+        SQL(
+            "create table {} (device integer not null, time timestamptz not null, received_at timestamptz not null,"
+            " simulated boolean not null, flags text[], codec integer not null{}, unique (device, time)){}"
+        ).format(table, fields, SQL("") if hypertable else SQL(" partition by range (time)"))
+    )
+    await connection.execute(SQL("create index {} on {} (time)").format(Identifier(f"{device_type.name}_time"), table))
+    if hypertable:
+        await connection.execute(statement("make_hypertable"), (f"readings.{device_type.name}",))
+    title = f"{device_type.title.en} | {device_type.title.fr}"
+    await connection.execute(SQL("comment on table {} is {}").format(table, Literal(title)))
+
+
+async def _fit(
+    connection: Connection, table: str, field: Field, columns: Mapping[str, tuple[str, str | None]] | None
+) -> list[str]:
+    """Add the field's column if it is missing, and write its comment if that has changed."""
+    done = []
+    if columns is not None and field.name not in columns:
+        await connection.execute(
+            SQL("alter table {} add column {} {}").format(
+                Identifier("readings", table), Identifier(field.name), SQL(COLUMN_TYPES[field.kind])
+            )
+        )
+        done.append(f"column readings.{table}.{field.name}")
+    comment = f"{field.title.en} | {field.title.fr} [{field.unit or '1'}]"
+    if columns is None or columns.get(field.name, ("", None))[1] != comment:
+        name = Identifier("readings", table, field.name)
+        await connection.execute(SQL("comment on column {} is {}").format(name, Literal(comment)))
+    return done
+
+
+def _check_names(types: Sequence[DeviceType]) -> None:
+    problems = []
+    for device_type in types:
+        if not _TYPE_NAME.fullmatch(device_type.name):
+            problems.append(
+                f"device type {device_type.name!r}: its table needs a name of at most 48 small letters, digits and _,"
+                " a letter first: rename the file"
+            )
+        problems += [
+            f"device type {device_type.name}: field {field.name!r} cannot be a column"
+            f" (taken: {', '.join(FIXED)}; at most 63 small letters, digits and _): rename the field"
+            for field in device_type.fields
+            if field.name in FIXED or not _FIELD_NAME.fullmatch(field.name)
+        ]
+    if problems:
+        raise ConfigError(problems)
+
+
+def _check_kinds(types: Sequence[DeviceType], there: Mapping[str, Mapping[str, tuple[str, str | None]]]) -> None:
+    problems = list(_retyped(types, there))
+    if problems:
+        raise ConfigError(problems)
+
+
+def _retyped(types: Sequence[DeviceType], there: Mapping[str, Mapping[str, tuple[str, str | None]]]) -> Iterator[str]:
+    for device_type in types:
+        columns = there.get(device_type.name, {})
+        for field in device_type.fields:
+            is_now = columns.get(field.name, (COLUMN_TYPES[field.kind], None))[0]
+            if is_now != COLUMN_TYPES[field.kind]:
+                yield (
+                    f"device type {device_type.name}: field {field.name} is {field.kind} ({COLUMN_TYPES[field.kind]})"
+                    f" in the device file, but its column holds {is_now}: give the field a new name;"
+                    " the old column keeps the history"
+                )
+
+
+async def kinds(database: Database) -> dict[str, dict[str, str]]:
+    """Return table -> field -> type of its column, of all tables of readings."""
+    async with database.connection() as connection:
+        tables = await _columns(connection)
+    return {
+        table: {name: kind for name, (kind, _) in columns.items() if name not in FIXED}
+        for table, columns in tables.items()
+    }
+
+
+def table(device_type: str) -> Composable:
+    """Return the name of a device type's table, safe to stand in SQL."""
+    return Identifier("readings", device_type)
