@@ -12,7 +12,6 @@ import logging
 import time
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager, suppress
-from typing import TYPE_CHECKING
 
 from fastapi import APIRouter, FastAPI
 from fastapi.middleware.gzip import GZipMiddleware
@@ -20,15 +19,14 @@ from starlette.requests import ClientDisconnect, Request
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
 from api import errors, openapi
+from api.body import limited
 from api.context import ApiConfig, Clock, Context, context_of
 from api.language import language_of
 from api.live import Hub
 from api.metrics import LedgerTotals, Meter
 from api.routes import callbacks, device_types, devices, health, ledger, quarantine, readings, stream
+from decoders.catalogue import Catalogue
 from model.ports import LiveSource, Publisher, Queries, Registry
-
-if TYPE_CHECKING:
-    from decoders.catalogue import Catalogue
 
 __all__ = ["ApiConfig", "create_app"]
 
@@ -47,7 +45,7 @@ def create_app(
     *,
     queries: Queries,
     registry: Registry,
-    catalogue: "Catalogue",
+    catalogue: Catalogue,
     live: LiveSource,
     publisher: Publisher,
     clock: Clock,
@@ -85,7 +83,7 @@ def create_app(
     errors.install(app)
     openapi.install(app, catalogue)
     app.add_middleware(GZipMiddleware, minimum_size=1000, compresslevel=5)
-    app.add_middleware(_Front, meter=context.meter)
+    app.add_middleware(_Front, meter=context.meter, body_limit=config.upload_limit)
     return app
 
 
@@ -114,11 +112,12 @@ async def _follow(hub: Hub) -> None:
 
 
 class _Front:
-    """Outermost: times every request, and answers what nobody foresaw with a problem document."""
+    """Outermost: times every request, bounds its body, answers what nobody foresaw with a problem document."""
 
-    def __init__(self, app: ASGIApp, meter: Meter) -> None:
+    def __init__(self, app: ASGIApp, meter: Meter, body_limit: int) -> None:
         self.app = app
         self.meter = meter
+        self.body_limit = body_limit
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
         if scope["type"] != "http":
@@ -133,6 +132,8 @@ class _Front:
                 status = message["status"]
             await send(message)
 
+        if scope["path"].startswith(PREFIX):
+            receive = limited(receive, self.body_limit)
         try:
             await self.app(scope, receive, noting)
         except ClientDisconnect:

@@ -1,6 +1,7 @@
-"""Reading a request's body with an end to it."""
+"""Reading a request's body with an end to it: for the whole application ``limited``, for one route ``limited_body``."""
 
 from fastapi import Request
+from starlette.types import Message, Receive
 
 from api.errors import TOO_LARGE, Problem
 
@@ -18,6 +19,21 @@ async def limited_body(request: Request, limit: int) -> bytes:
         if len(data) > limit:
             raise _too_large(limit)
     return bytes(data)
+
+
+def limited(receive: Receive, limit: int) -> Receive:
+    """Return a ``receive`` that raises a problem when more than ``limit`` bytes of body have come."""
+    size = 0
+
+    async def counting() -> Message:
+        nonlocal size
+        message = await receive()
+        size += len(message.get("body", b""))
+        if size > limit:
+            raise _too_large(limit)
+        return message
+
+    return counting
 
 
 def _too_large(limit: int) -> Problem:

@@ -6,16 +6,14 @@ Routes ask for it as ``ContextDep``; the console takes it from ``context_of(app)
 from collections.abc import Callable
 from dataclasses import dataclass, field
 from datetime import datetime
-from typing import TYPE_CHECKING, Annotated
+from typing import Annotated
 
 from fastapi import Depends, FastAPI, Request
 
 from api.live import Hub
 from api.metrics import LedgerTotals, Meter
+from decoders.catalogue import Catalogue
 from model.ports import Publisher, Queries, Registry
-
-if TYPE_CHECKING:
-    from decoders.catalogue import Catalogue
 
 Clock = Callable[[], datetime]
 
@@ -51,7 +49,7 @@ class Context:
 
     queries: Queries
     registry: Registry
-    catalogue: "Catalogue"
+    catalogue: Catalogue
     publisher: Publisher
     hub: Hub
     meter: Meter

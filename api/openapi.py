@@ -4,15 +4,13 @@ Added: every problem as ``application/problem+json``; and a schema ``values_<dev
 catalogue, with title, unit and range of each field, to which a reading's ``values`` refers.
 """
 
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
 from fastapi import FastAPI
 
 from api.schemas import DeviceIn, ProblemOut
+from decoders.catalogue import Catalogue
 from model.device import DeviceType, Kind
-
-if TYPE_CHECKING:
-    from decoders.catalogue import Catalogue
 
 _DESCRIPTIONS = {
     401: "The token is missing or wrong",
@@ -41,7 +39,7 @@ def problems(*statuses: int) -> dict[int | str, dict[str, Any]]:
     return {status: {"model": ProblemOut, "description": _DESCRIPTIONS[status]} for status in statuses}
 
 
-def install(app: FastAPI, catalogue: "Catalogue") -> None:
+def install(app: FastAPI, catalogue: Catalogue) -> None:
     """Give the application the whole document; made once, when first asked for."""
     plain = app.openapi
 

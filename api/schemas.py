@@ -123,6 +123,109 @@ class DeviceTypeOut(Shape):
     fields: list[FieldOut]
 
 
+class FrameOut(Shape):
+    """One kind of payload that a device sends."""
+
+    name: str
+    f_ports: list[int] = Field(description="LoRaWAN ports; empty for any")
+    fields: list[str] = Field(description="What encoding takes")
+    derived: list[str] = Field(description="What decoding calculates from these")
+    own_time: bool = Field(description="The payload carries the time of its reading")
+
+
+class ExampleRecordOut(Shape):
+    """One reading of an example."""
+
+    values: dict[str, Value]
+    time: AwareDatetime | None = None
+    age_s: float = Field(default=0, description="How much older the reading is than its frame")
+
+
+class ExampleOut(Shape):
+    """A payload and what becomes of it: either records, or a part of the error."""
+
+    name: str
+    f_port: int | None
+    payload: str = Field(description="Hex", examples=["02ff9c00"])
+    records: list[ExampleRecordOut]
+    warnings: list[str]
+    error: str | None
+
+
+class DeviceTypeDetail(DeviceTypeOut):
+    """A sensor model with what it sends."""
+
+    frames: list[FrameOut]
+    examples: list[ExampleOut]
+
+
+Port = Annotated[int, Field(ge=0, le=255, description="LoRaWAN port; none: any frame may fit", examples=[1])]
+
+
+class DecodeIn(BaseModel):
+    """A payload to decode."""
+
+    model_config = ConfigDict(extra="forbid")
+
+    payload: str = Field(
+        max_length=20_000,
+        description="Hex, in which blanks, colons, dashes, commas and 0x do not matter; or base64, see `encoding`",
+        examples=["02 ff9c 00"],
+    )
+    encoding: Literal["hex", "base64"] = "hex"
+    f_port: Port | None = None
+
+
+class DecodedField(Shape):
+    """One field of a reading."""
+
+    name: str = Field(examples=["temperature_c"])
+    title: str = Field(description="In the language of the request", examples=["Soil temperature"])
+    value: Value = Field(description="null: the device says that it does not know", examples=[-1.0])
+    unit: str = Field(description="UCUM code", examples=["Cel"])
+    quantity: str = Field(examples=["temperature"])
+    flags: list[str] = Field(description="What is doubtful, such as `temperature_c:range`", examples=[[]])
+
+
+class DecodedRecord(Shape):
+    """One reading of a payload; a data logger's payload has several."""
+
+    time: AwareDatetime | None = Field(description="The payload's own time; null: that of the frame counts")
+    age_s: float = Field(description="How much older the reading is than its frame, in seconds")
+    fields: list[DecodedField]
+
+
+class DecodedOut(Shape):
+    """What a payload says."""
+
+    device_type: str
+    frame: str = Field(description="Name of the frame that fitted")
+    size: int = Field(description="Length of the payload in bytes")
+    records: list[DecodedRecord] = Field(description="In the order of the payload")
+    warnings: list[str]
+
+
+class EncodeIn(BaseModel):
+    """Values to encode: of one reading (`values`) or of several (`records`, in the order of the payload)."""
+
+    model_config = ConfigDict(extra="forbid")
+
+    values: dict[str, Value] | None = Field(default=None, examples=[{"temperature_c": -1.0, "moisture_percent": 0.0}])
+    records: list[dict[str, Value]] | None = Field(default=None, max_length=1000)
+    frame: Word | None = Field(default=None, description="Name of the frame; none: the first that takes these fields")
+    f_port: Port | None = None
+
+
+class EncodedOut(Shape):
+    """A payload."""
+
+    device_type: str
+    payload: str = Field(description="Hex", examples=["02ff9c00"])
+    base64: str
+    size: int
+    f_port: int | None
+
+
 class ReadingOut(Shape):
     """One reading as stored."""
 

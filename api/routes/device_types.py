@@ -1,24 +1,48 @@
 """The catalogue: sensor models with fields and units, and decoding and encoding by them."""
 
 import asyncio
-from typing import TYPE_CHECKING, Annotated
+import re
+from base64 import b64decode, b64encode
+from datetime import UTC, datetime, timedelta
+from typing import Annotated
 
 from fastapi import APIRouter, Path, Query, Request, Response
 
 from api.context import Context, ContextDep
-from api.errors import UNKNOWN_TYPE, unknown
+from api.errors import INVALID, UNKNOWN_TYPE, Problem, unknown
+from api.language import LanguageDep
 from api.openapi import problems
 from api.parameters import CursorQuery, next_link, page_of
-from api.schemas import DeviceTypeOut, FieldOut, Page, TextOut, Word
-from model.device import DeviceType
+from api.schemas import (
+    DecodedField,
+    DecodedOut,
+    DecodedRecord,
+    DecodeIn,
+    DeviceTypeDetail,
+    DeviceTypeOut,
+    EncodedOut,
+    EncodeIn,
+    ExampleOut,
+    ExampleRecordOut,
+    FieldOut,
+    FrameOut,
+    Page,
+    TextOut,
+    Word,
+)
+from decoders.device import Definition, Example, Record
+from model.device import DeviceType, Field, Language
 from model.errors import UnknownTypeError
-
-if TYPE_CHECKING:
-    from decoders.device import Definition
+from model.uplink import Value
 
 router = APIRouter(prefix="/device-types", tags=["device types"])
 
 MAX_TYPES = 500
+
+_EPOCH = datetime(1970, 1, 1, tzinfo=UTC)
+_BETWEEN = re.compile(r"\s+")
+_BETWEEN_HEX = re.compile(r"0[xX]|[:,-]")
+_NO_HEX = re.compile(r"[^0-9a-fA-F]")
 
 Name = Annotated[Word, Path(description="Name of a device type", examples=["penfeld_streetlight"])]
 
@@ -38,10 +62,117 @@ async def device_types(
     chosen = sorted((one for one in types if domain in {None, one.domain}), key=lambda one: one.name)
     page, following = page_of(chosen, lambda one: one.name, limit=limit, cursor=cursor)
     response.headers.update(next_link(request, following))
-    return Page(items=[type_out(one) for one in page], limit=limit, next_cursor=following)
+    return Page(items=[_type_out(one) for one in page], limit=limit, next_cursor=following)
 
 
-def type_out(device_type: DeviceType) -> DeviceTypeOut:
+@router.get("/{name}", summary="One device type", responses=problems(404, 422))
+async def device_type(context: ContextDep, name: Name) -> DeviceTypeDetail:
+    """Tell one sensor model: its fields with quantity, unit and plausible range, its frames, example payloads."""
+    definition = _definition(context, name)
+    return DeviceTypeDetail(
+        **dict(_type_out(definition.type)),
+        frames=[FrameOut.model_validate(frame) for frame in definition.frames],
+        examples=[_example_out(example) for example in definition.examples],
+    )
+
+
+@router.post("/{name}/decode", summary="Decode a payload", responses=problems(404, 413, 422))
+async def decode(context: ContextDep, language: LanguageDep, name: Name, asked: DecodeIn) -> DecodedOut:
+    """Tell what a payload says, field by field with units; nothing is stored.
+
+    A payload that does not fit is refused with the reason and the byte (`offset`) at which decoding stopped.
+    """
+    definition = _definition(context, name)
+    payload = _bytes(asked)
+    decoded = definition.decode(payload, f_port=asked.f_port)
+    return DecodedOut(
+        device_type=name,
+        frame=decoded.frame,
+        size=len(payload),
+        records=[_record_out(definition.type, record, language) for record in decoded.records],
+        warnings=list(decoded.warnings),
+    )
+
+
+@router.post("/{name}/encode", summary="Encode values", responses=problems(404, 413, 422))
+async def encode(context: ContextDep, name: Name, asked: EncodeIn) -> EncodedOut:
+    """Make the payload that a device would send to say these values, rounded to what its layout can express."""
+    definition = _definition(context, name)
+    if (asked.values is None) == (asked.records is None):
+        raise Problem(INVALID, "give either values, of one reading, or records, of several")
+    known = [field.name for field in definition.type.fields]
+    for record in asked.records or [asked.values or {}]:
+        for field in record:
+            if field not in known and not field.startswith("_"):
+                raise unknown(f"field of {name}", field, known)
+    values = asked.values if asked.values is not None else asked.records or []
+    encoded = definition.encode(values, frame=asked.frame, f_port=asked.f_port)
+    return EncodedOut(
+        device_type=name,
+        payload=encoded.payload.hex(),
+        base64=b64encode(encoded.payload).decode(),
+        size=len(encoded.payload),
+        f_port=encoded.f_port,
+    )
+
+
+def _bytes(asked: DecodeIn) -> bytes:
+    """Return the payload that somebody pasted; raise a problem that says what is wrong with it."""
+    bare = _BETWEEN.sub("", asked.payload)
+    try:
+        if asked.encoding == "base64":
+            return b64decode(bare.replace("-", "+").replace("_", "/") + "=" * (-len(bare) % 4), validate=True)
+        return bytes.fromhex(_BETWEEN_HEX.sub("", bare))
+    except ValueError:
+        pass
+    if asked.encoding == "base64":
+        raise Problem(INVALID, "payload: this is no base64")
+    wrong = _NO_HEX.search(_BETWEEN_HEX.sub("", bare))
+    detail = f"{wrong[0]!r} is no hex digit" if wrong else "an odd number of hex digits; a byte has two"
+    raise Problem(INVALID, f"payload: {detail}; if it is base64, say encoding: base64")
+
+
+def _record_out(device_type: DeviceType, record: Record, language: Language) -> DecodedRecord:
+    own = None if record.time_us is None else _EPOCH + timedelta(microseconds=record.time_us - record.age_us)
+    known = {field.name: field for field in device_type.fields}
+    fields = [_field_out(known[name], value, language) for name, value in record.values.items()]
+    return DecodedRecord(time=own, age_s=record.age_us / 1e6, fields=fields)
+
+
+def _field_out(field: Field, value: Value, language: Language) -> DecodedField:
+    return DecodedField(
+        name=field.name,
+        title=field.title.get(language),
+        value=value,
+        unit=field.unit,
+        quantity=field.quantity,
+        flags=_flags(field, value),
+    )
+
+
+def _flags(field: Field, value: Value) -> list[str]:
+    if isinstance(value, bool | str | None):
+        return []
+    below = field.minimum is not None and value < field.minimum
+    above = field.maximum is not None and value > field.maximum
+    return [f"{field.name}:range"] if below or above else []
+
+
+def _example_out(example: Example) -> ExampleOut:
+    return ExampleOut(
+        name=example.name,
+        f_port=example.f_port,
+        payload=example.payload.hex(),
+        records=[
+            ExampleRecordOut(values=dict(record.values), time=record.time, age_s=record.age.total_seconds())
+            for record in example.records
+        ],
+        warnings=list(example.warnings),
+        error=example.error,
+    )
+
+
+def _type_out(device_type: DeviceType) -> DeviceTypeOut:
     """Return a device type as it is told."""
     return DeviceTypeOut(
         name=device_type.name,
@@ -58,7 +189,7 @@ def type_out(device_type: DeviceType) -> DeviceTypeOut:
     )
 
 
-def definition_of(context: Context, name: str) -> "Definition":
+def _definition(context: Context, name: str) -> Definition:
     """Return a device type by the name in an address; raise the problem that tells what names are like it."""
     try:
         return context.catalogue[name]
