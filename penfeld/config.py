@@ -20,6 +20,7 @@ from pathlib import Path
 from typing import Any, ClassVar, Literal, get_args, get_origin
 from urllib.parse import urlsplit
 
+from model.broker import BrokerAddress
 from model.errors import ConfigError
 
 FILE_NAME = "penfeld.toml"
@@ -27,23 +28,29 @@ PREFIX = "PENFELD_"
 EMBEDDED = "embedded"
 
 
-def _one_of(*schemes: str) -> Callable[[Any], str | None]:
-    """Return a check that a URL is "embedded" or has one of the schemes and a host."""
+def _database(value: str) -> str | None:
+    """Check that an address is "embedded" or that of a PostgreSQL database."""
+    if value == EMBEDDED:
+        return None
+    try:
+        parts = urlsplit(value)
+        known, host = parts.scheme in ("postgresql", "postgres"), parts.hostname or "host=" in parts.query
+        _ = parts.port  # raises for a port that is no number
+    except ValueError as error:
+        return f"is no address ({error})"
+    return (
+        None if known and host else 'is neither "embedded" nor an address as postgresql://user:password@host/database'
+    )
 
-    def check(value: str) -> str | None:
-        if value == EMBEDDED:
-            return None
-        try:
-            parts = urlsplit(value)
-            known, host = parts.scheme in schemes, parts.hostname or "host=" in parts.query
-            _ = parts.port  # raises for a port that is no number
-        except ValueError as error:
-            return f"is no address ({error})"
-        if known and host:
-            return None
-        return f'is neither "embedded" nor an address such as {schemes[0]}://user:password@host/…'
 
-    return check
+def _broker(value: str) -> str | None:
+    """Check that an address is "embedded" or that of a broker."""
+    try:
+        if value != EMBEDDED:
+            BrokerAddress.parse(value)
+    except ConfigError as error:
+        return f'is neither "embedded" nor a {error.problems[0]}'
+    return None
 
 
 def _between(low: int, high: int) -> Callable[[Any], str | None]:
@@ -66,7 +73,7 @@ def _centre(value: tuple[float, ...]) -> str | None:
 class BrokerSettings:
     """``[broker]``. ``port`` is that of the embedded broker, 0 for a free one."""
 
-    url: str = field(default=EMBEDDED, repr=False, metadata={"check": _one_of("mqtt", "mqtts")})
+    url: str = field(default=EMBEDDED, repr=False, metadata={"check": _broker})
     port: int = field(default=0, metadata={"check": _between(0, 65535)})
     protocol: Literal["3.1.1", "5"] = "3.1.1"
     client_id: str = field(default="penfeld", metadata={"check": _name})
@@ -84,7 +91,7 @@ class BrokerSettings:
 class DatabaseSettings:
     """``[database]``. Pool sizes are connections of one process."""
 
-    url: str = field(default=EMBEDDED, repr=False, metadata={"check": _one_of("postgresql", "postgres")})
+    url: str = field(default=EMBEDDED, repr=False, metadata={"check": _database})
     min_connections: int = field(default=1, metadata={"check": _between(1, 100)})
     max_connections: int = field(default=4, metadata={"check": _between(1, 100)})
 
@@ -96,10 +103,10 @@ class DatabaseSettings:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class ApiSettings:
-    """``[api]``. ``sigfox_token``: what a Sigfox callback must carry; empty: none is asked for."""
+    """``[api]``. ``port`` 0: any free one. ``sigfox_token``: what a Sigfox callback must carry; empty: nothing."""
 
     host: str = "127.0.0.1"
-    port: int = field(default=8080, metadata={"check": _between(1, 65535)})
+    port: int = field(default=8080, metadata={"check": _between(0, 65535)})
     sigfox_token: str = field(default="", repr=False)
 
 

@@ -18,6 +18,7 @@ from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
 
+from model.errors import UnavailableError
 from penfeld.processes import dies_with_parent
 
 FIRST_SECONDS_S = 5.0
@@ -102,6 +103,19 @@ class Supervisor:
         self._kill_group(child)
         if child in self._children:
             self._children.remove(child)
+
+    async def until(self, event: asyncio.Event, *, timeout_s: float | None = None) -> bool:
+        """Wait for an event and return whether it came in time; raise ``UnavailableError`` if a child dies for good."""
+        waiting = asyncio.ensure_future(event.wait())
+        try:
+            await asyncio.wait(
+                (waiting, asyncio.ensure_future(self.failed)), timeout=timeout_s, return_when=asyncio.FIRST_COMPLETED
+            )
+        finally:
+            waiting.cancel()
+        if self.failed.done():
+            raise UnavailableError(self.failed.result())
+        return event.is_set()
 
     async def stop_all(self) -> None:
         """Stop the children, the last started first."""

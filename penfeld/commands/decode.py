@@ -1,0 +1,86 @@
+"""``penfeld decode``: one payload in, fields with units out."""
+
+import argparse
+import base64
+import binascii
+
+from model.errors import BadRequestError
+from penfeld.config import load
+from penfeld.output import as_json, remark, table
+
+DESCRIPTION = """\
+Decode one payload of a device type, as its network hands it over: hex (spaces, colons and 0x are allowed) or base64.
+A type is a file's name: `penfeld devices types` lists them. The folders of `catalogue` in penfeld.toml count too."""
+EXAMPLES = """\
+  penfeld decode yobiiq_em4301 --port 1 0123138801100000138
+  penfeld decode elsys_ers 0100e202290400270506060308070d62 --json
+  penfeld decode penfeld_streetlight --port 1 --base64 AQIDBAUGBwgJCgs="""
+
+
+def arguments(parser: argparse.ArgumentParser) -> None:
+    """Declare the options."""
+    parser.add_argument("type", metavar="TYPE", help="device type")
+    parser.add_argument("payload", metavar="PAYLOAD", nargs="+", help="the bytes as hex, or as base64 with --base64")
+    parser.add_argument("--port", type=int, metavar="N", help="LoRaWAN port; which frame it is may depend on it")
+    parser.add_argument("--base64", action="store_true", help="the payload is base64")
+    parser.add_argument("--json", action="store_true", help="print JSON")
+
+
+def run(options: argparse.Namespace) -> int:
+    """Decode and print."""
+    from penfeld.devicefiles import definition
+
+    device_type = definition(load(getattr(options, "config", None)), options.type)
+    decoded = device_type.decode(payload_of("".join(options.payload), in_base64=options.base64), f_port=options.port)
+    if options.json:
+        records = [
+            {"values": record.values, "age_s": record.age_us / 1e6, "time_us": record.time_us}
+            for record in decoded.records
+        ]
+        as_json(
+            {
+                "device_type": options.type,
+                "f_port": options.port,
+                "frame": decoded.frame,
+                "records": records,
+                "warnings": decoded.warnings,
+            }
+        )
+        return 0
+    for number, record in enumerate(decoded.records):
+        if len(decoded.records) > 1:
+            print(
+                f"{'' if number == 0 else chr(10)}record {number + 1} of {len(decoded.records)}, {_age(record.age_us)}"
+            )
+        units = {field.name: field.unit for field in device_type.type.fields}
+        table(("field", "value", "unit"), [(name, value, units.get(name, "")) for name, value in record.values.items()])
+    for warning in decoded.warnings:
+        remark(f"warning: {warning}")
+    return 0
+
+
+def payload_of(text: str, *, in_base64: bool = False) -> bytes:
+    """Return the bytes that a person wrote; raise ``BadRequestError``."""
+    if in_base64:
+        try:
+            return base64.b64decode(text, validate=True)
+        except binascii.Error as error:
+            raise BadRequestError(f"the payload is no base64 ({error}); leave --base64 out if it is hex") from None
+    bare = "".join(text.split()).replace(":", "").replace("-", "").removeprefix("0x").removeprefix("0X")
+    try:
+        return bytes.fromhex(bare)
+    except ValueError:
+        odd = (
+            f"has {len(bare)} hex digits, an odd number"
+            if _is_hex(bare)
+            else "is no hex; with --base64 it may be base64"
+        )
+        raise BadRequestError(f"the payload {odd}") from None
+
+
+def _is_hex(text: str) -> bool:
+    return all(character in "0123456789abcdefABCDEF" for character in text)
+
+
+def _age(age_us: int) -> str:
+    return f"{age_us / 1e6:g} s before the frame" if age_us else "at the frame's time"

@@ -1,0 +1,62 @@
+"""``penfeld ingest``: one worker between broker and database."""
+
+import argparse
+import asyncio
+import signal
+
+from penfeld.config import Config, load
+
+DESCRIPTION = """\
+Take frames from the broker, decode them, store them, acknowledge them. Any number of workers may run, each with a name
+of its own ([ingest] worker). Ctrl-C or SIGTERM finishes the batch in hand; what is not stored stays in the broker."""
+EXAMPLES = """\
+  penfeld ingest
+  PENFELD_INGEST_WORKER=ingest-2 penfeld ingest"""
+
+
+def arguments(parser: argparse.ArgumentParser) -> None:
+    """Declare the options."""
+    parser.add_argument("--wait", type=float, default=30, metavar="S", help="seconds to wait for the database at first")
+
+
+def run(options: argparse.Namespace) -> int:
+    """Work until told to stop."""
+    from penfeld import journal
+
+    journal.start()
+    return asyncio.run(_ingest(load(getattr(options, "config", None)), options.wait))
+
+
+async def _ingest(config: Config, wait_s: float) -> int:
+    from random import Random
+
+    from ingest.mqtt import MqttConfig, MqttSource
+    from ingest.pipeline import Pipeline
+    from ingest.service import Ingest, IngestConfig
+    from penfeld.clock import utc_now
+    from penfeld.devicefiles import catalogue
+    from penfeld.sources import sources
+    from penfeld.wiring import broker_address, database, make_ready
+    from storage.registry import Registry
+    from storage.writer import Writer
+
+    settings = config.ingest
+    known = catalogue(config)
+    taken = sources(config)
+    address = broker_address(config)
+    async with database(config, wait_s=wait_s) as opened:
+        await make_ready(opened, known)
+        source = MqttSource(MqttConfig(broker=address))
+        worker = Ingest(
+            source=source,
+            pipeline=Pipeline(known, taken, Registry(opened)),
+            sink=Writer(opened, settings.worker),
+            live=source,
+            clock=utc_now,
+            config=IngestConfig(worker=settings.worker),
+            random=Random(),  # noqa: S311 -- spreads retries, guards nothing
+        )
+        for number in (signal.SIGTERM, signal.SIGINT):
+            asyncio.get_running_loop().add_signal_handler(number, worker.stop)
+        await worker.run()
+    return 0

@@ -1,0 +1,115 @@
+"""``penfeld serve``: the API, the live stream and the console over HTTP."""
+
+import argparse
+import asyncio
+import socket
+from typing import TYPE_CHECKING
+
+from model.errors import ConfigError
+from penfeld.config import Config, load
+
+if TYPE_CHECKING:
+    from collections.abc import Callable
+
+    from uvicorn import Server
+
+DESCRIPTION = """\
+Serve API (/api/v1, described at /api/v1/openapi.json), live stream, console (/), /healthz, /readyz and /metrics."""
+EXAMPLES = """\
+  penfeld serve
+  penfeld serve --host 0.0.0.0 --port 80
+  curl 'http://127.0.0.1:8080/api/v1/latest?device_type=penfeld_tramunit'"""
+_STOP_S = 5  # for requests that are under way; event streams are closed at once
+
+
+def arguments(parser: argparse.ArgumentParser) -> None:
+    """Declare the options."""
+    parser.add_argument("--host", help="address to listen on (default: [api] host, 127.0.0.1)")
+    parser.add_argument("--port", type=int, metavar="N", help="port to listen on (default: [api] port, 8080)")
+    parser.add_argument("--wait", type=float, default=30, metavar="S", help="seconds to wait for the database at first")
+
+
+def run(options: argparse.Namespace) -> int:
+    """Serve until told to stop."""
+    from penfeld import journal
+
+    journal.start()
+    config = load(getattr(options, "config", None))
+    listening = _listen(options.host or config.api.host, config.api.port if options.port is None else options.port)
+    with listening:
+        return asyncio.run(_serve(config, listening, options.wait))
+
+
+def _listen(host: str, port: int) -> socket.socket:
+    """Take the port before anything else, so that a taken one is told at once."""
+    from penfeld.processes import port_is_free
+
+    if not port_is_free(host, port):
+        raise ConfigError([taken(host, port)])
+    family = socket.AF_INET6 if ":" in host else socket.AF_INET
+    return socket.create_server((host, port), family=family, backlog=2048)
+
+
+def taken(host: str, port: int) -> str:
+    """Say that a port is taken and what to do."""
+    return f"port {port} on {host} is taken: stop what listens there, or choose another with --port N or [api] port"
+
+
+async def _serve(config: Config, listening: socket.socket, wait_s: float) -> int:
+    from uvicorn import Config as ServerConfig
+    from uvicorn import Server
+
+    from api.app import create_app
+    from api.console import ConsoleConfig, mount
+    from api.context import ApiConfig, context_of
+    from api.mqtt import MqttConfig, MqttDoor
+    from penfeld.clock import utc_now
+    from penfeld.devicefiles import catalogue
+    from penfeld.version import version
+    from penfeld.wiring import broker_address, database
+    from storage.queries import Queries
+    from storage.registry import Registry
+
+    known = catalogue(config)
+    address = broker_address(config)
+    async with database(config, wait_s=wait_s) as opened, MqttDoor(MqttConfig(broker=address)) as door:
+        queries, registry = Queries(opened), Registry(opened)
+        app = create_app(
+            queries=queries,
+            registry=registry,
+            catalogue=known,
+            live=door,
+            publisher=door,
+            clock=utc_now,
+            config=ApiConfig(version=version(), callback_token=config.api.sigfox_token or None),
+        )
+        hub = context_of(app).hub
+        mount(
+            app,
+            queries=queries,
+            registry=registry,
+            catalogue=known,
+            hub=hub,
+            clock=utc_now,
+            config=ConsoleConfig(
+                tile_url=config.console.tiles or None,
+                tile_attribution=config.console.attribution,
+                centre=(config.console.centre[0], config.console.centre[1]),
+            ),
+        )
+        server = Server(
+            ServerConfig(app, log_config=None, access_log=False, timeout_graceful_shutdown=_STOP_S, lifespan="on")
+        )
+        closing = asyncio.create_task(_close_streams(server, hub.close))
+        try:
+            await server.serve(sockets=[listening])
+        finally:
+            closing.cancel()
+    return 0
+
+
+async def _close_streams(server: "Server", close: "Callable[[], None]") -> None:
+    """End the event streams as soon as the server is told to stop: it would wait for them."""
+    while not server.should_exit:  # noqa: ASYNC110 -- uvicorn has a flag here, no event
+        await asyncio.sleep(0.1)
+    close()

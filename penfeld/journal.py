@@ -1,0 +1,12 @@
+"""How processes log: one line an event on standard error, for systemd, a container or the supervisor to pass on."""
+
+import logging
+
+OURS = ("penfeld", "api", "ingest", "storage", "simulators", "decoders", "model")
+
+
+def start(*, verbose: bool = False) -> None:
+    """Log our packages from INFO (DEBUG if ``verbose``), others from WARNING."""
+    logging.basicConfig(level=logging.WARNING, format="%(levelname)s %(name)s: %(message)s")
+    for name in OURS:
+        logging.getLogger(name).setLevel(logging.DEBUG if verbose else logging.INFO)

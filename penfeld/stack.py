@@ -1,0 +1,126 @@
+"""Everything that ``penfeld run`` and ``penfeld demo`` start: database, broker, ingest, API, in order, and back again.
+
+Rules:
+
+1. What the settings call "embedded" is started here; what has an address is used where it is.
+2. Children are the ordinary commands (``penfeld ingest``, ``penfeld serve``); their settings come by environment.
+3. The API needs seconds to import; it starts first and waits for the database, so that it holds up nothing.
+4. Stopping goes the other way round: nobody loses the one it sends to while it still sends.
+"""
+
+import asyncio
+import os
+import sys
+from typing import IO
+
+from decoders.catalogue import Catalogue
+from model.broker import BrokerAddress
+from model.errors import ConfigError
+from penfeld import wiring
+from penfeld.config import Config, child_environment
+from penfeld.devicefiles import catalogue
+from penfeld.embedded import broker as embedded_broker
+from penfeld.embedded import postgres as embedded_postgres
+from penfeld.processes import free_port, port_is_free
+from penfeld.runtime import DataFolder, Runtime
+from penfeld.supervisor import Program, Supervisor
+from storage.connection import Database
+
+
+class Stack:
+    """The services of one data folder. ``start`` once, ``stop`` once."""
+
+    def __init__(self, config: Config, supervisor: Supervisor) -> None:
+        self.config = config
+        self.catalogue: Catalogue = catalogue(config)
+        self.folder = DataFolder(config.data_dir)
+        self.broker_url = config.broker.url
+        self.database_url = config.database.url
+        self.api_port = config.api.port or free_port()
+        self._supervisor = supervisor
+        self._lock: IO[str] | None = None
+        self._broker_port = 0
+
+    @property
+    def url(self) -> str:
+        """Where people find the console."""
+        host = self.config.api.host
+        everywhere = {"0.0.0.0": "127.0.0.1", "::": "[::1]"}  # noqa: S104 -- compared with, not listened on
+        return f"http://{everywhere.get(host, f'[{host}]' if ':' in host else host)}:{self.api_port}"
+
+    def environment(self, **more: str) -> dict[str, str]:
+        """Return the environment of a child: our settings with the addresses in use."""
+        settings = {
+            "PENFELD_DATA_DIR": str(self.config.data_dir.resolve()),
+            "PENFELD_BROKER_URL": self.broker_url,
+            "PENFELD_DATABASE_URL": self.database_url,
+            "PENFELD_API_PORT": str(self.api_port),
+            **({"PENFELD_CONFIG": str(self.config.file.resolve())} if self.config.file else {}),
+        }
+        return child_environment({**settings, **more})
+
+    def program(self, name: str, *words: str, **more: object) -> Program:
+        """Return a ``penfeld`` command as a child. ``-P``: the working folder must not shadow our packages."""
+        command = (sys.executable, "-P", "-m", "penfeld", *words)
+        return Program(name=name, command=command, environment=self.environment(), **more)  # type: ignore[arg-type]
+
+    async def start(self) -> Database:
+        """Start everything and return the open database; raise our errors with what to do.
+
+        Whatever happens, ``stop`` afterwards.
+        """
+        self.folder.make()
+        self._lock = self.folder.lock()
+        self._take_ports()
+        postgres = embedded_postgres.Postgres(self.config.data_dir)
+        if self.config.database.embedded:
+            self.database_url = postgres.url
+        await self._supervisor.start(self.program("api", "serve", "--wait", "120"))
+        try:
+            async with asyncio.TaskGroup() as group:
+                group.create_task(self._start_broker())
+                if self.config.database.embedded:
+                    group.create_task(embedded_postgres.started(postgres, self._supervisor))
+        except ExceptionGroup as group:
+            raise group.exceptions[0] from group
+        database = Database(self.database_url, min_size=1, max_size=2)
+        await database.open()
+        await wiring.make_ready(database, self.catalogue)
+        await self._supervisor.start(self.program("ingest", "ingest"))
+        self.folder.announce(
+            Runtime(
+                pid=os.getpid(),
+                api=self.url,
+                broker=self.broker_url if self.config.broker.embedded else None,
+                database=self.database_url if self.config.database.embedded else None,
+            )
+        )
+        return database
+
+    async def stop(self) -> None:
+        """Stop everything, the last started first, and let the folder go."""
+        if self._lock is None:
+            return
+        self.folder.withdraw()
+        await self._supervisor.stop_all()
+        self._lock.close()
+
+    def _take_ports(self) -> None:
+        """Choose the ports, and tell of a taken one before anything starts."""
+        host = self.config.api.host
+        if not port_is_free(host, self.api_port):
+            remedy = "stop what listens there, or choose another with --port N or [api] port"
+            raise ConfigError([f"port {self.api_port} on {host} is taken: {remedy}"])
+        if self.config.broker.embedded:
+            port = self.config.broker.port or free_port()
+            if not port_is_free(embedded_broker.HOST, port):
+                remedy = "stop what listens there, or set [broker] port to another, or to 0 for a free one"
+                raise ConfigError([f"port {port}, for the embedded broker, is taken: {remedy}"])
+            self._broker_port = port
+            self.broker_url = f"mqtt://{embedded_broker.HOST}:{port}"
+
+    async def _start_broker(self) -> None:
+        if self.config.broker.embedded:
+            await embedded_broker.started(self._broker_port, self._supervisor)
+        else:
+            await wiring.answers(BrokerAddress.parse(self.broker_url))
