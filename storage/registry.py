@@ -1,0 +1,204 @@
+"""The register of devices in the database: the ``Registry`` and ``DeviceLookup`` of ``model.ports``."""
+
+from collections.abc import Iterable, Mapping, Sequence
+from typing import Any
+
+from psycopg.sql import SQL, Identifier, Literal
+from psycopg.types.json import Jsonb
+
+from model.device import Device, DeviceRef, State
+from model.errors import BadRequestError, NotFoundError
+from storage.arrays import Texts
+from storage.connection import Connection, Database, RefusedError, rows
+from storage.statements import statement
+from storage.tables import FIXED, columns, table
+from storage.writer import LOCKS
+
+
+class Registry:
+    """Devices, registered and pending."""
+
+    def __init__(self, database: Database) -> None:
+        self._database = database
+
+    async def identify(self, devices: Sequence[str]) -> Mapping[str, DeviceRef]:
+        """Return what is known of these canonical device ids; unknown ones are absent."""
+        wanted = [name.encode() for name in devices if name.isprintable()]  # others PostgreSQL cannot hold
+        found = await self._database.fetch(statement("identify"), (Texts(wanted),))
+        return {
+            name: DeviceRef(key=key, type=device_type, state=State(state), simulated=simulated)
+            for name, key, device_type, state, simulated in found
+        }
+
+    async def devices(
+        self,
+        *,
+        device_type: str | None = None,
+        state: str | None = None,
+        district: str | None = None,
+        search: str | None = None,
+        simulated: bool | None = None,
+        limit: int = 1000,
+        after: str | None = None,
+    ) -> Sequence[Device]:
+        """Return devices in order of id (of its code points), at most ``limit``, behind the id ``after``.
+
+        ``search``: a part of id or name, in any case.
+        """
+        parameters = {
+            "type": device_type,
+            "state": state,
+            "district": district,
+            "search": search,
+            "simulated": simulated,
+            "limit": limit,
+            "after": after,
+        }
+        if any(isinstance(text, str) and not text.isprintable() for text in parameters.values()):
+            return ()
+        return [device_of(row) for row in await self._database.fetch(statement("devices"), parameters)]
+
+    async def device(self, device_id: str) -> Device:
+        """Return one device; raise ``NotFoundError``."""
+        found = await self._database.fetch(statement("device"), (device_id,)) if device_id.isprintable() else []
+        if not found:
+            raise NotFoundError(f"no device {device_id!r} is registered")
+        return device_of(found[0])
+
+    async def register(self, devices: Sequence[Device]) -> Mapping[str, str]:
+        """Insert or update devices; return id -> ``"created"`` | ``"updated"`` | ``"unchanged"``.
+
+        Raise ``BadRequestError`` naming every device that cannot be stored; nothing is changed then. A device that
+        gets another type loses its latest values, which were of the old type; its readings stay.
+        """
+        _check(devices)
+        document = Jsonb([_document(device) for device in devices])
+        try:
+            async with self._database.transaction() as connection:
+                retyped = [key for (key,) in await rows(connection, statement("retyped"), (document,))]
+                await connection.execute(statement("forget_latest"), (retyped,))
+                changed = dict(await rows(connection, statement("register"), (document,)))
+        except RefusedError as error:
+            raise BadRequestError(f"the database refuses these devices: {error}") from error
+        states = {None: "unchanged", True: "created", False: "updated"}
+        return {device.id: states[changed.get(device.id)] for device in devices}
+
+    async def remove(self, device_id: str) -> None:
+        """Retire a device: its readings stay, its frames go to quarantine. Raise ``NotFoundError``."""
+        found = await self._database.fetch(statement("retire"), (device_id,)) if device_id.isprintable() else []
+        if not found:
+            raise NotFoundError(f"no device {device_id!r} is registered")
+
+    async def purge_simulated(self) -> Mapping[str, int]:
+        """Delete simulated devices with all that came from them, and simulated frames of real devices.
+
+        Raw frames, readings, latest values and quarantine go; real devices' latest values are found again from what
+        stays. The ledger is history, not stock: what was received was received, so it is not touched and still
+        balances. All in one transaction; writers wait. Return rows deleted by table.
+        """
+        async with self._database.transaction() as connection:
+            await connection.execute(statement("lock_all_devices"), (LOCKS,))
+            keys = [key for (key,) in await rows(connection, statement("simulated_devices"))]
+            touched = [key for (key,) in await rows(connection, statement("touched_devices"))]
+            tables = await columns(connection)
+            deleted = {}
+            for name in tables:
+                command = SQL("delete from {} where simulated or device = any(%s)").format(table(name))
+                deleted[f"readings.{name}"] = (await connection.execute(command, (keys,))).rowcount
+            for name in ("uplink", "latest", "quarantine", "device"):
+                parameters = (keys,) if name in _BY_KEY else None
+                cursor = await connection.execute(statement(f"purge_{name}"), parameters)
+                deleted[f"penfeld.{name}"] = cursor.rowcount
+            await _renew_latest(connection, touched, tables)
+        return deleted
+
+
+_BY_KEY = ("uplink", "latest")
+"""Which of these are found by the keys of simulated devices."""
+
+
+async def _renew_latest(connection: Connection, devices: Sequence[int], tables: Mapping[str, Iterable[str]]) -> None:
+    """Find the latest values of these devices again, from their readings."""
+    if not devices:
+        return
+    await connection.execute(statement("purge_latest"), (devices,))
+    await connection.execute(statement("remember_latest"), (devices,))
+    for name, all_columns in tables.items():
+        fields = [column for column in all_columns if column not in FIXED]
+        pairs = [
+            SQL(
+                "{}, (array_agg(jsonb_build_array({}, (extract(epoch from time) * 1000000)::bigint)"
+                " order by time desc) filter (where {} is not null))[1]"
+            ).format(Literal(field), Identifier(field), Identifier(field))
+            for field in fields
+        ]
+        # jsonb_build_object takes at most 100 arguments, and a table may have more fields.
+        groups = [pairs[start : start + 40] for start in range(0, len(pairs), 40)] or [[]]
+        objects = [SQL("jsonb_build_object({})").format(SQL(", ").join(group)) for group in groups]
+        await connection.execute(
+            SQL(
+                "update penfeld.latest as l set time = r.time, received_at = r.received_at, fields = r.fields,"
+                " flags = (select n.flags from {table} as n where n.device = r.device and n.time = r.time)"
+                " from (select device, max(time) as time,"
+                " (array_agg(received_at order by time desc))[1] as received_at,"
+                " jsonb_strip_nulls({fields}) as fields"
+                " from {table} where device = any(%s) group by device) as r"
+                " join penfeld.device as d on d.key = r.device and d.type = {type}"
+                " where l.device = r.device"
+            ).format(table=table(name), fields=SQL(" || ").join(objects), type=Literal(name)),
+            (devices,),
+        )
+
+
+def device_of(row: Sequence[Any]) -> Device:
+    """Return the device of a row of the statement ``device``."""
+    return Device(
+        id=row[0],
+        type=row[1],
+        state=State(row[2]),
+        name=row[3],
+        network=row[4],
+        latitude=row[5],
+        longitude=row[6],
+        district=row[7],
+        experiment=row[8],
+        simulated=row[9],
+        tags=row[10],
+        variables=row[11],
+        first_seen=row[12],
+        last_seen=row[13],
+    )
+
+
+def _document(device: Device) -> dict[str, Any]:
+    return {
+        "id": device.id,
+        "type": device.type,
+        "state": device.state.value,
+        "name": device.name,
+        "network": device.network,
+        "latitude": device.latitude,
+        "longitude": device.longitude,
+        "district": device.district,
+        "experiment": device.experiment,
+        "simulated": device.simulated,
+        "tags": dict(device.tags),
+        "variables": dict(device.variables),
+    }
+
+
+def _check(devices: Sequence[Device]) -> None:
+    problems = []
+    seen = set()
+    for device in devices:
+        if device.id in seen:
+            problems.append(f"device {device.id!r} stands twice in the list")
+        seen.add(device.id)
+        if not device.id:
+            problems.append("a device has an empty id")
+        if device.latitude is not None and not -90 <= device.latitude <= 90:  # noqa: PLR2004 -- what degrees are
+            problems.append(f"device {device.id!r}: latitude {device.latitude} is not between -90 and 90")
+        if device.longitude is not None and not -180 <= device.longitude <= 180:  # noqa: PLR2004 -- what degrees are
+            problems.append(f"device {device.id!r}: longitude {device.longitude} is not between -180 and 180")
+    if problems:
+        raise BadRequestError("; ".join(problems))

@@ -1,0 +1,41 @@
+-- name: latest
+select d.id, d.type, d.state, d.name, d.network, d.latitude, d.longitude, d.district, d.experiment, d.simulated,
+       d.tags, d.variables, least(d.first_seen, l.first_seen), greatest(d.last_seen, l.last_seen),
+       l.time, l.received_at, l.flags, l.fields
+from penfeld.latest as l
+join penfeld.device as d on d.key = l.device
+where l.time is not null
+  and d.state = 'active'
+  and (%(type)s::text is null or d.type = %(type)s)
+  and (%(devices)s::text[] is null or d.id = any(%(devices)s))
+order by d.id collate "C"
+
+-- name: ledger
+-- All workers' lines of an hour and source together.
+select hour, source, sum(received)::bigint, sum(stored)::bigint, sum(duplicate)::bigint, sum(quarantined)::bigint
+from penfeld.ledger
+where (%(start)s::timestamptz is null or hour >= %(start)s)
+  and (%(end)s::timestamptz is null or hour < %(end)s)
+group by hour, source
+order by hour desc, source collate "C"
+
+-- name: quarantine
+select id, source, reason, detail, topic, message, device, device_type, received_at, last_received_at, times, simulated
+from penfeld.quarantine
+where (%(reason)s::text is null or reason = %(reason)s)
+  and (%(device)s::text is null or device = %(device)s)
+  and (%(before)s::bigint is null or id < %(before)s)
+order by id desc
+limit %(limit)s
+
+-- name: quarantined
+select id, source, reason, detail, topic, message, device, device_type, received_at, last_received_at, times, simulated
+from penfeld.quarantine
+where id = %s
+
+-- name: facts
+select current_setting('server_version'),
+       (select extversion from pg_extension where extname = 'timescaledb'),
+       (select coalesce(max(number), 0) from penfeld.migration),
+       pg_database_size(current_database()),
+       now()

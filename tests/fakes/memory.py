@@ -1,0 +1,207 @@
+"""What the storage fakes share: devices, readings, latest values, ledger and quarantine in plain dictionaries.
+
+``write`` is the ``FrameSink``, row by row and without any cleverness: the model that the real writer is held against.
+"""
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field, replace
+from datetime import UTC, datetime, timedelta
+from itertools import count
+
+import numpy as np
+
+from model.batch import Batch, Frame, SetAside, Written
+from model.device import Device, State
+from model.errors import Reason, WriteRejectedError
+from model.readings import Readings
+from model.uplink import Value
+from model.views import Latest, LatestValue, QuarantinedFrame, ReadingRow
+
+HOUR = timedelta(hours=1)
+EPOCH = datetime(1970, 1, 1, tzinfo=UTC)
+FIRST, LAST = EPOCH, datetime(2200, 1, 1, tzinfo=UTC)
+
+
+@dataclass
+class Seen:
+    """A device's latest values and when it was heard."""
+
+    first_seen: datetime
+    last_seen: datetime
+    time: datetime | None = None
+    received_at: datetime | None = None
+    flags: tuple[str, ...] = ()
+    values: dict[str, LatestValue] = field(default_factory=dict)
+
+
+class Memory:
+    """A database in memory."""
+
+    def __init__(self) -> None:
+        self.devices: dict[str, Device] = {}
+        self.keys: dict[str, int] = {}
+        self.frames: list[Frame] = []
+        self.rows: dict[str, dict[tuple[str, datetime], ReadingRow]] = {}
+        self.latest: dict[str, Seen] = {}
+        self.ledger: dict[tuple[datetime, str], list[int]] = {}
+        self.quarantine: dict[tuple[str, str | None, bytes], QuarantinedFrame] = {}
+        self._keys = count(1)
+        self._ids = count(1)
+
+    def add(self, device: Device) -> None:
+        """Put a device in, or in place of the one with its id."""
+        self.devices[device.id] = device
+        self.keys.setdefault(device.id, next(self._keys))
+
+    def seen(self, device: Device) -> Device:
+        """Return the device with when it was heard."""
+        seen = self.latest.get(device.id)
+        if seen is None:
+            return device
+        return replace(
+            device,
+            first_seen=min(filter(None, (device.first_seen, seen.first_seen))),
+            last_seen=max(filter(None, (device.last_seen, seen.last_seen))),
+        )
+
+    async def write(self, batch: Batch) -> Written:
+        """Store a batch."""
+        ids = {key: name for name, key in self.keys.items()}
+        self._refuse(batch, ids)
+        stored = []
+        for position, frame in enumerate(batch.frames):
+            new = not self._known(frame)
+            self._count(frame.received_at, frame.source)[0 if new else 1] += 1
+            if new:
+                stored.append(position)
+                self.frames.append(frame)
+                self._hear(ids[frame.device], frame)
+        for readings in batch.readings:
+            for row in range(len(readings)):
+                if readings.frame[row] in stored:
+                    self._keep(ids, batch.frames[readings.frame[row]], readings, row)
+        for aside in batch.set_aside:
+            self._count(aside.received_at, aside.source)[2] += 1
+            self._set_aside(aside)
+        return Written(
+            stored=tuple(stored), duplicates=len(batch.frames) - len(stored), quarantined=len(batch.set_aside)
+        )
+
+    def _refuse(self, batch: Batch, ids: Mapping[int, str]) -> None:
+        rejected = {}
+        for position, frame in enumerate(batch.frames):
+            if not FIRST <= frame.time < LAST:
+                rejected[position] = "its time is not between 1970 and 2200"
+            if frame.device not in ids:
+                rejected[position] = "no such device"
+        if rejected:
+            raise WriteRejectedError(rejected)
+
+    def _known(self, frame: Frame) -> bool:
+        reach = HOUR if frame.uplink.f_cnt is not None else timedelta(0)
+        return any(old.key == frame.key and abs(old.time - frame.time) <= reach for old in self.frames)
+
+    def _count(self, received_at: datetime, source: str) -> list[int]:
+        hour = received_at.astimezone(UTC).replace(minute=0, second=0, microsecond=0)
+        return self.ledger.setdefault((hour, source), [0, 0, 0])
+
+    def _hear(self, device: str, frame: Frame) -> None:
+        seen = self.latest.setdefault(device, Seen(frame.received_at, frame.received_at))
+        seen.first_seen = min(seen.first_seen, frame.received_at)
+        seen.last_seen = max(seen.last_seen, frame.received_at)
+
+    def _keep(self, ids: Mapping[int, str], frame: Frame, readings: Readings, row: int) -> None:
+        device, time = ids[frame.device], EPOCH + timedelta(microseconds=int(readings.time_us[row]))
+        values = _values(readings, row)
+        flags = readings.flags.get(row, ())
+        rows = self.rows.setdefault(readings.device_type, {})
+        old = rows.get((device, time))
+        if old is None:
+            rows[device, time] = ReadingRow(
+                device=device,
+                time=time,
+                received_at=frame.received_at,
+                values=values,
+                flags=flags,
+                simulated=frame.simulated,
+                version=readings.version,
+            )
+        elif news := {name: value for name, value in values.items() if name not in old.values}:
+            merged = tuple(sorted({*old.flags, *flags})) if flags else old.flags
+            rows[device, time] = replace(old, values={**old.values, **news}, flags=merged)
+        self._update_latest(self.latest[device], frame, time, values, flags)
+
+    def _update_latest(
+        self, seen: Seen, frame: Frame, time: datetime, values: Mapping[str, Value], flags: tuple[str, ...]
+    ) -> None:
+        if seen.time is None or time > seen.time:
+            seen.time, seen.received_at, seen.flags = time, frame.received_at, flags
+        for name, value in values.items():
+            if name not in seen.values or seen.values[name].time < time:
+                seen.values[name] = LatestValue(value=value, time=time)
+
+    def _set_aside(self, aside: SetAside) -> None:
+        key = aside.topic, aside.device, aside.message
+        old = self.quarantine.get(key)
+        self.quarantine[key] = QuarantinedFrame(
+            id=old.id if old else next(self._ids),
+            source=aside.source,
+            reason=aside.reason,
+            detail=aside.detail,
+            topic=aside.topic,
+            message=aside.message,
+            device=aside.device,
+            device_type=aside.device_type,
+            received_at=min(old.received_at, aside.received_at) if old else aside.received_at,
+            last_received_at=max(old.last_received_at, aside.received_at) if old else aside.received_at,
+            times=old.times + 1 if old else 1,
+            simulated=aside.simulated,
+        )
+        known = self.devices.get(aside.device or "")
+        if known is not None and aside.reason in {Reason.UNKNOWN_DEVICE, Reason.PENDING_DEVICE}:
+            self.devices[known.id] = replace(
+                known,
+                first_seen=min(known.first_seen or aside.received_at, aside.received_at),
+                last_seen=max(known.last_seen or aside.received_at, aside.received_at),
+            )
+        elif aside.device and aside.reason is Reason.UNKNOWN_DEVICE:
+            self.add(
+                Device(
+                    id=aside.device,
+                    type=aside.device_type,
+                    state=State.PENDING,
+                    network=aside.network,
+                    simulated=aside.simulated,
+                    first_seen=aside.received_at,
+                    last_seen=aside.received_at,
+                )
+            )
+
+    def forget(self, devices: Sequence[str]) -> None:
+        """Forget the latest values of these devices."""
+        for name in devices:
+            if name in self.latest:
+                seen = self.latest[name]
+                self.latest[name] = Seen(seen.first_seen, seen.last_seen)
+
+    def latest_of(self, device: Device) -> Latest | None:
+        """Return a device's latest values, if it ever had any."""
+        seen = self.latest.get(device.id)
+        if seen is None or seen.time is None or seen.received_at is None:
+            return None
+        return Latest(
+            device=self.seen(device),
+            time=seen.time,
+            received_at=seen.received_at,
+            values=dict(sorted(seen.values.items())),
+            flags=seen.flags,
+        )
+
+
+def _values(readings: Readings, row: int) -> dict[str, Value]:
+    found: dict[str, Value] = {}
+    for name, column in readings.columns.items():
+        value = column.values[row]
+        if column.valid[row] and not (isinstance(value, np.floating) and not np.isfinite(value)):
+            found[name] = value.item() if isinstance(value, np.generic) else value
+    return found

@@ -1,0 +1,387 @@
+"""A small made-up city behind the real application and console, served on a free port: what the console's tests look at.
+
+Run as ``python -m tests.integration.console_city [number of lamps] [port]``: prints its address on the first line, and
+ends when its standard input is closed. Lamps, meters and trams stand on a grid; trams move every second; the values of
+``lamp-0001`` change every second, so that a test can see a page live.
+"""
+
+import asyncio
+import json
+import math
+
+import socket
+import sys
+from collections.abc import AsyncIterator, Mapping, Sequence
+from datetime import UTC, datetime, timedelta
+from importlib.resources import files
+
+import msgspec
+import uvicorn
+
+from api.app import ApiConfig, create_app
+from api.console import ConsoleConfig, mount
+from api.context import context_of
+from decoders.catalogue import Catalogue
+from model.device import Device, DeviceType, State
+from model.errors import NotFoundError, Reason
+from model.status import IngestStatus, LiveReading
+from model.uplink import Value
+from model.views import (
+    DatabaseFacts,
+    Latest,
+    LatestValue,
+    LedgerRow,
+    QuarantinedFrame,
+    QuarantinePage,
+    ReadingPage,
+    ReadingRow,
+)
+
+NASTY = "<script>window.hacked = true</script>"
+DISTRICTS = ("Brest-Centre", "Saint-Marc", "Europe", "Lambézellec", "Bellevue", "Quatre-Moulins", "Saint-Pierre")
+TRAM_LINE = (
+    (48.3886, -4.5420), (48.3868, -4.5290), (48.3852, -4.5150), (48.3843, -4.5020), (48.3838, -4.4975), (48.3870, -4.4905),
+    (48.3905, -4.4868), (48.3935, -4.4820), (48.3968, -4.4765), (48.3992, -4.4715), (48.4020, -4.4650), (48.4140, -4.4600),
+    (48.4330, -4.4583),
+)  # fmt: skip
+
+
+REFERENCE = ("streetlight", "gridmeter", "tramunit", "binsensor", "watermeter")
+
+
+def reference_types() -> Catalogue:
+    """Return our own device types alone: few and steady."""
+    folder = files("decoders.devices")
+    return Catalogue({f"penfeld_{n}": folder / f"penfeld_{n}.toml" for n in REFERENCE})
+
+
+def now() -> datetime:
+    return datetime.now(UTC)
+
+
+def along(part: float) -> tuple[float, float]:
+    """Return the place at a part (0 to 1, then back) of the tram line."""
+    part = abs((part % 2) - 1) * (len(TRAM_LINE) - 1)
+    at = min(int(part), len(TRAM_LINE) - 2)
+    (lat0, lon0), (lat1, lon1) = TRAM_LINE[at : at + 2]
+    return lat0 + (lat1 - lat0) * (part - at), lon0 + (lon1 - lon0) * (part - at)
+
+
+class City:
+    """The devices, what they say, and what is kept of it."""
+
+    def __init__(self, lamps: int) -> None:
+        self.start = now()
+        self.down = False
+        self.devices: dict[str, Device] = {}
+        side = math.ceil(math.sqrt(lamps))
+        for n in range(lamps):
+            lat = 48.3845 + 0.045 * (n // side) / side + 0.0006 * math.sin(n)
+            lon = -4.535 + 0.095 * (n % side) / side + 0.0008 * math.cos(3 * n)
+            name = NASTY if n == 1 else f"Rue {n // 20} n°{n}"
+            self._add(f"lamp-{n:04d}", "penfeld_streetlight", name, (lat, lon), n)
+        for n in range(lamps // 4):
+            lat, lon = 48.387 + 0.002 * (n % 17), -4.52 + 0.004 * (n // 17)
+            self._add(f"meter-{n:04d}", "penfeld_gridmeter", f"Bâtiment {n}", (lat, lon), n)
+        for n in range(20):
+            self._add(f"tram-{n:02d}", "penfeld_tramunit", f"Rame {1001 + n}", None, n)
+        for n in range(20):
+            lat, lon = 48.389 + 0.0017 * n, -4.488 - 0.0013 * (n % 5) + 0.002 * (n // 5)
+            self._add(f"bin-{n:02d}", "penfeld_binsensor", f"Conteneur {n}", (lat, lon), n)
+            self._add(f"water-{n:02d}", "penfeld_watermeter", f"Compteur {n}", (lat + 0.002, lon + 0.005), n)
+        self.devices["70b3d57ed0001234"] = Device(
+            id="70b3d57ed0001234", type=None, state=State.PENDING, network="chirpstack", first_seen=self.start
+        )
+
+    def _add(self, name: str, kind: str, title: str, place: tuple[float, float] | None, n: int) -> None:
+        self.devices[name] = Device(
+            id=name,
+            type=kind,
+            name=title,
+            network="chirpstack",
+            latitude=place[0] if place else None,
+            longitude=place[1] if place else None,
+            district=DISTRICTS[n % len(DISTRICTS)] if place else None,
+            simulated=n % 10 != 0,
+            tags={"street": f"street {n % 40}"},
+            first_seen=self.start,
+        )
+
+    def values(self, device: Device, at: datetime) -> dict[str, Value]:
+        """Return what a device says at a time."""
+        seconds = at.timestamp()
+        n = int(device.id.split("-")[1])
+        if device.type == "penfeld_tramunit":
+            lat, lon = along(seconds / 900 + n / 10)
+            return {
+                "latitude_deg": round(lat, 6), "longitude_deg": round(lon, 6), "speed_kmh": 20 + 18 * math.sin(seconds / 9 + n),
+                "heading_deg": 45.0, "occupancy_count": 40 + n, "doors_open": False, "at_stop": False, "stop_index": n,
+                "traction_power_kw": 120 * math.sin(seconds / 9 + n), "line_voltage_v": 748.0, "cabin_temperature_c": 19.5,
+            }  # fmt: skip
+        if device.type == "penfeld_gridmeter":
+            role = ("building", "building", "building", "solar", "battery")[n % 5]
+            power = {"building": 14000 + 900 * n % 7000, "solar": -6200.0 - 10 * n, "battery": -1500.0}[role]
+            return {
+                "role": role, "active_power_w": power + 300 * math.sin(seconds / 60), "voltage_v": 231.2, "current_a": 22.4,
+                "frequency_hz": 50.01, "energy_import_kwh": 18234.5, "power_factor": 0.97,
+            }  # fmt: skip
+        if device.type == "penfeld_streetlight":
+            power = 48.3 + (round(seconds) % 50 if n == 1 else 5 * math.sin(seconds / 7200 + n))
+            return {
+                "lamp_on": n % 9 != 0, "dimming_percent": 70.0, "power_w": power, "energy_kwh": 1234.5, "voltage_v": 229.5,
+                "driver_temperature_c": 31.0, "power_factor": 0.95, "lamp_failure": n % 23 == 5, "driver_failure": False,
+            }  # fmt: skip
+        if device.type == "penfeld_binsensor":
+            return {"fill_level_percent": (n * 7 + seconds / 600) % 100, "temperature_c": 11.5, "tilt": n == 3, "battery_v": 3.55}
+        return {"volume_m3": 182.4 + seconds / 1e6, "flow_m3h": 0.12, "leak": n == 4, "temperature_c": 12.0, "battery_v": 3.6}
+
+    def flags(self, device: Device) -> tuple[str, ...]:
+        return ("voltage_v:range", "time:implausible") if device.id == "lamp-0007" else ()
+
+    def silent_since(self, device: Device) -> timedelta | None:
+        """Return how long ago a device spoke last; ``None`` if it never did."""
+        n = int(device.id.split("-")[1]) if "-" in device.id else -1
+        if n == -1 or (device.type == "penfeld_streetlight" and n % 37 == 11):
+            return None
+        if n % 41 == 13:
+            return timedelta(hours=9)
+        return timedelta(seconds=20 + 7 * n % 600) if device.type != "penfeld_tramunit" else timedelta(seconds=1)
+
+
+class Queries:
+    """Answers like the database, worked out from the city's functions of time."""
+
+    def __init__(self, city: City) -> None:
+        self._city = city
+
+    async def readings(
+        self,
+        device_type: DeviceType,
+        *,
+        devices: Sequence[str] = (),
+        start: datetime | None = None,
+        end: datetime | None = None,
+        fields: Sequence[str] = (),
+        limit: int = 1000,
+        cursor: str | None = None,
+        newest_first: bool = False,
+        simulated: bool | None = None,
+    ) -> ReadingPage:
+        del fields, simulated
+        device = self._city.devices[devices[0]]
+        period = device_type.period
+        end = min(end or now(), now())
+        start = start or end - timedelta(days=7)
+        last = int(end.timestamp() // period.total_seconds())
+        first = math.ceil(start.timestamp() / period.total_seconds())
+        steps: Sequence[int] = range(first, last + 1)
+        if newest_first:
+            steps = steps[::-1]
+        rows = []
+        skip = int(cursor or 0)
+        for step in steps[skip : skip + limit]:
+            at = datetime.fromtimestamp(step * period.total_seconds(), UTC)
+            if 60 < (end - at) / period < 66:
+                continue  # a gap
+            rows.append(
+                ReadingRow(
+                    device=device.id,
+                    time=at,
+                    received_at=at + timedelta(milliseconds=840),
+                    values=self._city.values(device, at),
+                    flags=self._city.flags(device),
+                    simulated=device.simulated,
+                )
+            )
+        more = skip + limit < len(steps)
+        return ReadingPage(rows=rows, next_cursor=str(skip + limit) if more else None)
+
+    async def latest(self, *, device_type: str | None = None, devices: Sequence[str] = ()) -> Sequence[Latest]:
+        del device_type
+        found = []
+        for device in self._city.devices.values():
+            since = self._city.silent_since(device)
+            if since is None or (devices and device.id not in devices):
+                continue
+            at = now() - since
+            values = {name: LatestValue(value=v, time=at) for name, v in self._city.values(device, at).items()}
+            found.append(Latest(device=device, time=at, received_at=at, values=values, flags=self._city.flags(device)))
+        return found
+
+    async def ledger(self, *, start: datetime | None = None, end: datetime | None = None) -> Sequence[LedgerRow]:
+        del end
+        this = now().replace(minute=0, second=0, microsecond=0)
+        rows = []
+        for back in range(30):
+            hour = this - timedelta(hours=back)
+            if start is not None and hour < start - timedelta(hours=1):
+                break
+            for n, source in enumerate(("chirpstack", "native", "sigfox", "thethingsstack")):
+                stored = 4000 // (n + 1) + 17 * back + (int(now().timestamp()) % 3600 if back == 0 else 0)
+                lost = 3 if back == 5 and source == "sigfox" else 0
+                rows.append(
+                    LedgerRow(
+                        hour=hour, source=source, received=stored + 9 + n + lost, stored=stored, duplicate=9, quarantined=n
+                    )
+                )
+        return rows
+
+    async def quarantine(
+        self, *, reason: str | None = None, device: str | None = None, limit: int = 100, cursor: str | None = None
+    ) -> QuarantinePage:
+        frames = [
+            f
+            for f in (_quarantined(n, self._city.start) for n in range(45))
+            if (not reason or f.reason == reason) and (not device or f.device == device)
+        ]
+        skip = int(cursor or 0)
+        page = frames[skip : skip + limit]
+        return QuarantinePage(rows=page, next_cursor=str(skip + limit) if skip + limit < len(frames) else None)
+
+    async def quarantined(self, frame_id: int) -> QuarantinedFrame:
+        return _quarantined(frame_id, self._city.start)
+
+    async def facts(self) -> DatabaseFacts:
+        return DatabaseFacts(server_version="16", timescaledb_version=None, migration=1, size_bytes=1, now=now())
+
+
+_DETAILS = {
+    Reason.UNKNOWN_DEVICE: "no device has this id",
+    Reason.BAD_PAYLOAD: "voltage_v needs 2 bytes, 1 left (byte 6)",
+    Reason.BAD_ENVELOPE: "uplinkEvent.deviceInfo.devEui is missing <img src=x onerror=window.hacked=true>",
+    Reason.UNKNOWN_TYPE: "there is no device type 'acme_probe'",
+}
+
+
+def _quarantined(n: int, start: datetime) -> QuarantinedFrame:
+    reason = list(_DETAILS)[n % 4]
+    message = json.dumps({"deviceInfo": {"devEui": "70b3d57ed0001234"}, "data": "gEYBkAAw", "n": n, "x": NASTY}).encode()
+    return QuarantinedFrame(
+        id=n,
+        source="chirpstack",
+        reason=reason,
+        detail=_DETAILS[reason],
+        topic="application/1/device/70b3d57ed0001234/event/up",
+        message=message + bytes(range(32)),
+        device="70b3d57ed0001234" if reason is not Reason.BAD_ENVELOPE else None,
+        device_type="penfeld_streetlight" if reason is Reason.BAD_PAYLOAD else None,
+        received_at=start - timedelta(minutes=n * 7),
+        last_received_at=start - timedelta(minutes=n * 5),
+        times=1 + n % 3,
+        simulated=n % 2 == 0,
+    )
+
+
+class Registry:
+    """The register, in memory; read only."""
+
+    def __init__(self, city: City) -> None:
+        self._city = city
+
+    async def devices(
+        self,
+        *,
+        device_type: str | None = None,
+        state: str | None = None,
+        district: str | None = None,
+        search: str | None = None,
+        simulated: bool | None = None,
+        limit: int = 1000,
+        after: str | None = None,
+    ) -> Sequence[Device]:
+        del device_type, state, district, search, simulated
+        ids = sorted(d for d in self._city.devices if after is None or d > after)
+        return [self._city.devices[d] for d in ids[:limit]]
+
+    async def device(self, device_id: str) -> Device:
+        if device_id not in self._city.devices:
+            raise NotFoundError(f"no device has the id {device_id!r}")
+        return self._city.devices[device_id]
+
+    async def register(self, devices: Sequence[Device]) -> Mapping[str, str]:
+        raise NotImplementedError
+
+    async def remove(self, device_id: str) -> None:
+        raise NotImplementedError
+
+    async def purge_simulated(self) -> Mapping[str, int]:
+        raise NotImplementedError
+
+
+class Live:
+    """Trams and one lamp speak every second; one ingest worker tells its state."""
+
+    def __init__(self, city: City) -> None:
+        self._city = city
+
+    async def readings(self) -> AsyncIterator[tuple[str, bytes]]:
+        speakers = [d for d in self._city.devices.values() if d.type == "penfeld_tramunit" or d.id == "lamp-0001"]
+        while True:
+            at = now()
+            said: dict[str, list[LiveReading]] = {}
+            for device in speakers:
+                kind = device.type or ""
+                said.setdefault(kind, []).append(
+                    LiveReading(
+                        device=device.id,
+                        device_type=kind,
+                        time=at,
+                        received_at=at,
+                        values=self._city.values(device, at),
+                        simulated=device.simulated,
+                    )
+                )
+            for kind, readings in said.items():
+                yield kind, msgspec.json.encode(readings)
+            await asyncio.sleep(1)
+
+    async def statuses(self) -> AsyncIterator[bytes]:
+        handled = 42_000
+        while True:
+            handled += 311 + int(now().timestamp()) % 7
+            yield msgspec.json.encode(
+                IngestStatus(worker="ingest-1", time=now(), received=handled, stored=handled, latency_p99_ms=412.0)
+            )
+            await asyncio.sleep(1)
+
+
+class Publisher:
+    """Takes everything, keeps nothing."""
+
+    async def publish(self, topic: str, payload: bytes) -> None:
+        """Take it."""
+
+
+async def main(lamps: int, port: int) -> None:
+    city = City(lamps)
+    app = create_app(
+        queries=Queries(city),
+        registry=Registry(city),
+        catalogue=reference_types(),
+        live=Live(city),
+        publisher=Publisher(),
+        clock=now,
+        config=ApiConfig(),
+    )
+    context = context_of(app)
+    mount(
+        app,
+        queries=context.queries,
+        registry=context.registry,
+        catalogue=context.catalogue,
+        hub=context.hub,
+        clock=now,
+        config=ConsoleConfig(reload_s=5),
+    )
+    listener = socket.create_server(("127.0.0.1", port))
+    print(f"http://127.0.0.1:{listener.getsockname()[1]}", flush=True)
+    server = uvicorn.Server(uvicorn.Config(app, log_level="warning", timeout_graceful_shutdown=1))
+    serving = asyncio.create_task(server.serve(sockets=[listener]))
+    await asyncio.to_thread(sys.stdin.read)
+    server.should_exit = True
+    await serving
+
+
+if __name__ == "__main__":
+    arguments = [int(a) for a in sys.argv[1:]]
+    asyncio.run(main(*([*arguments, *(300, 0)[len(arguments) :]])))
