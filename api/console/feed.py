@@ -1,0 +1,158 @@
+"""What keeps the console current: one task per source, one tick a second, however many people look.
+
+The register is read again every few seconds, and at once when somebody unknown speaks; live readings come from the hub;
+the ledger's sums from the database. A database that does not answer stops none of it: ``trouble`` says so to the pages,
+which go on showing what is known.
+"""
+
+import asyncio
+import logging
+from collections.abc import Awaitable, Callable, Sequence
+from datetime import datetime, timedelta
+
+from api.console.city import Changes, City
+from api.console.figures import Balance, CityFigures, Flow, FlowMeter, balance, city_figures
+from api.live import Hub
+from model.device import Device, DeviceType
+from model.errors import UnavailableError
+from model.ports import Queries, Registry
+from model.status import LiveReading
+
+log = logging.getLogger(__name__)
+
+Viewer = Callable[[Changes], None]
+Listener = Callable[[LiveReading], None]
+
+LEDGER_SPAN = timedelta(hours=24)
+_PAGE = 1000
+_RETRY_S = 3.0
+
+
+class Feed:
+    """The live side of the console. ``start`` and ``stop`` belong to the application's life."""
+
+    def __init__(
+        self,
+        *,
+        queries: Queries,
+        registry: Registry,
+        types: tuple[DeviceType, ...],
+        hub: Hub,
+        clock: Callable[[], datetime],
+        reload_s: float,
+    ) -> None:
+        self.city = City(types)
+        self.figures = CityFigures()
+        self.flow = Flow()
+        self.balance = Balance()
+        self.trouble = ""
+        self.loaded = False
+        self.now: datetime = clock()
+        self._queries = queries
+        self._registry = registry
+        self._hub = hub
+        self._clock = clock
+        self._reload_s = reload_s
+        self._meter = FlowMeter()
+        self._viewers: set[Viewer] = set()
+        self._listeners: dict[str, set[Listener]] = {}
+        self._tasks: list[asyncio.Task[None]] = []
+
+    async def start(self) -> None:
+        """Start the tasks; returns at once."""
+        loops = (self._follow, self._tick, self._reload, self._count)
+        self._tasks = [asyncio.create_task(self._forever(loop), name=f"console{loop.__name__}") for loop in loops]
+
+    async def stop(self) -> None:
+        """End the tasks."""
+        for task in self._tasks:
+            task.cancel()
+        await asyncio.gather(*self._tasks, return_exceptions=True)
+
+    def watch(self, viewer: Viewer) -> Callable[[], None]:
+        """Tell ``viewer`` of every tick's changes; returns what ends it."""
+        self._viewers.add(viewer)
+        return lambda: self._viewers.discard(viewer)
+
+    def listen(self, device_id: str, listener: Listener) -> Callable[[], None]:
+        """Tell ``listener`` of every live reading of one device; returns what ends it."""
+        self._listeners.setdefault(device_id, set()).add(listener)
+
+        def end() -> None:
+            mine = self._listeners.get(device_id, set())
+            mine.discard(listener)
+            if not mine:
+                self._listeners.pop(device_id, None)
+
+        return end
+
+    async def _forever(self, loop: Callable[[], Awaitable[None]]) -> None:
+        while True:
+            try:
+                await loop()
+            except UnavailableError as error:
+                self.trouble = str(error)
+            except Exception:  # one surprising value must not stop the page for everybody; it is told and tried again
+                log.exception("The console's %s stopped; it starts again in %s s", loop.__name__, _RETRY_S)
+            await asyncio.sleep(_RETRY_S)
+
+    async def _follow(self) -> None:
+        with self._hub.subscribe() as subscription:
+            async for events in subscription:
+                readings = [event.reading for event in events]
+                self.city.apply(readings)
+                self._tell(readings)
+
+    def _tell(self, readings: Sequence[LiveReading]) -> None:
+        if self._listeners:
+            for reading in readings:
+                for listener in tuple(self._listeners.get(reading.device, ())):
+                    listener(reading)
+
+    async def _tick(self) -> None:
+        while True:
+            self.now = self._clock()
+            changes = self.city.tick(self.now)
+            if self._viewers:
+                self.figures = city_figures(self.city.spots.values())
+            self.flow = self._meter.measure(tuple(self._hub.statuses.values()), self.now)
+            for viewer in tuple(self._viewers):
+                viewer(changes)
+            await asyncio.sleep(1.0)
+
+    async def _reload(self) -> None:
+        while True:
+            devices = await self._devices()
+            self.city.load(devices)
+            if not self.loaded:
+                self.city.remember(await self._queries.latest())
+                self.loaded = True
+            elif any(self.city.spots[d.id].time is None and d.last_seen for d in devices if d.id in self.city.spots):
+                await self._catch_up()
+            self.trouble = ""
+            await self._wait_for_reload()
+
+    async def _wait_for_reload(self) -> None:
+        """Wait for the next look at the register; not so long when a device spoke that is not in it yet."""
+        waited = 0.0
+        while waited < self._reload_s and not (self.city.unknown and waited >= 2.0):  # noqa: PLR2004 seconds
+            await asyncio.sleep(1.0)
+            waited += 1.0
+        self.city.unknown.clear()
+
+    async def _catch_up(self) -> None:
+        quiet = [d for d, spot in self.city.spots.items() if spot.time is None][:_PAGE]
+        self.city.remember(await self._queries.latest(devices=quiet))
+
+    async def _devices(self) -> list[Device]:
+        devices: list[Device] = []
+        while True:
+            page = await self._registry.devices(limit=_PAGE, after=devices[-1].id if devices else None)
+            devices += page
+            if len(page) < _PAGE:
+                return devices
+
+    async def _count(self) -> None:
+        while True:
+            self.balance = balance(await self._queries.ledger(start=self._clock() - LEDGER_SPAN))
+            await asyncio.sleep(2.0 if self._viewers else 10.0)

@@ -1,0 +1,121 @@
+"""Numbers, times, units and bytes as a person reads them, in French or English. Pure.
+
+Times are shown in Europe/Paris with the zone's short name (CET or CEST); numbers with the separators of the language.
+"""
+
+from collections.abc import Iterator
+from datetime import UTC, datetime, timedelta
+from zoneinfo import ZoneInfo
+
+from model.device import Field, Language
+from model.uplink import Value
+
+PARIS = ZoneInfo("Europe/Paris")
+
+NOTHING = "–"
+
+_SEPARATORS = {"en": (",", "."), "fr": ("\u202f", ",")}
+_DAYS = {
+    "en": ("Mon", "Tue", "Wed", "Thu", "Fri", "Sat", "Sun"),
+    "fr": ("lun.", "mar.", "mer.", "jeu.", "ven.", "sam.", "dim."),
+}
+_UNITS = {
+    "Cel": "°C", "deg": "°", "Ohm": "Ω", "1": "",
+    "m3": "m³", "m3/h": "m³/h", "m3/m3": "m³/m³", "/cm3": "/cm³", "W/m2": "W/m²", "m/s2": "m/s²", "ug/m3": "µg/m³",
+    "umol/m2/s": "µmol/m²/s", "uS/cm": "µS/cm", "uSv/h": "µSv/h", "uT": "µT", "um": "µm",
+    "kW.h": "kWh", "kvar.h": "kvarh", "kV.A.h": "kVAh", "V.A": "VA", "A.h": "Ah",
+    "[ppm]": "ppm", "[ppb]": "ppb", "[pH]": "", "dB[SPL]": "dB",
+}  # fmt: skip
+_AGES = {"en": ("s", "min", "h", "d"), "fr": ("s", "min", "h", "j")}
+
+
+def number(value: float, language: Language, digits: int | None = None) -> str:
+    """Return a number with the language's separators; without ``digits``, as many as are worth reading (at most 3)."""
+    thousands, point = _SEPARATORS[language]
+    if digits is None:
+        digits = _digits(value)
+        text = f"{value:,.{digits}f}"
+        if digits:
+            text = text.rstrip("0").rstrip(".")
+    else:
+        text = f"{value:,.{digits}f}"
+    text = text.replace(",", "\0").replace(".", point).replace("\0", thousands)
+    return text.replace("-", "\u2212")
+
+
+def _digits(value: float) -> int:
+    if isinstance(value, int) or value == int(value):
+        return 0
+    size = abs(value)
+    if size >= 1000:  # noqa: PLR2004 where one decimal is enough
+        return 1
+    return 2 if size >= 10 else 3  # noqa: PLR2004 about four significant digits
+
+
+def unit(code: str) -> str:
+    """Return a UCUM unit as people write it."""
+    return _UNITS.get(code, code.strip("{}"))
+
+
+def value(
+    of: Value,
+    field: Field | None,
+    language: Language,
+    *,
+    yes: str = "✓",
+    no: str = "✗",
+    nothing: str = NOTHING,
+) -> str:
+    """Return a field's value with its unit; ``yes``, ``no`` and ``nothing`` are the words for true, false and null."""
+    if of is None:
+        return nothing
+    if isinstance(of, bool):
+        return yes if of else no
+    if isinstance(of, str):
+        return of
+    if field is not None and field.unit == "deg":
+        return f"{number(of, language, 5)}°"
+    symbol = unit(field.unit) if field is not None else ""
+    return f"{number(of, language)}\u00a0{symbol}" if symbol else number(of, language)
+
+
+def clock_time(of: datetime, language: Language) -> str:
+    """Return day, time and zone: ``Sun 22 Nov, 12:29:14 CET``."""
+    local = of.astimezone(PARIS)
+    day = _DAYS[language][local.weekday()]
+    date = f"{local.day:02d}/{local.month:02d}/{local.year}" if language == "fr" else f"{local.date().isoformat()}"
+    return f"{day} {date}, {local:%H:%M:%S} {local.tzname()}"
+
+
+def hour(of: datetime, language: Language) -> str:
+    """Return day, hour and zone, for an hour of the ledger."""
+    local = of.astimezone(PARIS)
+    day = _DAYS[language][local.weekday()]
+    date = f"{local.day:02d}/{local.month:02d}" if language == "fr" else f"{local:%m-%d}"
+    return f"{day} {date}, {local:%H:%M} {local.tzname()}"
+
+
+def age(since: timedelta, language: Language) -> str:
+    """Return a length of time in its largest unit: ``12 s``, ``5 min``, ``3 h``, ``9 d``."""
+    seconds = max(0, int(since.total_seconds()))
+    s, minute, h, d = _AGES[language]
+    if seconds < 60:  # noqa: PLR2004 a minute
+        return f"{seconds}\u00a0{s}"
+    if seconds < 3600:  # noqa: PLR2004 an hour
+        return f"{seconds // 60}\u00a0{minute}"
+    if seconds < 2 * 86400:
+        return f"{seconds // 3600}\u00a0{h}"
+    return f"{number(seconds // 86400, language)}\u00a0{d}"
+
+
+def milliseconds(of: datetime) -> int:
+    """Return the time as JavaScript counts it."""
+    return (of.astimezone(UTC) - datetime(1970, 1, 1, tzinfo=UTC)) // timedelta(milliseconds=1)
+
+
+def hex_lines(content: bytes, *, width: int = 16, limit: int = 2048) -> Iterator[tuple[str, str, str]]:
+    """Yield offset, hex digits and printable text of each line of a dump, at most ``limit`` bytes of it."""
+    for offset in range(0, min(len(content), limit), width):
+        part = content[offset : min(offset + width, limit)]
+        text = "".join(chr(b) if 32 <= b < 127 else "·" for b in part)  # noqa: PLR2004 printable ASCII
+        yield f"{offset:04x}", part.hex(" "), text
