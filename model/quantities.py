@@ -120,11 +120,13 @@ speed                   | km/h       | _kmh               | 0       |         | 
 state                   |            |                    |         |         | State                         | État
 state_of_charge         | %          | _percent           | 0       | 100     | State of charge               | État de charge
 strain                  | 1          | _strain            |         |         | Strain                        | Déformation
+suspended_solids        | mg/L       | _mgl               | 0       |         | Suspended solids              | Matières en suspension
 temperature             | Cel        | _c                 | -273.15 |         | Temperature                   | Température
 text                    |            |                    |         |         | Text                          | Texte
 thermal_energy          | kW.h       | _kwh               |         |         | Thermal energy                | Énergie thermique
 timestamp               | s          | _s                 |         |         | Time since 1970               | Temps depuis 1970
 turbidity               | {NTU}      | _ntu               | 0       |         | Turbidity                     | Turbidité
+turbidity_infrared      | {FNU}      | _fnu               | 0       |         | Turbidity by infrared         | Turbidité en infrarouge
 tvoc                    | [ppb]      | _ppb               | 0       |         | Volatile organic compounds    | Composés organiques volatils
 uv_index                | 1          | _index             | 0       |         | UV index                      | Indice UV
 voltage                 | V          | _v                 |         |         | Voltage                       | Tension
@@ -133,6 +135,7 @@ volume_flow             | m3/h       | _m3h               |         |         | 
 volumetric_water        | m3/m3      | _m3m3              |         |         | Volumetric water content      | Teneur en eau volumique
 water_level             | m          | _m                 |         |         | Water level                   | Niveau d’eau
 water_potential         | kPa        | _kpa               |         |         | Water potential               | Potentiel hydrique
+wind_component          | m/s        | _ms                |         |         | Wind speed along an axis      | Composante du vent
 wind_speed              | m/s        | _ms                | 0       |         | Wind speed                    | Vitesse du vent
 """)  # noqa: E501 - a table reads best with aligned columns
 
