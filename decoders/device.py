@@ -8,17 +8,22 @@ Rules:
 """
 
 import math
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
+from typing import TYPE_CHECKING
 
 from decoders.device_file import DeviceFile, Example, ExampleRecord, read_file
 from decoders.layout import INT64_MAX, INT64_MIN, TIME, Derived, Item, Repeat
+from decoders.layout_encoding import encode
 from decoders.layout_shape import Decoded, FrameLayout, Program, Record
 from model.device import DeviceType, Field, Kind
-from model.errors import DecodeError
+from model.errors import DecodeError, EncodeError
 from model.uplink import Value
 
-__all__ = ["Decoded", "Definition", "Example", "Frame", "Log", "Record"]
+if TYPE_CHECKING:
+    from decoders.batch import BatchDecoder, DecodedBatch
+
+__all__ = ["Decoded", "Definition", "Encoded", "Example", "Frame", "Log", "Record"]
 
 
 @dataclass(frozen=True, slots=True)
@@ -51,6 +56,14 @@ class Frame:
     log: Log | None = None
 
 
+@dataclass(frozen=True, slots=True)
+class Encoded:
+    """A payload and the port it goes out on, ``None`` if any will do."""
+
+    payload: bytes
+    f_port: int | None
+
+
 class Definition:
     """A device type that decodes and encodes. ``type`` says what it is, ``frames`` what it sends."""
 
@@ -59,6 +72,8 @@ class Definition:
         self.examples: tuple[Example, ...] = file.examples
         self.frames: tuple[Frame, ...] = tuple(_frame(frame) for frame in file.frames)
         self.program = Program(file.frames)
+        self._words = {line.name for frame in file.frames for line in frame.layout.body.items()}
+        self._batch: BatchDecoder | None = None
         self._fields = {field.name: field for field in file.type.fields}
 
     @classmethod
@@ -74,6 +89,61 @@ class Definition:
                 if type(value) is int and self._fields[name].kind is Kind.FLOAT:
                     record.values[name] = float(value)
         return decoded
+
+    def decode_batch(self, payloads: Sequence[bytes], f_ports: Sequence[int | None]) -> "DecodedBatch":
+        """Return what many payloads say, in columns; a bad payload is in its ``errors``, and none is raised."""
+        if self._batch is None:
+            from decoders.batch import BatchDecoder  # noqa: PLC0415 - numpy is loaded only by who needs it
+
+            self._batch = BatchDecoder(self.program, {name: field.kind for name, field in self._fields.items()})
+        return self._batch.decode(payloads, f_ports)
+
+    def encode(
+        self,
+        values: Mapping[str, Value] | Sequence[Mapping[str, Value]],
+        *,
+        frame: str | None = None,
+        f_port: int | None = None,
+    ) -> Encoded:
+        """Return the payload that says ``values``, or several records in payload order; raise ``EncodeError``.
+
+        The first frame that takes every given value is used, if none is named. ``time`` is in seconds since 1970 UTC.
+        A word of the layout may be given under its own name (``_period_min``). Derived values are passed over.
+        """
+        records = [values] if isinstance(values, Mapping) else list(values)
+        if not records:
+            raise EncodeError("there is no record to encode")
+        given = {name for record in records for name, value in record.items() if value is not None}
+        if strange := given - self._words:
+            raise EncodeError(f"{', '.join(sorted(strange))}: {self.type.name} has no such field")
+        failed: list[tuple[int, EncodeError]] = []
+        for told, candidate in zip(self.frames, self.program.frames, strict=True):
+            if frame not in {None, told.name} or not candidate.fits_port(f_port):
+                continue
+            left_out = given - {line.name for line in candidate.layout.body.items()}
+            try:
+                return self._encode(candidate, left_out, records, f_port)
+            except EncodeError as error:
+                failed.append((len(left_out), error))
+        if not failed:
+            names = ", ".join(told.name for told in self.frames)
+            raise EncodeError(f"no frame '{frame or ''}' on port {f_port}; there are {names}")
+        raise min(failed, key=lambda failure: failure[0])[1]
+
+    def _encode(
+        self, frame: FrameLayout, left_out: set[str], records: list[Mapping[str, Value]], f_port: int | None
+    ) -> Encoded:
+        """Return the payload of one frame, if decoding finds that frame in it again."""
+        if left_out:
+            raise EncodeError(f"{', '.join(sorted(left_out))}: not in frame '{frame.name}'")
+        if f_port is None and frame.f_ports:
+            f_port = frame.f_ports[0]
+        payload = encode(frame.layout, records)
+        shape = self.program.shape(payload, f_port)
+        if shape.error is not None or shape.frame != frame.name:
+            found = shape.error[0] if shape.error else f"it would be read as frame '{shape.frame}'"
+            raise EncodeError(f"frame '{frame.name}' cannot say these values: {found}")
+        return Encoded(payload, f_port)
 
     def record_of(self, values: Mapping[str, object]) -> Record:
         """Return the record that named values make, checked; raise ``DecodeError`` naming the field."""

@@ -30,7 +30,7 @@ _NUMBERS = Numbers()
 
 @dataclass(frozen=True, slots=True)
 class Slot:
-    """An item at its place: from ``bit`` on, ``raw_type`` of true length; of it ``take`` bits from ``low`` on, or all."""
+    """An item at its place: ``raw_type`` (in its true length) from ``bit`` on; of it ``take`` bits from ``low``, or all."""
 
     item: Item
     bit: int
