@@ -115,7 +115,7 @@ class IngestSettings:
     """``[ingest]``. A batch ends at ``batch_frames`` or after ``batch_ms``; ``window``: unacknowledged messages."""
 
     batch_frames: int = field(default=1000, metadata={"check": _between(1, 100_000)})
-    batch_ms: int = field(default=100, metadata={"check": _between(1, 60_000)})
+    batch_ms: int = field(default=50, metadata={"check": _between(1, 60_000)})
     window: int = field(default=5000, metadata={"check": _between(1, 65535)})
     worker: str = field(default="ingest", metadata={"check": _name})
 

@@ -30,6 +30,7 @@ def run(options: argparse.Namespace) -> int:
 async def _ingest(config: Config, wait_s: float) -> int:
     from random import Random
 
+    from ingest.batching import Limits
     from ingest.mqtt import MqttConfig, MqttSource
     from ingest.pipeline import Pipeline
     from ingest.service import Ingest, IngestConfig
@@ -46,7 +47,19 @@ async def _ingest(config: Config, wait_s: float) -> int:
     address = broker_address(config)
     async with database(config, wait_s=wait_s) as opened:
         await make_ready(opened, known)
-        source = MqttSource(MqttConfig(broker=address))
+        random = Random()  # noqa: S311 -- spreads retries, guards nothing
+        source = MqttSource(
+            MqttConfig(
+                broker=address,
+                client_id=f"{config.broker.client_id}-{settings.worker}",
+                filters=tuple(topic for source in taken for topic in source.filters),
+                worker=settings.worker,
+                limits=Limits(count=settings.batch_frames, age_s=settings.batch_ms / 1000),
+                window=settings.window,
+            ),
+            clock=utc_now,
+            random=random,
+        )
         worker = Ingest(
             source=source,
             pipeline=Pipeline(known, taken, Registry(opened)),
@@ -54,9 +67,12 @@ async def _ingest(config: Config, wait_s: float) -> int:
             live=source,
             clock=utc_now,
             config=IngestConfig(worker=settings.worker),
-            random=Random(),  # noqa: S311 -- spreads retries, guards nothing
+            random=random,
         )
         for number in (signal.SIGTERM, signal.SIGINT):
             asyncio.get_running_loop().add_signal_handler(number, worker.stop)
-        await worker.run()
+        try:
+            await worker.run()
+        finally:
+            await source.close()
     return 0

@@ -23,6 +23,7 @@ from amqtt.plugins.base import BaseAuthPlugin
 from amqtt.session import OutgoingApplicationMessage, Session
 
 from model.errors import UnavailableError
+from penfeld import journal
 from penfeld.config import child_environment
 from penfeld.supervisor import Child, Program, Supervisor
 
@@ -154,6 +155,12 @@ async def serve(port: int) -> None:
         await asyncio.wait_for(broker.shutdown(), 3)
 
 
+def _is_news(record: logging.LogRecord) -> bool:
+    """Whether a line of amqtt is worth reading; that somebody only looked whether the port is open is not."""
+    return not record.getMessage().startswith(("No data from", "Failed to initialize client session: No data"))
+
+
 if __name__ == "__main__":
-    logging.basicConfig(level=logging.WARNING, format="%(levelname)s %(name)s: %(message)s")
+    journal.start()
+    logging.getLogger("amqtt.broker").addFilter(_is_news)
     asyncio.run(serve(int(sys.argv[1])))

@@ -42,7 +42,7 @@ _SETTINGS = {
     "shared_buffers": "256MB",
     "max_wal_size": "2GB",
     "log_checkpoints": "off",
-    "log_min_messages": "warning",
+    "log_min_messages": "fatal",  # what a statement did wrong is told by who sent it
     "log_line_prefix": "",
     "timezone": "UTC",
 }
