@@ -13,7 +13,7 @@ import time
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager, suppress
 
-from fastapi import APIRouter, FastAPI
+from fastapi import FastAPI
 from fastapi.middleware.gzip import GZipMiddleware
 from starlette.requests import ClientDisconnect, Request
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
@@ -75,10 +75,8 @@ def create_app(
         lifespan=_lifespan,
     )
     app.state.context = context
-    api = APIRouter(prefix=PREFIX)
     for module in (readings, stream, device_types, devices, ledger, quarantine, callbacks):
-        api.include_router(module.router)
-    app.include_router(api)
+        app.include_router(module.router, prefix=PREFIX)
     app.include_router(health.router)
     errors.install(app)
     openapi.install(app, catalogue)

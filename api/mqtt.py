@@ -36,7 +36,7 @@ _PROTOCOLS = {"3.1.1": aiomqtt.ProtocolVersion.V311, "5": aiomqtt.ProtocolVersio
 class MqttConfig:
     """Settings of the connection; times in seconds.
 
-    ``patience_s``: how long a publication waits for a connection that is down. ``waiting``: live messages that may wait.
+    ``patience_s``: how long a publication waits for a connection. ``waiting``: live messages that may wait.
     """
 
     broker: BrokerAddress

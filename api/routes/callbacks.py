@@ -82,9 +82,9 @@ def _check_token(expected: str | None, in_query: str | None, in_header: str | No
     if expected is None:
         return
     scheme, _, shown = (in_header or "").partition(" ")
-    given = shown.strip() if scheme.lower() == "bearer" else (in_query or "")
-    # bytes, because compare_digest refuses texts that are not ASCII
-    if not hmac.compare_digest(given.encode(errors="replace"), expected.encode()):
+    # bytes, because compare_digest refuses texts that are not ASCII; headers come decoded as Latin-1, whatever they were
+    by_header, by_query = shown.strip().encode("latin-1"), (in_query or "").encode(errors="replace")
+    if not hmac.compare_digest(by_header if scheme.lower() == "bearer" else by_query, expected.encode()):
         raise Problem(
             UNAUTHORIZED,
             "this callback needs the token of penfeld.toml: header Authorization: Bearer TOKEN, or ?token=TOKEN",

@@ -1,0 +1,144 @@
+"""The application on fakes, with one made-up device type, as the tests of its routes use it."""
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from datetime import UTC, datetime, timedelta
+from typing import Any
+
+import httpx
+from fastapi import FastAPI
+
+from api.app import ApiConfig, create_app
+from api.context import context_of
+from api.live import Hub
+from decoders.catalogue import Catalogue
+from model.device import Device
+from model.status import LiveReading
+from tests.fakes.live_source import LiveSource
+from tests.fakes.publisher import Publisher
+from tests.unit.api.ports import Queries, Registry
+
+NOW = datetime(2026, 3, 29, 6, 0, tzinfo=UTC)
+LAMP = "70b3d50000000001"
+PROBE = "70b3d50000000002"
+BIN = "00b5f3c1"
+
+LAMP_FILE = """
+title = { en = "Lamp", fr = "Lampadaire" }
+vendor = "Example"
+model = "L"
+domain = "lighting"
+networks = ["lorawan"]
+period = "15 min"
+source = "made up"
+reference = true
+
+[[frame]]
+name = "status"
+f_port = 1
+layout = '''
+_version   u8 = 2
+power_w    u16 / 10      null 0xffff
+lamp_on    u8 {0 = off, 1 = on}
+'''
+
+[field.power_w]
+title = { en = "Power", fr = "Puissance" }
+quantity = "power"
+range = [0, 400]
+
+[field.lamp_on]
+title = { en = "Lamp", fr = "Lampe" }
+quantity = "state"
+
+[[example]]
+name = "on"
+f_port = 1
+payload = "02 019f 01"
+values = { power_w = 41.5, lamp_on = "on" }
+
+[[example]]
+name = "cut short"
+f_port = 1
+payload = "02 01"
+error = "power_w"
+"""
+
+BIN_FILE = LAMP_FILE.replace('["lorawan"]', '["sigfox"]').replace("f_port = 1\n", "").replace('"lighting"', '"waste"')
+
+
+@dataclass(frozen=True, slots=True)
+class Scene:
+    """The application and what is behind it."""
+
+    app: FastAPI
+    client: httpx.AsyncClient
+    registry: Registry
+    queries: Queries
+    publisher: Publisher
+    live: LiveSource
+
+    @property
+    def hub(self) -> Hub:
+        """The application's live hub."""
+        return context_of(self.app).hub
+
+    async def get(self, path: str, **query: object) -> httpx.Response:
+        """Ask for a path under /api/v1."""
+        return await self.client.get(f"/api/v1{path}", params=query)  # type: ignore[arg-type]  # httpx takes any value
+
+    async def json(self, path: str, **query: object) -> Any:  # noqa: ANN401  JSON is what it is
+        """Ask for a path under /api/v1 that must be answered with 200."""
+        response = await self.get(path, **query)
+        assert response.status_code == 200, response.text
+        return response.json()
+
+    async def problem(self, path: str, **query: object) -> Any:  # noqa: ANN401  JSON is what it is
+        """Ask for a path under /api/v1 that must be answered with a problem document."""
+        return problem_of(await self.get(path, **query))
+
+
+def problem_of(response: httpx.Response) -> Any:  # noqa: ANN401  JSON is what it is
+    """Return the problem document of an answer that must be one."""
+    assert response.headers["content-type"] == "application/problem+json", response.text
+    problem = response.json()
+    assert problem["status"] == response.status_code
+    assert {"type", "title", "detail", "instance"} <= problem.keys()
+    return problem
+
+
+def scene_of(config: ApiConfig | None = None) -> Scene:
+    """Return a new application on new fakes: a lamp, a probe and a bin are registered, and nothing was heard."""
+    registry = Registry(
+        [
+            Device(id=LAMP, type="lamp", name="Lampe 1", network="chirpstack", district="Recouvrance"),
+            Device(id=PROBE, type="lamp", name="Lampe 2", network="chirpstack", simulated=True),
+            Device(id=BIN, type="bin", network="sigfox"),
+        ]
+    )
+    queries, publisher, live = Queries(registry), Publisher(), LiveSource()
+    app = create_app(
+        queries=queries,
+        registry=registry,
+        catalogue=Catalogue({"lamp": LAMP_FILE, "bin": BIN_FILE}),
+        live=live,
+        publisher=publisher,
+        clock=lambda: NOW,
+        config=config or ApiConfig(version="1.2.3", revision="abc"),
+    )
+    client = httpx.AsyncClient(transport=httpx.ASGITransport(app), base_url="http://test")
+    return Scene(app, client, registry, queries, publisher, live)
+
+
+def lamp_readings(count: int, *, device: str = LAMP, start: datetime = NOW) -> Sequence[LiveReading]:
+    """Return live readings of a lamp, one a second."""
+    return [
+        LiveReading(
+            device=device,
+            device_type="lamp",
+            time=start + timedelta(seconds=second),
+            received_at=start + timedelta(seconds=second),
+            values={"power_w": float(second), "lamp_on": "on"},
+        )
+        for second in range(count)
+    ]
