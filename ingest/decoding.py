@@ -28,7 +28,6 @@ IMPLAUSIBLE = "time:implausible"
 _EPOCH = datetime(1970, 1, 1, tzinfo=UTC)
 _EARLIEST_US = 1_420_070_400_000_000  # 2015-01-01
 _DAY_US = 86_400_000_000
-_INT64 = 2**63
 _TYPES = {Kind.FLOAT: np.float64, Kind.INT: np.int64, Kind.BOOL: np.bool_, Kind.TEXT: np.object_}
 _BLANK: dict[Kind, Value] = {Kind.FLOAT: 0.0, Kind.INT: 0, Kind.BOOL: False, Kind.TEXT: ""}
 
@@ -102,7 +101,6 @@ def _from_values(definition: Definition, told: Sequence[Mapping[str, Value]]) ->
     for i, values in enumerate(told):
         try:
             record = definition.record_of(values)
-            _check_storable(record.values)
         except DecodeError as error:
             errors[i] = error
         else:
@@ -116,15 +114,6 @@ def _from_values(definition: Definition, told: Sequence[Mapping[str, Value]]) ->
         errors=errors,
         warnings={},
     )
-
-
-def _check_storable(values: Mapping[str, Value]) -> None:
-    """Refuse what JSON can say and no column can hold."""
-    for name, value in values.items():
-        if type(value) is int and not -_INT64 <= value < _INT64:
-            raise DecodeError(f"{name}: {value} does not fit 64 bits")
-        if isinstance(value, str) and "\0" in value:
-            raise DecodeError(f"{name}: must not hold the character NUL")
 
 
 def _columns(device_type: DeviceType, records: Sequence[Record]) -> dict[str, Column]:

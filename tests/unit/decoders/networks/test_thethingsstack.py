@@ -1,0 +1,130 @@
+"""The Things Stack v3 ``up`` events."""
+
+import json
+from datetime import UTC, datetime
+
+import pytest
+
+from decoders.networks import thethingsstack
+from model.errors import EnvelopeError
+from model.uplink import Uplink
+
+IDS: dict[str, object] = {"device_id": "lamp-7", "dev_eui": "70B3D50000000001", "dev_addr": "260B1F3A"}
+MESSAGE: dict[str, object] = {
+    "session_key_id": "AXA50",
+    "f_port": 2,
+    "f_cnt": 41,
+    "frm_payload": "AQIDBA==",
+    "rx_metadata": [
+        {"gateway_ids": {"gateway_id": "far"}, "rssi": -110, "snr": -3},
+        {"gateway_ids": {"gateway_id": "near", "eui": "B827"}, "rssi": -97, "snr": 7.5},
+    ],
+    "settings": {"data_rate": {"lora": {"bandwidth": 125000}}, "frequency": "868100000"},
+    "received_at": "2026-05-04T06:12:09.300Z",
+}
+
+
+def read(ids: dict[str, object] | None = None, **changes: object) -> Uplink:
+    message = {key: value for key, value in {**MESSAGE, **changes}.items() if value is not ...}
+    event = {
+        "end_device_ids": IDS if ids is None else ids,
+        "uplink_message": message,
+        "received_at": "2026-05-04T06:12:09.5Z",
+    }
+    (uplink,) = thethingsstack.uplinks("", json.dumps(event).encode())
+    return uplink
+
+
+def at(seconds: float) -> datetime:
+    return datetime(2026, 5, 4, 6, 12, 9, round(seconds * 1e6), tzinfo=UTC)
+
+
+def test_whole() -> None:
+    """Every part of an event finds its place; the gateway is the one that heard best."""
+    expected = Uplink(
+        network="thethingsstack",
+        device="70b3d50000000001",
+        time=at(0.3),
+        payload=b"\1\2\3\4",
+        f_port=2,
+        f_cnt=41,
+        session="AXA50",
+        rssi_dbm=-97.0,
+        snr_db=7.5,
+        gateway="near",
+    )
+
+    assert read() == expected
+
+
+def test_time_order() -> None:
+    """The radio's time comes before the network server's, and that before the application server's."""
+    metadata = [{"rssi": -97}, {"rssi": -99, "gps_time": "2026-05-04T06:12:09.2Z"}]
+
+    times = [
+        read(settings={"time": "2026-05-04T06:12:09.1Z"}, rx_metadata=metadata).time,
+        read(rx_metadata=metadata).time,
+        read().time,
+        read(received_at=...).time,
+    ]
+
+    assert times == [at(0.1), at(0.2), at(0.3), at(0.5)]
+
+
+@pytest.mark.parametrize("unset", ["1980-01-06T00:00:00Z", "0001-01-01T00:00:00Z"])
+def test_unset_clock(unset: str) -> None:
+    """A radio's clock that was never set is passed over."""
+    assert read(settings={"time": unset}).time == at(0.3)
+
+
+def test_omitted() -> None:
+    """Left out, the counter is 0; without payload the port is too; the session is then the device's address."""
+    uplink = read(f_cnt=..., f_port=..., frm_payload=..., session_key_id=..., rx_metadata=...)
+
+    assert (uplink.f_cnt, uplink.f_port, uplink.payload, uplink.session) == (0, 0, b"", "260B1F3A")
+    assert (uplink.gateway, uplink.rssi_dbm) == (None, None)
+
+
+def test_gateway_by_eui() -> None:
+    """A gateway without a name is known by its EUI; one without either by nothing."""
+    assert read(rx_metadata=[{"gateway_ids": {"eui": "B827"}, "rssi": -90}]).gateway == "B827"
+    assert read(rx_metadata=[{"rssi": -90}]).gateway is None
+
+
+def test_simulated() -> None:
+    """The mark of an event simulated in the console, or by us, is kept."""
+    event = {"end_device_ids": IDS, "uplink_message": MESSAGE, "simulated": True}
+
+    (uplink,) = thethingsstack.uplinks("", json.dumps(event).encode())
+
+    assert uplink.simulated
+
+
+@pytest.mark.parametrize("kind", ["join_accept", "downlink_ack", "downlink_queued", "location_solved", "service_data"])
+def test_other_event(kind: str) -> None:
+    """Another event of a device holds no uplink, and is no error."""
+    assert thethingsstack.uplinks("", json.dumps({"end_device_ids": IDS, kind: {}}).encode()) == ()
+
+
+def test_no_uplink() -> None:
+    """An event without any message says what is missing."""
+    with pytest.raises(EnvelopeError, match="uplink_message: missing"):
+        thethingsstack.uplinks("", json.dumps({"end_device_ids": IDS}).encode())
+
+
+@pytest.mark.parametrize(
+    ("ids", "changes", "message"),
+    [
+        ({"device_id": "x"}, {}, "end_device_ids.dev_eui: missing"),
+        ({"dev_eui": "zz"}, {}, "end_device_ids.dev_eui: 'zz' is no DevEUI"),
+        (None, {"f_cnt": "many"}, "uplink_message.f_cnt: Expected `int"),
+        (None, {"frm_payload": "?"}, "uplink_message.frm_payload: not base64"),
+        (None, {"received_at": "late"}, "uplink_message.received_at: Invalid RFC3339"),
+        (None, {"rx_metadata": [{"gateway_ids": {"gateway_id": "\0"}}]}, "gateway_ids: .*NUL"),
+        (None, {"app_s_key": {"encrypted_key": "x"}}, "app_s_key: the payload is still encrypted"),
+    ],
+)
+def test_wrong(ids: dict[str, object] | None, changes: dict[str, object], message: str) -> None:
+    """A field that is missing or wrong is named."""
+    with pytest.raises(EnvelopeError, match=message):
+        read(ids, **changes)
