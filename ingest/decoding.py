@@ -17,7 +17,8 @@ from datetime import UTC, datetime, timedelta
 import numpy as np
 
 from decoders import quality
-from decoders.device import NO_TIME, DecodedBatch, Definition, Record
+from decoders.batch import NO_TIME, DecodedBatch
+from decoders.device import Definition, Record
 from model.device import DeviceType, Kind
 from model.errors import DecodeError
 from model.readings import Bools, Column, Ints, Readings
