@@ -370,7 +370,7 @@ def _line(text: str, section: str, key: str) -> int | None:
         head = re.match(r"\s*\[\[?\s*([\w.-]+)\s*\]", line)
         if head:
             current = head[1]
-            if current == section and not key:
+            if (current == section and not key) or (not section and current == key):
                 return number
         elif current == section and key and re.match(rf"\s*[\"']?{re.escape(key)}[\"']?\s*[=.]", line):
             return number

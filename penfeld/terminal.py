@@ -4,16 +4,13 @@ import asyncio
 import signal
 import sys
 
-_WIDTH = 9
-_COLOURS = {"database": 36, "broker": 35, "api": 34, "ingest": 32, "simulate": 33, "history": 33}
+WIDTH = 9
+"""Of the column for the names of children."""
 
 
 def tell(name: str, line: str) -> None:
     """Print one line of a child on standard error."""
-    label = name.ljust(_WIDTH)
-    if sys.stderr.isatty():
-        label = f"\033[{_COLOURS.get(name, 37)}m{label}\033[0m"
-    print(f"{label}| {line}", file=sys.stderr, flush=True)
+    print(f"{name.ljust(WIDTH)}| {line}", file=sys.stderr, flush=True)
 
 
 def interrupted() -> asyncio.Event:

@@ -1,0 +1,158 @@
+"""Settings: one file and the environment, every problem at once."""
+
+from pathlib import Path
+
+import pytest
+
+from model.errors import ConfigError
+from penfeld.config import Config, SourceSettings, load, redacted
+
+
+def written(folder: Path, text: str) -> Path:
+    """Return a settings file with this text."""
+    file = folder / "penfeld.toml"
+    file.write_text(text)
+    return file
+
+
+def problems(file: Path | None, **environ: str) -> tuple[str, ...]:
+    """Return what is wrong with a file and an environment."""
+    with pytest.raises(ConfigError) as caught:
+        load(file, environ)
+    return caught.value.problems
+
+
+def test_without_a_file_everything_is_embedded(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """No file and no variable: broker and database are embedded, and the page is on this machine only."""
+    monkeypatch.chdir(tmp_path)
+
+    config = load(None, {})
+
+    assert config == Config()
+    assert config.broker.embedded
+    assert config.database.embedded
+    assert (config.api.host, config.api.port) == ("127.0.0.1", 8080)
+
+
+def test_the_file_in_the_working_folder_is_found(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """``./penfeld.toml`` is read where no other file is named."""
+    written(tmp_path, "[api]\nport = 9000\n")
+    monkeypatch.chdir(tmp_path)
+
+    assert load(None, {}).api.port == 9000
+
+
+def test_every_key_comes_from_the_environment_first(tmp_path: Path) -> None:
+    """A variable wins over the file, and each kind of value can be written in one."""
+    file = written(tmp_path, '[api]\nport = 9000\nhost = "192.0.2.1"\n[broker]\nurl = "mqtt://a"\n')
+
+    config = load(
+        file,
+        {
+            "PENFELD_API_PORT": "9001",
+            "PENFELD_BROKER_URL": "mqtts://b:8883",
+            "PENFELD_CONSOLE_CENTRE": "[48.4, -4.5]",
+            "PENFELD_CATALOGUE": "/a:/b",
+            "PENFELD_SOURCE": '[{name = "lab", network = "native"}]',
+        },
+    )
+
+    assert config.api.port == 9001
+    assert config.api.host == "192.0.2.1"
+    assert config.broker.url == "mqtts://b:8883"
+    assert config.console.centre == (48.4, -4.5)
+    assert config.catalogue == (Path("/a"), Path("/b"))
+    assert config.sources == (SourceSettings(name="lab", network="native"),)
+
+
+def test_the_file_may_be_named_in_the_environment(tmp_path: Path) -> None:
+    """``PENFELD_CONFIG`` names the file, as ``--config`` does."""
+    file = written(tmp_path, "[ingest]\nbatch_frames = 7\n")
+
+    assert load(None, {"PENFELD_CONFIG": str(file)}).ingest.batch_frames == 7
+
+
+def test_paths_in_the_file_are_relative_to_it(tmp_path: Path) -> None:
+    """A file can be moved with the folders that it names."""
+    config = load(written(tmp_path, 'data_dir = "data"\ncatalogue = ["my-devices"]\n'), {})
+
+    assert config.data_dir == tmp_path / "data"
+    assert config.catalogue == (tmp_path / "my-devices",)
+
+
+def test_every_problem_is_told_at_once_with_its_line(tmp_path: Path) -> None:
+    """Unknown keys, wrong kinds, values out of range: all in one error, each with its line and what would be right."""
+    file = written(
+        tmp_path,
+        'data_dri = "x"\n[api]\nport = "8080"\nhots = "0.0.0.0"\n[ingest]\nbatch_frames = 0\n[brokr]\nurl = "x"\n',
+    )
+
+    assert set(problems(file)) == {
+        f"{file}:1: data_dri is no setting; did you mean data_dir?",
+        f"{file}:3: [api] port must be a whole number",
+        f"{file}:4: hots is no setting of [api]; did you mean host?",
+        f"{file}:6: [ingest] batch_frames must be between 1 and 100000",
+        f"{file}:7: brokr is no setting; did you mean broker?",
+    }
+
+
+@pytest.mark.parametrize(
+    ("text", "words"),
+    [
+        ('[broker]\nurl = "tcp://host"', "broker address: must look like mqtt://"),
+        ('[database]\nurl = "mysql://host/db"', "postgresql://user:password@host/database"),
+        ('[database]\nurl = "postgresql://host:port/db"', "is no address"),
+        ('[broker]\nprotocol = "4"', 'must be "3.1.1" or "5"'),
+        ('[broker]\nca_file = "missing.pem"', "which is no file"),
+        ("[console]\ncentre = [91, 0]", "[latitude, longitude] in degrees"),
+        ('[console]\ncentre = ["a"]', "a list of numbers"),
+        ("api = 3", "[api] must be a table of keys"),
+        ('[[source]]\nname = "a"', "[[source]] number 1 lacks network"),
+        ('source = "x"', "[[source]] tables"),
+        (
+            '[[source]]\nname = "a"\nnetwork = "native"\n[[source]]\nname = "a"\nnetwork = "sigfox"',
+            "two [[source]] are called 'a'",
+        ),
+        ("[api\nport = 1", "is no TOML"),
+    ],
+)
+def test_a_wrong_value_says_what_would_be_right(tmp_path: Path, text: str, words: str) -> None:
+    """Each kind of mistake has one line that helps."""
+    (problem,) = problems(written(tmp_path, text))
+
+    assert words in problem
+
+
+def test_a_wrong_variable_is_named(tmp_path: Path) -> None:
+    """A problem in the environment names the variable, not the file."""
+    assert problems(written(tmp_path, ""), PENFELD_API_PORT="many") == ("PENFELD_API_PORT must be a whole number",)
+
+
+def test_a_missing_file_is_one_line() -> None:
+    """A file that was asked for and is not there is an error, not a default."""
+    assert problems(Path("nowhere.toml")) == (
+        "nowhere.toml: cannot be read: No such file or directory; check the path given",
+    )
+
+
+def test_a_variable_that_is_none_is_noted_not_refused(tmp_path: Path) -> None:
+    """Orchestrators invent variables with our prefix; a likely typing error is pointed out."""
+    config = load(written(tmp_path, ""), {"PENFELD_API_PROT": "1", "PENFELD_API_PORT": "9000"})
+
+    assert config.notes == ("PENFELD_API_PROT is no setting and is ignored; did you mean PENFELD_API_PORT?",)
+
+
+def test_secrets_are_never_shown(tmp_path: Path) -> None:
+    """Neither ``repr`` nor a message holds a password or a token."""
+    config = load(
+        written(tmp_path, ""),
+        {
+            "PENFELD_BROKER_URL": "mqtt://u:hush@h",
+            "PENFELD_DATABASE_URL": "postgresql://u:hush@h/d",
+            "PENFELD_API_SIGFOX_TOKEN": "hush",
+        },
+    )
+
+    assert "hush" not in repr(config)
+    assert "hush" not in problems(written(tmp_path, '[broker]\nurl = "mqtt://u:hush@h:x"'))[0]
+    assert redacted("postgresql://u:hush@h/d?password=hush") == "postgresql://u:***@h/d?password=***"
