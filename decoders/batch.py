@@ -2,8 +2,8 @@
 
 Rules:
 
-1. Payloads are grouped by port and length, joined into one array of bytes, and taken shape by shape: all rows that agree in
-   the structure of the first row's shape are read together; the others wait for the next round.
+1. Payloads are grouped by port and length, joined into one array of bytes, and taken shape by shape: all rows that
+   agree in the structure of the first row's shape are read together; the others wait for the next round.
 2. A column is read with the operations that ``decoders.layout`` uses for one value, in the same order and in the same
    precision. What numpy does differently (digits, texts, integers that may overflow) is read one by one.
 3. A bad payload never hides a good one: it gets its error, and the rest goes on.
@@ -33,7 +33,7 @@ from decoders.layout_shape import (
 )
 from model.device import Kind
 from model.errors import DecodeError
-from model.readings import Array, Bools, Column, Ints
+from model.readings import Bools, Column, Ints
 
 NO_TIME = INT64_MIN
 """In ``time_us``: the payload says no time of its own."""
@@ -41,9 +41,16 @@ NO_TIME = INT64_MIN
 _FEW = 4  # rows of one shape from which columns pay
 _MANY = 64  # shapes in one group after which the rest is read one by one
 _MOST_PLANS = 1024
-_DTYPES: dict[Kind, type] = {Kind.FLOAT: np.float64, Kind.INT: np.int64, Kind.BOOL: np.bool_, Kind.TEXT: np.object_}
+_EXACT = 2**53  # integers up to here are doubles without loss
+_DTYPES: dict[Kind, np.dtype[Any]] = {
+    Kind.FLOAT: np.dtype(np.float64),
+    Kind.INT: np.dtype(np.int64),
+    Kind.BOOL: np.dtype(np.bool_),
+    Kind.TEXT: np.dtype(np.object_),
+}
 
 Rows = npt.NDArray[np.uint8]
+Numbers = npt.NDArray[Any]
 Warned = Sequence[tuple[int, str]]
 
 
@@ -64,16 +71,16 @@ class DecodedBatch:
     warnings: dict[int, tuple[str, ...]] = field(default_factory=dict)
 
 
-@dataclass(frozen=True, slots=True)
+@dataclass(slots=True)
 class _Read:
     """A column as read: ``valid`` is ``None`` where all of it is."""
 
-    values: Array
+    values: Numbers
     valid: Bools | None = None
     warned: Warned = ()
 
 
-@dataclass(frozen=True, slots=True)
+@dataclass(slots=True)
 class _Part:
     """Records of one shape (or of none): one for each of ``frame``, all of one age unless ``age_us`` is an array."""
 
@@ -186,6 +193,7 @@ class _Run:
     def result(self, kinds: Mapping[str, Kind]) -> DecodedBatch:
         """Return everything read, in order of payload."""
         if self.single:
+            self.single.sort(key=lambda single: single[0])
             self.parts.append(_part_of_singles(self.single, kinds))
         if len(self.parts) == 1:
             return self._whole(self.parts[0])
@@ -222,7 +230,7 @@ class _Run:
         return DecodedBatch(
             frame=part.frame,
             time_us=np.full(total, NO_TIME) if part.time_us is None else part.time_us,
-            age_us=np.full(total, part.age_us) if isinstance(part.age_us, int) else part.age_us,
+            age_us=np.zeros(total, np.int64) + part.age_us,
             columns={
                 name: Column(column.values, everywhere if column.valid is None else column.valid)
                 for name, column in part.columns.items()
@@ -238,12 +246,14 @@ def _groups(
     """Yield port and length with the positions that have them, ``None`` for all."""
     if len(payloads) != len(f_ports):
         raise ValueError(f"{len(payloads)} payloads and {len(f_ports)} ports")
-    lengths, ports = set(map(len, payloads)), set(f_ports)
-    if len(lengths) == 1 and len(ports) == 1:
-        yield (ports.pop(), lengths.pop()), None
+    if not payloads:
+        return
+    lengths = list(map(len, payloads))
+    if lengths.count(lengths[0]) == len(payloads) == f_ports.count(f_ports[0]):
+        yield (f_ports[0], lengths[0]), None
         return
     groups: dict[tuple[int | None, int], list[int]] = {}
-    for position, key in enumerate(zip(f_ports, map(len, payloads), strict=True)):
+    for position, key in enumerate(zip(f_ports, lengths, strict=True)):
         groups.setdefault(key, []).append(position)
     for key, members in groups.items():
         yield key, np.array(members)
@@ -359,10 +369,12 @@ def _reader(slot: Slot) -> Reader:
     if raw is None:
         return _singly(slot)
     item = slot.item
+    if item.labels and item.raw_type.limits[1] > INT64_MAX:
+        return _singly(slot)
     if item.labels:
         return _label_reader(raw, item)
     if item.kind is Kind.BOOL:
-        return lambda rows, _: _Read(raw(rows) != 0)
+        return _flag_reader(raw, slot)
     if item.kind is Kind.INT:
         return _integer_reader(raw, item, slot)
     return _float_reader(raw, item)
@@ -380,7 +392,7 @@ def _singly(slot: Slot) -> Reader:
     return singly
 
 
-def _nulls(raw: Array, item: Item) -> Bools | None:
+def _nulls(raw: Numbers, item: Item) -> Bools | None:
     """Return where ``raw`` means something, ``None`` for everywhere."""
     valid: Bools | None = None
     for low, high in item.nulls:
@@ -389,7 +401,14 @@ def _nulls(raw: Array, item: Item) -> Bools | None:
     return valid
 
 
-def _label_reader(raw: Callable[[Rows], Array], item: Item) -> Reader:
+def _flag_reader(raw: Callable[[Rows], Numbers], slot: Slot) -> Reader:
+    if slot.take:
+        return lambda rows, _: _Read(raw(rows) != 0)
+    byte, mask = slot.bit // 8, 0x80 >> slot.bit % 8
+    return lambda rows, _: _Read((rows[:, byte] & mask) != 0)
+
+
+def _label_reader(raw: Callable[[Rows], Numbers], item: Item) -> Reader:
     order = sorted(item.labels)
     keys = np.array(order, np.int64)
     labels = np.array([item.labels[key] for key in order], _DTYPES[item.kind])
@@ -411,16 +430,16 @@ def _label_reader(raw: Callable[[Rows], Array], item: Item) -> Reader:
     return label
 
 
-def _integer_reader(raw: Callable[[Rows], Array], item: Item, slot: Slot) -> Reader:
+def _integer_reader(raw: Callable[[Rows], Numbers], item: Item, slot: Slot) -> Reader:
     if not _stays_in_64_bits(item):
         return _singly(slot)
 
     def integer(rows: Rows, _: Sequence[bytes]) -> _Read:
-        found = raw(rows)
-        values = found.astype(np.int64)
+        values = raw(rows).astype(np.int64)
+        valid = _nulls(values, item) if item.nulls else None
         for sign, number in item.operations:
             _calculate(values, sign, number)
-        return _Read(values, _nulls(found, item))
+        return _Read(values, valid)
 
     return integer
 
@@ -435,13 +454,14 @@ def _stays_in_64_bits(item: Item) -> bool:
     return True
 
 
-def _float_reader(raw: Callable[[Rows], Array], item: Item) -> Reader:
+def _float_reader(raw: Callable[[Rows], Numbers], item: Item) -> Reader:
+    exact = item.raw_type.form == "float" or max(map(abs, item.raw_type.limits)) <= _EXACT
     finite = item.raw_type.is_integer and all(abs(item.calculate(end)) < np.inf for end in item.raw_type.limits)
 
     def number(rows: Rows, _: Sequence[bytes]) -> _Read:
         found = raw(rows)
         values = found.astype(np.float64)
-        valid = _nulls(found if finite else values, item) if item.nulls else None
+        valid = _nulls(values if exact else found, item) if item.nulls else None
         for sign, operand in item.operations:
             _calculate(values, sign, operand)
         if not finite:
@@ -452,7 +472,7 @@ def _float_reader(raw: Callable[[Rows], Array], item: Item) -> Reader:
     return number
 
 
-def _calculate(values: Array, sign: str, number: float) -> None:
+def _calculate(values: Numbers, sign: str, number: float) -> None:
     """Do one step of an arithmetic in place."""
     if sign == "/":
         np.divide(values, number, out=values)
@@ -464,7 +484,7 @@ def _calculate(values: Array, sign: str, number: float) -> None:
         np.subtract(values, number, out=values)
 
 
-def _raw_reader(slot: Slot) -> Callable[[Rows], Array] | None:
+def _raw_reader(slot: Slot) -> Callable[[Rows], Numbers] | None:
     """Return what reads the raw values of a slot, ``None`` if only one by one will do."""
     raw_type, start, count = slot.raw_type, slot.bit // 8, slot.raw_type.bits // 8
     if raw_type.form == "float" and raw_type.order != "swapped":
@@ -478,19 +498,19 @@ def _raw_reader(slot: Slot) -> Callable[[Rows], Array] | None:
     return _view(start, f"<{'i' if raw_type.signed else 'u'}{count}")
 
 
-def _view(start: int, dtype: str) -> Callable[[Rows], Array]:
+def _view(start: int, dtype: str) -> Callable[[Rows], Numbers]:
     """Return what sees the bytes from ``start`` on as numbers, without a copy."""
     as_dtype = np.dtype(dtype)
     if as_dtype == np.uint8:
         return lambda rows: rows[:, start]
 
-    def view(rows: Rows) -> Array:
+    def view(rows: Rows) -> Numbers:
         return np.ndarray((len(rows),), as_dtype, rows.data, start, (rows.shape[1],))
 
     return view
 
 
-def _big_endian(bit: int, width: int, *, signed: bool) -> Callable[[Rows], Array] | None:
+def _big_endian(bit: int, width: int, *, signed: bool) -> Callable[[Rows], Numbers] | None:
     """Return what reads ``width`` bits from ``bit`` on."""
     first, last = bit // 8, (bit + width - 1) // 8
     count = last - first + 1
@@ -498,38 +518,42 @@ def _big_endian(bit: int, width: int, *, signed: bool) -> Callable[[Rows], Array
         return _view(first, f">{'i' if signed else 'u'}{count}")
     if count > 8:  # noqa: PLR2004 - no integer of numpy holds more bytes
         return None
-    right = 8 * (last + 1) - bit - width
     if count == 1:
-        return _bits_of_byte(first, right, width, signed=signed)
-    dtype = np.dtype(np.uint32 if count <= 4 else np.uint64)  # noqa: PLR2004 - the bytes of 32 bits
-    mask = (1 << width) - 1
-    sign = 1 << width - 1
-
-    def assembled(rows: Rows) -> Array:
-        found = rows[:, first].astype(dtype)
-        for byte in range(first + 1, last + 1):
-            np.left_shift(found, 8, out=found)
-            np.bitwise_or(found, rows[:, byte], out=found)
-        if right:
-            np.right_shift(found, right, out=found)
-        if bit % 8:
-            np.bitwise_and(found, mask, out=found)
-        return (found.astype(np.int64) ^ sign) - sign if signed else found
-
-    return assembled
+        return _bits_of_byte(first, 8 * (last + 1) - bit - width, width, signed=signed)
+    return _bits_of_window(bit, width, signed=signed)
 
 
-def _bits_of_byte(byte: int, right: int, width: int, *, signed: bool) -> Callable[[Rows], Array]:
+def _bits_of_byte(byte: int, right: int, width: int, *, signed: bool) -> Callable[[Rows], Numbers]:
     """Return what reads ``width`` bits of one byte, ``right`` bits from its end."""
     mask, sign = (1 << width) - 1, 1 << width - 1
-    if width == 1 and not signed:
-        return lambda rows: rows[:, byte] >> right & 1 if right else rows[:, byte] & 1
 
-    def some(rows: Rows) -> Array:
+    def some(rows: Rows) -> Numbers:
         found = rows[:, byte] >> right & mask
         return (found.astype(np.int64) ^ sign) - sign if signed else found
 
     return some
+
+
+def _bits_of_window(bit: int, width: int, *, signed: bool) -> Callable[[Rows], Numbers]:
+    """Return what reads ``width`` bits out of 2, 4 or 8 bytes around them; rows shorter than that are lengthened."""
+    first, last = bit // 8, (bit + width - 1) // 8
+    size = next(size for size in (2, 4, 8) if size > last - first)
+    native = np.dtype(f"u{size}")
+    mask, sign = (1 << width) - 1, 1 << width - 1
+
+    def window(rows: Rows) -> Numbers:
+        if rows.shape[1] < size:
+            rows = np.pad(rows, ((0, 0), (0, size - rows.shape[1])))
+        start = min(first, rows.shape[1] - size)
+        found = np.ndarray((len(rows),), f">u{size}", rows.data, start, (rows.shape[1],)).astype(native)
+        right = 8 * (start + size) - bit - width
+        if right:
+            np.right_shift(found, right, out=found)
+        if bit != 8 * start:
+            np.bitwise_and(found, mask, out=found)
+        return (found.astype(np.int64) ^ sign) - sign if signed else found
+
+    return window
 
 
 class _Columns:

@@ -30,7 +30,7 @@ _NUMBERS = Numbers()
 
 @dataclass(frozen=True, slots=True)
 class Slot:
-    """An item at its place: ``raw_type`` (in its true length) from ``bit`` on; of it ``take`` bits from ``low``, or all."""
+    """An item at its place: ``raw_type`` (in its true length) from ``bit`` on; ``take`` bits of it from ``low``, or all."""
 
     item: Item
     bit: int

@@ -1,8 +1,10 @@
 """Judging values: flags for what is not plausible. Nothing is deleted and nothing changed."""
 
 from collections.abc import Mapping
+from typing import Any
 
 import numpy as np
+import numpy.typing as npt
 
 from model.device import DeviceType
 from model.readings import Column
@@ -18,7 +20,8 @@ def flags(device_type: DeviceType, columns: Mapping[str, Column]) -> dict[int, t
         column = columns.get(field.name)
         if column is None or field.minimum is None or field.maximum is None:
             continue
-        outside = ((column.values < field.minimum) | (column.values > field.maximum)) & column.valid
+        values: npt.NDArray[Any] = column.values
+        outside = ((values < field.minimum) | (values > field.maximum)) & column.valid
         if outside.any():
             flag = f"{field.name}:range"
             for row in np.flatnonzero(outside).tolist():
