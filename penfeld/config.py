@@ -26,6 +26,8 @@ from model.errors import ConfigError
 FILE_NAME = "penfeld.toml"
 PREFIX = "PENFELD_"
 EMBEDDED = "embedded"
+OWN_FOLDER = "my-devices"
+"""Device files of one's own: a folder of the catalogue if it is there and no other is named."""
 
 
 def _database(value: str) -> str | None:
@@ -207,7 +209,8 @@ class _Reader:
         sections = {name: self._section(name, kind) for name, kind in Config.SECTIONS.items()}
         sources = self._sources()
         data_dir = self._value("", "data_dir", Path, Path("penfeld-data"))
-        catalogue = self._value("", "catalogue", tuple[Path, ...], ())
+        own = self.folder / OWN_FOLDER
+        catalogue = self._value("", "catalogue", tuple[Path, ...], (own,) if own.is_dir() else ())
         if self.problems:
             raise ConfigError(self.problems)
         return Config(

@@ -1,21 +1,42 @@
-"""The catalogue in use: the device files that come with Penfeld and those of the folders in ``catalogue``."""
+"""The catalogue in use: the device files that come with Penfeld and those of the folders in ``catalogue``.
+
+``./my-devices`` is such a folder where it exists and no other is named: a new device type is one file and no setting.
+"""
 
 from difflib import get_close_matches
+from pathlib import Path
 
 from decoders.catalogue import Catalogue
 from decoders.device import Definition
 from model.errors import ConfigError, UnknownTypeError
-from penfeld.config import Config
+from penfeld.config import OWN_FOLDER, Config
 
 
 def definition(config: Config, name: str) -> Definition:
     """Return one device type; raise ``UnknownTypeError`` with the nearest names."""
-    known = catalogue(config)
+    return definition_in(catalogue(config), name)
+
+
+def definition_in(known: Catalogue, name: str) -> Definition:
+    """Return one device type of a catalogue; raise ``UnknownTypeError`` with the nearest names."""
     if name not in known:
         near = get_close_matches(name, known.names(), 3, 0.5)
         hint = f"did you mean {' or '.join(near)}?" if near else "`penfeld devices types` lists them"
         raise UnknownTypeError(f"there is no device type {name!r}; {hint}")
     return known[name]
+
+
+def with_file(config: Config, known: Catalogue, file: Path) -> tuple[Catalogue, str]:
+    """Return the catalogue with a person's own file, and the name of its type.
+
+    Raise ``ConfigError`` if ingest could not know it: it reads the folders of ``catalogue``.
+    """
+    if not file.is_file():
+        raise ConfigError([f"{file} is no file; a device type of the catalogue is named without .toml"])
+    if file.resolve().parent not in [folder.resolve() for folder in config.catalogue]:
+        remedy = f'move it to ./{OWN_FOLDER}, or set catalogue = ["{file.parent}"], and start Penfeld again'
+        raise ConfigError([f"{file} is in no folder of the catalogue, so ingest would not know it: {remedy}"])
+    return known, file.stem
 
 
 def catalogue(config: Config) -> Catalogue:

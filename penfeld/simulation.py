@@ -1,0 +1,161 @@
+"""Runs simulators against the broker and the API of the settings: registers their devices, opens the doors, reports.
+
+Rules: devices are registered before they speak; a door that is not there yet is waited for while the others work.
+"""
+
+import asyncio
+import contextlib
+from collections import Counter
+from collections.abc import AsyncIterator, Callable, Mapping, Sequence
+from datetime import timedelta
+
+import msgspec
+
+from decoders.catalogue import Catalogue
+from model.device import Device
+from model.errors import UnavailableError
+from penfeld import wiring
+from penfeld.clock import Clock
+from penfeld.config import Config
+from penfeld.runtime import DataFolder
+from simulators.envelopes import Event
+from simulators.fleet import Fleet
+from simulators.http import HttpConfig, HttpDoor
+from simulators.mqtt import MqttConfig, MqttDoor
+from simulators.service import Door, Simulation
+from storage.registry import Registry
+
+CALLBACK_PATH = "/api/v1/callbacks/sigfox"
+_API_PATIENCE_S = 60.0
+_API_PAUSE_S = 0.25
+_SIGFOX = "sigfox"
+
+
+class State(msgspec.Struct, frozen=True, kw_only=True):
+    """How a simulation is: what it sent (acknowledged, by source), and how much of the past it has told (0 to 1)."""
+
+    sent: dict[str, int] = {}
+    history_done: float = 0.0
+    history_frames: int = 0
+    lag_s: float = 0.0
+    unacknowledged: int = 0
+
+
+Report = Callable[[State], None]
+
+
+def sigfox_url(config: Config) -> str:
+    """Return where Sigfox callbacks go: to the API that runs, or to the one of the settings."""
+    running = DataFolder(config.data_dir).running()
+    return (running.api if running else f"http://{config.api.host}:{config.api.port}") + CALLBACK_PATH
+
+
+async def register(config: Config, catalogue: Catalogue, devices: Sequence[Device]) -> None:
+    """Register simulated devices, and make the tables of their types."""
+    async with wiring.database(config) as opened:
+        await wiring.make_ready(opened, catalogue)
+        await Registry(opened).register(devices)
+
+
+async def simulate(
+    config: Config,
+    fleet: Fleet,
+    stop: asyncio.Event,
+    report: Report,
+    *,
+    clock: Clock,
+    history: timedelta,
+    callbacks: str,
+) -> State:
+    """Send until ``stop`` is set and all is acknowledged; return the last state, which is reported, too."""
+    wants_http = any(device.network == _SIGFOX for device in fleet.devices())
+    async with doors(config, callbacks if wants_http else None) as there:
+        simulation = Simulation(fleet, there, clock, history=history)
+        reporting = asyncio.create_task(_report(simulation, report))
+        try:
+            await simulation.run(stop)
+        except ExceptionGroup as group:  # a door that broke for good
+            raise group.exceptions[0] from group
+        finally:
+            reporting.cancel()
+    state = _state(simulation)
+    report(state)
+    return state
+
+
+@contextlib.asynccontextmanager
+async def doors(config: Config, callbacks: str | None) -> AsyncIterator[Mapping[str, Door]]:
+    """Yield the doors to broker and callbacks, open; close them at the end."""
+    broker = MqttDoor(MqttConfig(broker=wiring.broker_address(config)))
+    await broker.open()
+    found: dict[str, Door] = {"": broker}
+    late = _LateDoor(HttpConfig(url=callbacks, token=config.api.sigfox_token or None)) if callbacks else None
+    if late is not None:
+        found[_SIGFOX] = late
+    try:
+        yield found
+    finally:
+        await broker.close()
+        if late is not None:
+            await late.close()
+
+
+class _LateDoor:
+    """The door for callbacks, opened in the background: the API needs seconds to start."""
+
+    def __init__(self, config: HttpConfig) -> None:
+        self.sent: Counter[str] = Counter()
+        self._config = config
+        self._door: HttpDoor | None = None
+        self._opening = asyncio.create_task(self._open())
+
+    @property
+    def outstanding(self) -> int:
+        """How many events are not answered yet."""
+        return self._door.outstanding if self._door is not None else 0
+
+    async def send(self, event: Event) -> None:
+        """Put an event on its way; waits until somebody answers at the address."""
+        await (await asyncio.shield(self._opening)).send(event)
+
+    async def drain(self, patience_s: float) -> int:
+        """Wait until everything is answered; return how many events are not."""
+        return await self._door.drain(patience_s) if self._door is not None else 0
+
+    async def close(self) -> None:
+        """Close the door."""
+        self._opening.cancel()
+        if self._door is not None:
+            await self._door.close()
+
+    async def _open(self) -> HttpDoor:
+        clock = asyncio.get_running_loop().time
+        deadline = clock() + _API_PATIENCE_S
+        while True:
+            door = HttpDoor(self._config)
+            try:
+                await door.open()
+            except UnavailableError:
+                if clock() > deadline:
+                    raise
+                await asyncio.sleep(_API_PAUSE_S)
+            else:
+                self._door, self.sent = door, door.sent
+                return door
+
+
+async def _report(simulation: Simulation, report: Report) -> None:
+    while True:
+        await asyncio.sleep(1)
+        report(_state(simulation))
+
+
+def _state(simulation: Simulation) -> State:
+    progress = simulation.progress
+    return State(
+        sent=simulation.sent,
+        history_done=progress.history_done,
+        history_frames=progress.history_frames,
+        lag_s=round(progress.lag_s, 3),
+        unacknowledged=progress.unacknowledged,
+    )
