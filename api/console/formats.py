@@ -73,10 +73,20 @@ def value(
         return yes if of else no
     if isinstance(of, str):
         return of
-    if field is not None and field.unit == "deg":
+    if field is not None and field.quantity in {"latitude", "longitude"}:
         return f"{number(of, language, 5)}°"
     symbol = unit(field.unit) if field is not None else ""
+    if symbol == "°":
+        return f"{number(of, language)}°"
     return f"{number(of, language)}\u00a0{symbol}" if symbol else number(of, language)
+
+
+def position(latitude: float, longitude: float, language: Language) -> str:
+    """Return a place on earth: ``48.39000° N, 4.48600° W`` (in French O for west)."""
+    west = "O" if language == "fr" else "W"
+    north_south = "N" if latitude >= 0 else "S"
+    east_west = "E" if longitude >= 0 else west
+    return f"{number(abs(latitude), language, 5)}° {north_south}, {number(abs(longitude), language, 5)}° {east_west}"
 
 
 def clock_time(of: datetime, language: Language) -> str:

@@ -94,7 +94,7 @@ def frame(request: Request, active: str, title: str, words: Words) -> Iterator[P
             Text("span", words("app.subtitle"))
         _navigation(words, active)
         with block("div", "switches"):
-            link(words("nav.api"), "/api/v1/docs", "switch")
+            link(words("nav.api"), "/api/v1/openapi.json", "switch")
             _theme_switch(words, theme)
             _language_switch(words)
     notice = Text("p", words("trouble.database"), "notice")

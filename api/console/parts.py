@@ -7,7 +7,7 @@ from datetime import datetime
 from api.console.config import ConsoleConfig
 from api.console.feed import Feed
 from decoders.catalogue import Catalogue
-from model.ports import Queries
+from model.ports import Queries, Registry
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -16,6 +16,7 @@ class Parts:
 
     feed: Feed
     queries: Queries
+    registry: Registry
     catalogue: Catalogue
     clock: Callable[[], datetime]
     config: ConsoleConfig

@@ -33,7 +33,7 @@ def build(  # the console's parts, each named
     """Put the console on the application. See ``api.console.mount``."""
     types = tuple(catalogue.types())
     feed = Feed(queries=queries, registry=registry, types=types, hub=hub, clock=clock, reload_s=config.reload_s)
-    parts = Parts(feed=feed, queries=queries, catalogue=catalogue, clock=clock, config=config)
+    parts = Parts(feed=feed, queries=queries, registry=registry, catalogue=catalogue, clock=clock, config=config)
     for page in (city, devices, device, device_types, device_type, ledger, quarantine):
         page.register(parts)
     console_app.add_static_files(ASSETS, _STATIC)

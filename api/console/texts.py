@@ -231,7 +231,10 @@ TEXTS: dict[str, Text] = {
     "type.frame": Text(en="Frame", fr="Trame"),
     "type.port": Text(en="Port", fr="Port"),
     "type.port.any": Text(en="any", fr="tous"),
-    "type.layout": Text(en="Layout", fr="Structure"),
+    "type.log": Text(en="several readings, {step}", fr="plusieurs mesures, {step}"),
+    "type.log.every": Text(en="every {age}", fr="toutes les {age}"),
+    "type.log.told": Text(en="their distance told in the frame", fr="intervalle donné dans la trame"),
+    "type.log.own": Text(en="each with its own time", fr="chacune horodatée"),
     "type.examples": Text(en="Examples", fr="Exemples"),
     "type.try": Text(en="Try a frame", fr="Essayer une trame"),
     "type.try.hint": Text(
@@ -245,7 +248,7 @@ TEXTS: dict[str, Text] = {
         en="{bytes} bytes understood as frame “{frame}”: {records} reading(s)",
         fr="{bytes} octets compris comme trame « {frame} » : {records} mesure(s)",
     ),
-    "type.warnings": Text(en="Warnings", fr="Avertissements"),
+    "type.warning": Text(en="Warning: {warning}", fr="Avertissement : {warning}"),
     "type.failed": Text(en="Not understood at byte {offset}", fr="Non compris à l’octet {offset}"),
     "type.bad_hex": Text(
         en="“{found}” at position {position} is no hex digit.",
@@ -267,6 +270,11 @@ TEXTS: dict[str, Text] = {
         en="Every frame received ends in exactly one place. The sums are kept in the transaction that stores the frames.",
         fr="Chaque trame reçue finit à un seul endroit. Les comptes sont tenus dans la transaction qui stocke les trames.",
     ),
+    "ledger.unbalanced": Text(
+        en="{missing} frames are not accounted for; the rows in red say where.",
+        fr="{missing} trames ne sont pas comptées ; les lignes en rouge disent où.",
+    ),
+    "ledger.all": Text(en="all sources", fr="toutes les sources"),
     "ledger.hour": Text(en="Hour (by arrival)", fr="Heure (d’arrivée)"),
     "ledger.source": Text(en="Source", fr="Source"),
     "ledger.received": Text(en="Received", fr="Reçues"),

@@ -1,7 +1,6 @@
 """The small parts that pages are made of: plain HTML elements whose content is always text, never HTML."""
 
 from collections.abc import Awaitable, Callable
-from typing import Any
 
 from nicegui import ui
 from nicegui.element import Element
@@ -87,6 +86,10 @@ class Refresh:
         self._busy = False
         ui.timer(seconds, self.now)
 
+    def soon(self) -> None:
+        """Load as soon as possible: somebody asked for something else."""
+        ui.timer(0.05, self.now, once=True)
+
     async def now(self) -> None:
         """Load now, unless it is being done already."""
         if self._busy:
@@ -100,8 +103,3 @@ class Refresh:
             self._notice.set_visibility(False)
         finally:
             self._busy = False
-
-
-def value_of(event: Any) -> Any:  # noqa: ANN401  NiceGUI's events carry whatever the browser sent
-    """Return the value that an input's change event carries."""
-    return event.value

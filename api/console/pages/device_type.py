@@ -1,5 +1,142 @@
-"""x."""
+"""One device type: its fields, its frames, its examples, and a box to try a frame: ``/device-types/{name}``."""
+
+from datetime import timedelta
+
+from fastapi import Request
+from nicegui import ui
+
+from api.console.components.elements import Text, block, link, mark
+from api.console.components.grid import Cell, Column, Grid, Row
+from api.console.components.trial import Trial
+from api.console.flags import plausible
+from api.console.formats import age, unit
+from api.console.frame import frame, words_for
+from api.console.pages.device_types import NETWORKS, domain_title
+from api.console.parts import Parts
+from api.console.texts import Words
+from decoders.device import Definition, Example, Frame
+from model.device import DeviceType, Field
+from model.quantities import QUANTITIES
+
+_FIELD_COLUMNS = ("field", "name", "quantity", "unit", "range", "kind")
 
 
-def register(parts: object) -> None:
-    """X."""
+def register(parts: Parts) -> None:
+    """Make the page known."""
+
+    @ui.page("/device-types/{name}")
+    def page(request: Request, name: str) -> None:
+        words = words_for(request)
+        definition = parts.catalogue.get(name)
+        if definition is None:
+            ui.context.client.status_code = 404
+            with frame(request, "device_types", words("not_found.title"), words):
+                Text("h1", words("not_found.title"))
+                Text("p", words("not_found.type", id=name[:100]))
+                link(words("types.title"), "/device-types")
+            return
+        with frame(request, "device_types", words.pick(definition.type.title), words):
+            _build(definition, words)
+
+
+def _build(definition: Definition, words: Words) -> None:
+    kind = definition.type
+    with block("div", "head"):
+        mark(kind.domain)
+        Text("h1", words.pick(kind.title))
+        Text("code", kind.name, "muted")
+        if kind.reference:
+            Text("span", words("types.reference"), "simulated").props["title"] = words("types.reference.hint")
+    with block("div", "columns"):
+        with block("div", "stack"):
+            _facts(kind, words)
+            _frames(definition, words)
+        with block("div", "stack"):
+            trial = Trial(definition, words)
+            _examples(definition, trial, words)
+            _fields(kind, words)
+
+
+def _facts(kind: DeviceType, words: Words) -> None:
+    facts = (
+        ("type.vendor", f"{kind.vendor} · {kind.model}"),
+        ("types.domain", domain_title(kind, words)),
+        ("types.networks", ", ".join(NETWORKS.get(n, n) for n in kind.networks)),
+        ("types.period", age(kind.period, words.language)),
+        ("type.source", kind.source),
+        ("type.version", kind.version),
+    )
+    with block("section", "panel"), block("dl", "facts"):
+        for key, text in facts:
+            Text("dt", words(key))
+            Text("dd", text)
+
+
+def _fields(kind: DeviceType, words: Words) -> None:
+    with block("section", "panel"):
+        Text("h2", words("type.fields"), "panel-head")
+        columns = [Column(key=n, label=words(f"type.{n}")) for n in _FIELD_COLUMNS]
+        Grid(columns, caption=words("type.fields")).show([_field(f, words) for f in kind.fields])
+
+
+def _field(field: Field, words: Words) -> Row:
+    quantity = QUANTITIES.get(field.quantity)
+    return Row(
+        field.name,
+        (
+            Cell(text=words.pick(field.title), note=", ".join(field.choices)),
+            Cell(text=field.name, code=True),
+            Cell(text=words.pick(quantity.title) if quantity else field.quantity),
+            Cell(text=unit(field.unit) or "–"),
+            Cell(text=plausible(field, words), css="nowrap"),
+            Cell(text=field.kind.value),
+        ),
+    )
+
+
+def _frames(definition: Definition, words: Words) -> None:
+    titles = {f.name: words.pick(f.title) for f in definition.type.fields}
+    with block("section", "panel"):
+        Text("h2", words("type.frames"), "panel-head")
+        for frame_ in definition.frames:
+            with block("div", "frame-card"):
+                _frame(frame_, titles, words)
+
+
+def _frame(of: Frame, titles: dict[str, str], words: Words) -> None:
+    with block("div", "aside-card-head"):
+        Text("strong", of.name or words("type.frame"), "plain-strong")
+        ports = ", ".join(str(port) for port in of.f_ports) or words("type.port.any")
+        Text("span", f"{words('type.port')} {ports}", "tag")
+        if of.log is not None:
+            Text("span", words("type.log", step=_step(of.log.step_s, of.log.step_word, words)), "tag")
+    Text("p", ", ".join(titles.get(name, name) for name in (*of.fields, *of.derived)), "small")
+
+
+def _step(seconds: int, word: str | None, words: Words) -> str:
+    if word is not None:
+        return words("type.log.told")
+    if not seconds:
+        return words("type.log.own")
+    return words("type.log.every", age=age(timedelta(seconds=seconds), words.language))
+
+
+def _examples(definition: Definition, trial: Trial, words: Words) -> None:
+    with block("section", "panel"):
+        Text("h2", words("type.examples"), "panel-head")
+        for example in definition.examples:
+            with block("div", "frame-card"):
+                _example(example, trial, words)
+
+
+def _example(example: Example, trial: Trial, words: Words) -> None:
+    with block("div", "aside-card-head"):
+        Text("strong", example.name, "plain-strong")
+        if example.f_port is not None:
+            Text("span", f"{words('type.port')} {example.f_port}", "tag")
+        button = Text("button", words("type.use"), "plain")
+        button.props["type"] = "button"
+        button.on("click", lambda _: trial.use(example.payload, example.f_port))
+    Text("code", example.payload.hex(" "), "code breakable")
+    if example.error is not None:
+        Text("p", words("type.example.error", error=example.error), "small")
