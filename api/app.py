@@ -20,7 +20,7 @@ from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
 from api import errors, openapi
 from api.body import limited
-from api.context import ApiConfig, Clock, Context, context_of
+from api.context import PREFIX, ApiConfig, Clock, Context, context_of
 from api.language import language_of
 from api.live import Hub
 from api.metrics import LedgerTotals, Meter
@@ -31,8 +31,6 @@ from model.ports import LiveSource, Publisher, Queries, Registry
 __all__ = ["ApiConfig", "create_app"]
 
 log = logging.getLogger(__name__)
-
-PREFIX = "/api/v1"
 
 _DESCRIPTION = """City sensors over any low-power network.
 
@@ -75,9 +73,8 @@ def create_app(
         lifespan=_lifespan,
     )
     app.state.context = context
-    for module in (readings, stream, device_types, devices, ledger, quarantine, callbacks):
-        app.include_router(module.router, prefix=PREFIX)
-    app.include_router(health.router)
+    for module in (readings, stream, device_types, devices, ledger, quarantine, callbacks, health):
+        app.include_router(module.router)
     errors.install(app)
     openapi.install(app, catalogue)
     app.add_middleware(GZipMiddleware, minimum_size=1000, compresslevel=5)

@@ -17,6 +17,7 @@ from model.ports import Publisher, Queries, Registry
 
 Clock = Callable[[], datetime]
 
+PREFIX = "/api/v1"
 CALLBACK_TOPIC = "penfeld/v1/callbacks/sigfox"
 PROBE_TOPIC = "penfeld/v1/probe"
 

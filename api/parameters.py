@@ -9,7 +9,7 @@ import binascii
 from collections.abc import Callable, Iterable, Sequence
 from typing import Annotated, Literal, TypeVar
 
-from fastapi import Query, Request
+from fastapi import Path, Query, Request
 
 from api.context import Context
 from api.errors import INVALID, UNKNOWN_DEVICE, Problem, unknown
@@ -35,6 +35,7 @@ DevicesQuery = Annotated[
         description=f"Device ids, up to {MAX_DEVICES}: repeat the parameter. Any spelling of a DevEUI will do.",
     ),
 ]
+DevicePath = Annotated[Word, Path(description="A device's id, in any spelling.", examples=["70b3d50000000001"])]
 Simulated = Literal["include", "exclude", "only"]
 SimulatedQuery = Annotated[Simulated, Query(description="Whether simulated data are in the answer.")]
 

@@ -54,6 +54,7 @@ _ALIASES = {
 _LORAWAN_SERVERS = frozenset({"lorawan", "chirpstack", "thethingsstack"})
 _RANGES = {"latitude": 90.0, "longitude": 180.0}
 _LONGEST = 500
+_BLANKS = str.maketrans("\u00a0\u202f\t", "   ")
 _TRUE, _FALSE = frozenset({"true", "yes", "1", "oui", "vrai"}), frozenset({"false", "no", "0", "non", "faux"})
 
 
@@ -210,8 +211,8 @@ def _value(name: str, value: object) -> object:
         converted = msgspec.convert(value, kind, strict=False)
     except msgspec.ValidationError as error:
         raise BadRequestError(f"{name}: {error}") from None
-    if isinstance(converted, (str, dict)) and _too_long(converted):
-        raise BadRequestError(f"{name}: longer than {_LONGEST} characters, or holds a NUL")
+    if isinstance(converted, str | dict):
+        converted = _clean(name, converted)
     if name in _RANGES and not abs(float(converted)) <= _RANGES[name]:
         raise BadRequestError(f"{name}: {converted} is outside ±{_RANGES[name]:.0f} degrees")
     if name == "state":
@@ -219,9 +220,14 @@ def _value(name: str, value: object) -> object:
     return converted
 
 
-def _too_long(value: str | dict[str, str]) -> bool:
-    texts = (value,) if isinstance(value, str) else (*value.keys(), *value.values())
-    return sum(map(len, texts)) > _LONGEST or any("\0" in text for text in texts)
+def _clean(name: str, value: str | dict[str, str]) -> str | dict[str, str]:
+    """Return texts with plain blanks in place of the unbreakable ones that spreadsheets like."""
+    if isinstance(value, dict):
+        return {str(_clean(name, key)): str(_clean(name, text)) for key, text in value.items()}
+    text = value.translate(_BLANKS)
+    if len(text) > _LONGEST or not text.isprintable():
+        raise BadRequestError(f"{name}: longer than {_LONGEST} characters, or holds characters that cannot be shown")
+    return text
 
 
 def _truth(text: str) -> object:

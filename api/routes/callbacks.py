@@ -16,12 +16,12 @@ import msgspec
 from fastapi import APIRouter, Header, Query, Request, Response
 
 from api.body import limited_body
-from api.context import CALLBACK_TOPIC, ContextDep
+from api.context import CALLBACK_TOPIC, PREFIX, ContextDep
 from api.errors import INVALID, NOT_ALLOWED, UNAUTHORIZED, UNAVAILABLE, UNSUPPORTED, Problem
 from api.openapi import problems
 from model.errors import UnavailableError
 
-router = APIRouter(tags=["callbacks"])
+router = APIRouter(prefix=PREFIX, tags=["callbacks"])
 
 RETRY_AFTER_S = 60
 MAX_FORM_FIELDS = 100
@@ -82,7 +82,7 @@ def _check_token(expected: str | None, in_query: str | None, in_header: str | No
     if expected is None:
         return
     scheme, _, shown = (in_header or "").partition(" ")
-    # bytes, because compare_digest refuses texts that are not ASCII; headers come decoded as Latin-1, whatever they were
+    # bytes, because compare_digest refuses texts that are not ASCII; headers come decoded as Latin-1
     by_header, by_query = shown.strip().encode("latin-1"), (in_query or "").encode(errors="replace")
     if not hmac.compare_digest(by_header if scheme.lower() == "bearer" else by_query, expected.encode()):
         raise Problem(

@@ -8,7 +8,7 @@ from typing import Annotated
 
 from fastapi import APIRouter, Path, Query, Request, Response
 
-from api.context import Context, ContextDep
+from api.context import PREFIX, Context, ContextDep
 from api.errors import INVALID, UNKNOWN_TYPE, Problem, unknown
 from api.language import LanguageDep
 from api.openapi import problems
@@ -35,7 +35,7 @@ from model.device import DeviceType, Field, Language
 from model.errors import UnknownTypeError
 from model.uplink import Value
 
-router = APIRouter(prefix="/device-types", tags=["device types"])
+router = APIRouter(prefix=f"{PREFIX}/device-types", tags=["device types"])
 
 MAX_TYPES = 500
 

@@ -9,11 +9,12 @@ import msgspec
 from fastapi import APIRouter, Query, Request, Response
 
 from api.body import limited_body
-from api.context import Context, ContextDep
+from api.context import PREFIX, Context, ContextDep
 from api.errors import INVALID, UNSUPPORTED, Problem
 from api.openapi import problems
 from api.parameters import (
     CursorQuery,
+    DevicePath,
     DeviceTypeQuery,
     SimulatedQuery,
     close_cursor,
@@ -28,7 +29,7 @@ from model import registration
 from model.device import DeviceType, State
 from model.errors import BadRequestError
 
-router = APIRouter(tags=["devices"])
+router = APIRouter(prefix=PREFIX, tags=["devices"])
 
 MAX_ROWS = 1000
 MAX_UPLOAD = 10_000
@@ -72,7 +73,7 @@ async def devices(
 
 
 @router.get("/devices/{device}", summary="One device", responses=problems(404, 422, 503))
-async def device(context: ContextDep, device: Word) -> DeviceOut:
+async def device(context: ContextDep, device: DevicePath) -> DeviceOut:
     """One device, by its id in any spelling: `70-B3-D5-00-00-00-00-01` is `70b3d50000000001`."""
     return DeviceOut.model_validate(await known_device(context, device))
 
@@ -84,7 +85,7 @@ async def device(context: ContextDep, device: Word) -> DeviceOut:
     responses=problems(404, 422, 503),
     response_model=None,
 )
-async def retire(context: ContextDep, device: Word) -> None:
+async def retire(context: ContextDep, device: DevicePath) -> None:
     """Retire a device: its readings stay, and what it still sends goes to quarantine."""
     await context.registry.remove((await known_device(context, device)).id)
 

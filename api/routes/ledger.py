@@ -7,13 +7,13 @@ from typing import Annotated
 import msgspec
 from fastapi import APIRouter, Query, Request, Response
 
-from api.context import ContextDep
+from api.context import PREFIX, ContextDep
 from api.openapi import problems
 from api.parameters import CursorQuery, FromQuery, ToQuery, check_range, next_link, page_of
 from api.schemas import LedgerOut, Page, WorkerOut
 from model.views import LedgerRow
 
-router = APIRouter(tags=["accounts"])
+router = APIRouter(prefix=PREFIX, tags=["accounts"])
 
 MAX_ROWS = 5000
 DEFAULT_RANGE = timedelta(days=7)

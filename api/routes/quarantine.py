@@ -5,7 +5,7 @@ from typing import Annotated, Any
 
 from fastapi import APIRouter, Path, Query, Request, Response
 
-from api.context import ContextDep
+from api.context import PREFIX, ContextDep
 from api.openapi import problems
 from api.parameters import CursorQuery, next_link
 from api.schemas import Page, QuarantinedMessageOut, QuarantinedOut, Word
@@ -13,7 +13,7 @@ from model.errors import NotFoundError, Reason
 from model.identity import possible_ids
 from model.views import QuarantinedFrame
 
-router = APIRouter(tags=["accounts"])
+router = APIRouter(prefix=PREFIX, tags=["accounts"])
 
 MAX_ROWS = 1000
 

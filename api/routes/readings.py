@@ -8,7 +8,7 @@ from typing import Annotated, Literal
 import msgspec
 from fastapi import APIRouter, Query, Request, Response
 
-from api.context import Context, ContextDep
+from api.context import PREFIX, Context, ContextDep
 from api.errors import INVALID, NOT_ACCEPTABLE, Problem, unknown
 from api.language import quality_of
 from api.openapi import problems
@@ -33,7 +33,7 @@ from model.errors import BadRequestError
 from model.uplink import Value
 from model.views import ReadingPage
 
-router = APIRouter(tags=["readings"])
+router = APIRouter(prefix=PREFIX, tags=["readings"])
 
 MAX_ROWS = 10_000
 FORMATS = {"json": "application/json", "csv": "text/csv"}

@@ -7,13 +7,13 @@ import msgspec
 from fastapi import APIRouter, Header, Query, Response
 from fastapi.responses import StreamingResponse
 
-from api.context import Context, ContextDep
+from api.context import PREFIX, Context, ContextDep
 from api.errors import UNAVAILABLE, Problem
 from api.openapi import problems
 from api.parameters import MAX_DEVICES, DevicesQuery, known_device, known_type
 from api.schemas import Word
 
-router = APIRouter(tags=["readings"])
+router = APIRouter(prefix=PREFIX, tags=["readings"])
 
 _EXAMPLE = (
     'retry: 3000\n\nid: 6913a2-42\nevent: reading\ndata: {"device":"70b3d50000000001",'

@@ -9,7 +9,7 @@ from tests.unit.api.scene import Scene, scene_of
 
 @pytest.fixture
 async def scene() -> AsyncIterator[Scene]:
-    """The application on fakes; its live hub does not run by itself."""
+    """Make the application on fakes; its live hub does not run by itself."""
     made = scene_of()
     async with made.client:
         yield made

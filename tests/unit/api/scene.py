@@ -1,6 +1,6 @@
 """The application on fakes, with one made-up device type, as the tests of its routes use it."""
 
-from collections.abc import Sequence
+from collections.abc import Awaitable, Callable, Sequence
 from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
 from typing import Any
@@ -13,10 +13,13 @@ from api.context import context_of
 from api.live import Hub
 from decoders.catalogue import Catalogue
 from model.device import Device
+from model.errors import UnavailableError
 from model.status import LiveReading
 from tests.fakes.live_source import LiveSource
+from tests.fakes.memory import Memory
 from tests.fakes.publisher import Publisher
-from tests.unit.api.ports import Queries, Registry
+from tests.fakes.queries import Queries
+from tests.fakes.registry import Registry
 
 NOW = datetime(2026, 3, 29, 6, 0, tzinfo=UTC)
 LAMP = "70b3d50000000001"
@@ -73,8 +76,7 @@ class Scene:
 
     app: FastAPI
     client: httpx.AsyncClient
-    registry: Registry
-    queries: Queries
+    memory: Memory
     publisher: Publisher
     live: LiveSource
 
@@ -107,19 +109,29 @@ def problem_of(response: httpx.Response) -> Any:  # noqa: ANN401  JSON is what i
     return problem
 
 
-def scene_of(config: ApiConfig | None = None) -> Scene:
-    """Return a new application on new fakes: a lamp, a probe and a bin are registered, and nothing was heard."""
-    registry = Registry(
-        [
-            Device(id=LAMP, type="lamp", name="Lampe 1", network="chirpstack", district="Recouvrance"),
-            Device(id=PROBE, type="lamp", name="Lampe 2", network="chirpstack", simulated=True),
-            Device(id=BIN, type="bin", network="sigfox"),
-        ]
-    )
-    queries, publisher, live = Queries(registry), Publisher(), LiveSource()
+class Down:
+    """A port behind which nothing answers: every promise of it raises ``UnavailableError``."""
+
+    def __getattr__(self, name: str) -> Callable[..., Awaitable[None]]:
+        async def fail(*_: object, **__: object) -> None:
+            raise UnavailableError(f"the database does not answer ({name})")
+
+        return fail
+
+
+def scene_of(config: ApiConfig | None = None, *, queries: Any = None, registry: Any = None) -> Scene:  # noqa: ANN401  any fake of the port
+    """Return a new application on new fakes: two lamps and a bin are registered, and nothing was heard."""
+    memory = Memory()
+    for device in (
+        Device(id=LAMP, type="lamp", name="Lampe 1", network="chirpstack", district="Recouvrance"),
+        Device(id=PROBE, type="lamp", name="Lampe 2", network="chirpstack", simulated=True),
+        Device(id=BIN, type="bin", network="sigfox"),
+    ):
+        memory.add(device)
+    publisher, live = Publisher(), LiveSource()
     app = create_app(
-        queries=queries,
-        registry=registry,
+        queries=queries or Queries(memory),
+        registry=registry or Registry(memory),
         catalogue=Catalogue({"lamp": LAMP_FILE, "bin": BIN_FILE}),
         live=live,
         publisher=publisher,
@@ -127,7 +139,7 @@ def scene_of(config: ApiConfig | None = None) -> Scene:
         config=config or ApiConfig(version="1.2.3", revision="abc"),
     )
     client = httpx.AsyncClient(transport=httpx.ASGITransport(app), base_url="http://test")
-    return Scene(app, client, registry, queries, publisher, live)
+    return Scene(app, client, memory, publisher, live)
 
 
 def lamp_readings(count: int, *, device: str = LAMP, start: datetime = NOW) -> Sequence[LiveReading]:

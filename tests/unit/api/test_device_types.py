@@ -66,7 +66,9 @@ async def test_unknown_type(scene: Scene) -> None:
     assert (problem["status"], problem["near"]) == (404, ["lamp"])
 
 
-@pytest.mark.parametrize("payload", ["02019f01", "02 01 9F 01", "0x02, 0x01, 0x9f, 0x01", "02:01:9f:01", "02-01-9f-01\n"])
+@pytest.mark.parametrize(
+    "payload", ["02019f01", "02 01 9F 01", "0x02, 0x01, 0x9f, 0x01", "02:01:9f:01", "02-01-9f-01\n"]
+)
 async def test_decoding_hex(scene: Scene, payload: str) -> None:
     """Hex as people paste it is decoded to fields with units; titles in the language of the request."""
     response = await scene.client.post(

@@ -1,11 +1,13 @@
 """What /devices promises."""
 
+from collections.abc import AsyncIterator
+
 import httpx
 import pytest
 
 from api.app import ApiConfig
 from model.device import State
-from tests.unit.api.scene import BIN, LAMP, PROBE, Scene, problem_of, scene_of
+from tests.unit.api.scene import BIN, LAMP, PROBE, Down, Scene, problem_of, scene_of
 
 CSV = "text/csv; charset=utf-8"
 
@@ -66,7 +68,7 @@ async def test_retiring(scene: Scene) -> None:
     response = await scene.client.delete(f"/api/v1/devices/{LAMP.upper()}")
 
     assert response.status_code == 204
-    assert scene.registry.known[LAMP].state is State.RETIRED
+    assert scene.memory.devices[LAMP].state is State.RETIRED
     assert problem_of(await scene.client.delete("/api/v1/devices/nobody"))["status"] == 404
 
 
@@ -84,7 +86,7 @@ async def test_one_device_as_json(scene: Scene) -> None:
     }
     assert second.status_code == 200
     assert second.json()["counts"] == {"unchanged": 1}
-    assert scene.registry.known["70b3d5000000000a"].tags == {"pole": "12"}
+    assert scene.memory.devices["70b3d5000000000a"].tags == {"pole": "12"}
 
 
 async def test_mixed_rows_are_207(scene: Scene) -> None:
@@ -128,7 +130,7 @@ async def test_a_french_spreadsheet(scene: Scene) -> None:
     response = await post(scene, table.encode(), CSV)
 
     assert response.status_code == 201, response.text
-    device = scene.registry.known["70b3d5000000000d"]
+    device = scene.memory.devices["70b3d5000000000d"]
     assert (device.latitude, device.longitude, device.simulated) == (48.3904, -4.4861, True)
     assert (device.name, device.tags) == ("Lampe du Château", {"rue": "rue de Siam"})
 
@@ -140,7 +142,7 @@ async def test_toml(scene: Scene) -> None:
     )
 
     assert response.status_code == 201, response.text
-    assert scene.registry.known["00b5f3c2"].variables == {"depth_m": "1.2"}
+    assert scene.memory.devices["00b5f3c2"].variables == {"depth_m": "1.2"}
 
 
 @pytest.mark.parametrize(
@@ -162,20 +164,20 @@ async def test_toml(scene: Scene) -> None:
 )
 async def test_what_cannot_be_read(scene: Scene, content: bytes, kind: str, status: int, part: str) -> None:
     """A body that cannot be read is refused by an answer that says what was expected; nothing is registered."""
-    before = dict(scene.registry.known)
+    before = dict(scene.memory.devices)
 
     problem = problem_of(await post(scene, content, kind))
 
     assert problem["status"] == status
     assert part in problem["detail"]
-    assert scene.registry.known == before
+    assert scene.memory.devices == before
 
 
 async def test_too_much_at_once() -> None:
     """A body over the limit is refused with the limit, whether its length was announced or not."""
     scene = scene_of(ApiConfig(upload_limit=1000))
 
-    async def pieces():  # type: ignore[no-untyped-def]  # noqa: ANN202  httpx wants an async iterable
+    async def pieces() -> AsyncIterator[bytes]:
         for _ in range(3):
             yield b"x" * 500
 
@@ -195,9 +197,9 @@ async def test_too_many_rows(scene: Scene) -> None:
     assert "10,000" in problem_of(response)["detail"]
 
 
-async def test_database_down(scene: Scene) -> None:
+async def test_database_down() -> None:
     """While the database does not answer, the answer is 503 and says when to try again."""
-    scene.registry.down = True
+    scene = scene_of(registry=Down())
 
     response = await scene.get("/devices")
 

@@ -15,7 +15,7 @@ def frames(scene: Scene) -> list[QuarantinedFrame]:
         (Reason.UNKNOWN_DEVICE, "70b3d500000000aa", b'{"data":"\xc3\xa9"}'),
         (Reason.BAD_ENVELOPE, None, b""),
     ]
-    scene.queries.frames = [
+    frames = [
         QuarantinedFrame(
             id=number,
             source="chirpstack",
@@ -32,7 +32,8 @@ def frames(scene: Scene) -> list[QuarantinedFrame]:
         )
         for number, (reason, device, message) in enumerate(kept, 1)
     ]
-    return scene.queries.frames
+    scene.memory.quarantine = {(frame.topic, frame.device, frame.message): frame for frame in frames}
+    return frames
 
 
 async def test_pages_newest_first(scene: Scene) -> None:

@@ -8,7 +8,8 @@ from datetime import timedelta
 import pytest
 
 from api.schemas import LatestOut, Page, ReadingsOut
-from model.views import Latest, LatestValue, ReadingRow
+from model.views import LatestValue, ReadingRow
+from tests.fakes.memory import Seen
 from tests.unit.api.scene import BIN, LAMP, NOW, PROBE, Scene, problem_of
 
 
@@ -27,8 +28,9 @@ def rows(scene: Scene) -> list[ReadingRow]:
     ]
     lamp[1] = replace(lamp[1], values={"power_w": None, "lamp_on": None}, flags=("power_w:range", "time:implausible"))
     made_up = replace(lamp[0], device=PROBE, simulated=True)
-    scene.queries.rows = [*lamp, made_up]
-    return scene.queries.rows
+    rows = [*lamp, made_up]
+    scene.memory.rows["lamp"] = {(row.device, row.time): row for row in rows}
+    return rows
 
 
 async def test_json_is_as_documented(scene: Scene, rows: list[ReadingRow]) -> None:
@@ -78,7 +80,9 @@ async def test_naive_times_are_refused_with_a_hint(scene: Scene, time: str) -> N
     assert "2026-03-29T06:00:00Z" in problem["detail"]
 
 
-@pytest.mark.parametrize("time", ["yesterday", "1767225600", "", "0001-01-01T00:00:00+14:00", "9999-12-31T23:59:59-14:00"])
+@pytest.mark.parametrize(
+    "time", ["yesterday", "1767225600", "", "0001-01-01T00:00:00+14:00", "9999-12-31T23:59:59-14:00"]
+)
 async def test_what_is_no_time_is_refused(scene: Scene, time: str) -> None:
     """Words, numbers and times outside the calendar are refused."""
     assert (await scene.problem("/readings", device_type="lamp", to=time))["status"] == 422
@@ -225,11 +229,9 @@ async def test_csv_tells_units(scene: Scene) -> None:
 
 async def test_latest_is_as_documented(scene: Scene) -> None:
     """Each device comes with the newest value of each field, with its own time, page by page in order of id."""
-    device = scene.registry.known[LAMP]
     values = {"power_w": LatestValue(value=41.5, time=NOW), "lamp_on": LatestValue(value="on", time=NOW)}
-    scene.queries.newest = [
-        Latest(device=one, time=NOW, received_at=NOW, values=values) for one in (scene.registry.known[PROBE], device)
-    ]
+    for device in (PROBE, LAMP):
+        scene.memory.latest[device] = Seen(NOW, NOW, NOW, NOW, (), values)
 
     response = await scene.get("/latest", device_type="lamp", limit=1)
 

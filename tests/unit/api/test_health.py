@@ -1,0 +1,152 @@
+"""What /healthz, /readyz and /metrics promise."""
+
+import asyncio
+from datetime import datetime, timedelta
+
+from prometheus_client.parser import text_string_to_metric_families
+
+from api.app import ApiConfig
+from api.metrics import LedgerTotals
+from model.status import IngestStatus
+from tests.fakes.memory import Memory
+from tests.fakes.queries import Queries
+from tests.unit.api.scene import NOW, Down, Scene, lamp_readings, scene_of
+
+
+async def metrics_of(scene: Scene) -> dict[tuple[str, ...], float]:
+    """Return every sample of /metrics: (name, label values in order of label) -> value."""
+    response = await scene.client.get("/metrics")
+    assert response.status_code == 200
+    return {
+        (sample.name, *(value for _, value in sorted(sample.labels.items()))): sample.value
+        for family in text_string_to_metric_families(response.text)
+        for sample in family.samples
+    }
+
+
+async def test_alive() -> None:
+    """The process is alive even when nothing else is."""
+    scene = scene_of(queries=Down(), registry=Down())
+    scene.publisher.down = True
+
+    response = await scene.client.get("/healthz")
+
+    assert (response.status_code, response.json()) == (200, {"status": "alive"})
+
+
+async def test_ready(scene: Scene) -> None:
+    """When all that is needed answers, the service is ready, and each answers with a word."""
+    response = await scene.client.get("/readyz")
+
+    assert response.status_code == 200
+    answer = response.json()
+    assert answer["ready"] is True
+    assert "PostgreSQL" in answer["database"]["word"]
+    assert answer["catalogue"] == {"ok": True, "word": "2 device types"}
+    assert scene.publisher.published == [("penfeld/v1/probe", b"")]
+
+
+async def test_not_ready() -> None:
+    """What does not answer is named with its word, and the status is 503."""
+    scene = scene_of(queries=Down())
+    scene.publisher.down = True
+
+    response = await scene.client.get("/readyz")
+
+    answer = response.json()
+    assert response.status_code == 503
+    assert [answer[part]["ok"] for part in ("database", "broker", "catalogue")] == [False, False, True]
+    assert "does not answer" in answer["database"]["word"]
+    assert "broker" in answer["broker"]["word"]
+
+
+async def test_a_database_that_hangs() -> None:
+    """A database that never answers is told after the time set, not waited for."""
+
+    class Hanging:
+        async def facts(self) -> None:
+            await asyncio.Event().wait()
+
+    scene = scene_of(ApiConfig(probe_timeout_s=0.01), queries=Hanging())
+
+    response = await scene.client.get("/readyz")
+
+    assert response.status_code == 503
+    assert response.json()["database"]["word"] == "no answer in 0.01 s"
+
+
+async def test_metrics(scene: Scene) -> None:
+    """Metrics tell frames by source and state, ingest workers, latency, listeners, build and requests."""
+    scene.memory.ledger[NOW, "sigfox"] = [5, 2, 1]
+    scene.memory.ledger[NOW - timedelta(days=30), "sigfox"] = [100, 0, 0]
+    scene.live.report(IngestStatus(worker="w", time=NOW, stored=7, latency_p50_ms=4.0, latency_p99_ms=250.0))
+    scene.live.close()
+    await scene.hub.run()
+    await scene.get("/readings", device_type="lamp")
+    await scene.get("/readings", device_type="lmap")
+
+    with scene.hub.subscribe():
+        metrics = await metrics_of(scene)
+
+    assert metrics["penfeld_build_info", "abc", "1.2.3"] == 1
+    assert metrics["penfeld_frames_total", "sigfox", "received"] == 108
+    assert metrics["penfeld_frames_total", "sigfox", "stored"] == 105
+    assert metrics["penfeld_ingest_frames_total", "stored", "w"] == 7
+    assert metrics["penfeld_ingest_latency_seconds", "0.99", "w"] == 0.25
+    assert metrics["penfeld_ingest_connected", "w"] == 1
+    assert metrics["penfeld_live_subscribers",] == 1
+    assert metrics["penfeld_database_up",] == 1
+    assert metrics["penfeld_http_request_seconds_count", "GET", "/api/v1/readings", "200"] == 1
+    assert metrics["penfeld_http_request_seconds_count", "GET", "/api/v1/readings", "422"] == 1
+
+
+async def test_metrics_without_database() -> None:
+    """While the database does not answer the other metrics are told all the same."""
+    metrics = await metrics_of(scene_of(queries=Down()))
+
+    assert metrics["penfeld_database_up",] == 0
+    assert not [name for name, *_ in metrics if name == "penfeld_frames_total"]
+
+
+async def test_dropped_listeners_are_counted() -> None:
+    """A listener dropped as too slow is counted."""
+    scene = scene_of(ApiConfig(subscriber_queue=1))
+    for _ in range(3):
+        scene.live.tell("lamp", lamp_readings(1))
+    scene.live.close()
+    with scene.hub.subscribe():
+        await scene.hub.run()
+
+    assert (await metrics_of(scene))["penfeld_live_subscribers_dropped_total",] == 1
+
+
+async def test_addresses_do_not_become_labels(scene: Scene) -> None:
+    """However many addresses are asked for, metrics have one label for each route."""
+    for number in range(20):
+        await scene.get(f"/devices/nobody-{number}")
+        await scene.client.get(f"/nothing/{number}")
+
+    routes = {labels[1] for name, *labels in await metrics_of(scene) if name == "penfeld_http_request_seconds_count"}
+
+    assert routes == {"/api/v1/devices/{device}", "other"}
+
+
+async def test_totals_never_go_back() -> None:
+    """Totals read hour by hour over many days equal the whole ledger, though old hours are read only once."""
+    memory, totals, starts = Memory(), LedgerTotals(), list[datetime | None]()
+
+    class Watched(Queries):
+        async def ledger(self, *, start: datetime | None = None, end: datetime | None = None):  # type: ignore[no-untyped-def]  # noqa: ANN202  as the port says
+            starts.append(start)
+            return await super().ledger(start=start, end=end)
+
+    now = NOW
+    for hour in range(24 * 5):
+        now = NOW + timedelta(hours=hour)
+        memory.ledger[now, "sigfox"] = [1, 1, 1]
+        found = await totals.read(Watched(memory), now + timedelta(minutes=30))
+        assert found["sigfox", "received"] == 3 * (hour + 1)
+        assert found["sigfox", "duplicate"] == hour + 1
+
+    assert starts[0] is None
+    assert starts[-1] == now - timedelta(hours=49)
