@@ -46,6 +46,7 @@ class Bins:
             "fill_level_percent": np.clip(2.0 + rate * filled, 0.0, 100.0),
             "temperature_c": self._weather.temperature_c(at) + 0.25 * sun * self._weather.light(at),
             "tilt": emptying,
+            "since_emptied_s": days * DAY_S + second - self._round_s[who],
             "battery_v": self._battery[who] - 0.03 * (at - START_S) / (365.0 * DAY_S),
         }
 

@@ -6,13 +6,15 @@
    Its frame counter counts these moments since the beginning of the city.
 3. Values come from the world, or from a type's ranges; bytes from its ``encode``; events from ``simulators.envelopes``.
 4. In the history a type with a log frame sends its memory by it, many readings a frame, and what the log leaves out
-   every two hours; the other types send a frame an hour.
+   every two hours; the other types send a frame an hour. Of what speaks more often than once a minute, memory before the
+   last three hours is a minute out of ten.
 """
 
 from collections import Counter
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from hashlib import blake2b
+from typing import NamedTuple
 
 import msgspec
 import numpy as np
@@ -32,6 +34,8 @@ from simulators.world import World
 _FASTEST_S = 1.0
 _HISTORY_S = 3600.0
 _LOG_REST_S = 7200.0
+_OFTEN_S = 60.0
+_FULL_MEMORY_S, _THIN_EVERY_S = 10_800.0, 600.0
 _NETWORK = {"lorawan": "chirpstack", "sigfox": "sigfox", "native": "native"}
 _REPEAT_S = {"chirpstack": 0.4, "thethingsstack": 1.4, "native": 0.2, "sigfox": 60.0}
 _RARELY = 12  # every so many frames, a device that has several kinds of them sends another one
@@ -63,6 +67,15 @@ class Rhythm:
         return who, START_S + self.phase[who] + number * self.interval_s, number
 
 
+class Told(NamedTuple):
+    """One way to tell the past: at these moments, if they are at least ``youngest_s`` and less than ``oldest_s`` ago."""
+
+    speech: Speech
+    rhythm: Rhythm
+    youngest_s: float = 0.0
+    oldest_s: float = np.inf
+
+
 class Group:
     """The devices of one type."""
 
@@ -80,7 +93,7 @@ class Group:
         interval = max(period / speed, min(period, _FASTEST_S))
         self._live = Rhythm(interval_s=interval, phase=phase * interval)
         self._counter_s = period
-        self._past = self._history_rhythms(phase)
+        self._past = self._memory(phase)
 
     def devices(self) -> tuple[Device, ...]:
         """Return the devices as the register knows them."""
@@ -106,9 +119,9 @@ class Group:
 
     def history(self, start: float, end: float, now: float, faults: Faults, tally: Counter[str]) -> Iterator[Sending]:
         """Yield what was on air from ``start`` to before ``end``; if that is ``now``, what is still in memory too."""
-        for speech, rhythm in self._past:
-            who, at, _ = rhythm.due(start, end)
-            yield from self._told(speech, who, at, faults, tally)
+        for told in self._past:
+            who, at, _ = told.rhythm.due(max(start, now - told.oldest_s), min(end, now - told.youngest_s))
+            yield from self._told(told.speech, who, at, faults, tally)
         log = self._voice.log
         if log is not None and end >= now:
             yield from self._remembered(log, now, faults, tally)
@@ -124,23 +137,29 @@ class Group:
         for index in np.unique(which):
             yield speeches[int(index)], np.flatnonzero(which == index)
 
-    def _history_rhythms(self, phase: Floats) -> tuple[tuple[Speech, Rhythm], ...]:
+    def _memory(self, phase: Floats) -> tuple[Told, ...]:
         """Return the ways to tell the past. Logs stand on a grid of their step: the same, whoever asks when."""
         if not len(phase):
             return ()
         usual, log = self._voice.speeches[0], self._voice.log
         if log is None:
             step = max(self._counter_s, _HISTORY_S)
-            return ((usual, Rhythm(interval_s=step, phase=phase * step)),)
-        whole = log.step_s * len(log.ages_s)
-        told = (log, Rhythm(interval_s=float(whole), phase=np.floor(phase * len(log.ages_s)) * log.step_s))
-        if set(usual.fields[0]) <= {name for names in log.fields for name in names}:
-            return (told,)
-        return told, (usual, Rhythm(interval_s=_LOG_REST_S, phase=phase * _LOG_REST_S))
+            return (Told(usual, Rhythm(interval_s=step, phase=phase * step)),)
+        records = len(log.ages_s)
+        whole = Rhythm(interval_s=float(log.step_s * records), phase=np.floor(phase * records) * log.step_s)
+        told = [Told(log, whole)]
+        short = self._voice.shorter_log(max(int(_OFTEN_S // log.step_s), 1)) if self._counter_s < _OFTEN_S else None
+        if short is not None:
+            slots = _THIN_EVERY_S // log.step_s
+            thin = Rhythm(interval_s=slots * log.step_s, phase=np.floor(phase * slots) * log.step_s)
+            told = [Told(log, whole, 0.0, _FULL_MEMORY_S), Told(short, thin, _FULL_MEMORY_S)]
+        if not set(usual.fields[0]) <= {name for names in log.fields for name in names}:
+            told.append(Told(usual, Rhythm(interval_s=_LOG_REST_S, phase=phase * _LOG_REST_S)))
+        return tuple(told)
 
     def _remembered(self, log: Speech, now: float, faults: Faults, tally: Counter[str]) -> Iterator[Sending]:
         """Yield a last, shorter log of each device: its readings since the last whole one."""
-        told = next(rhythm for speech, rhythm in self._past if speech is log)
+        told = next(told.rhythm for told in self._past if told.speech is log)
         newest = np.floor((now - START_S) / log.step_s) * log.step_s
         missing = ((newest - told.phase) % told.interval_s / log.step_s).astype(np.int64)
         for count in np.unique(missing[missing > 0]):

@@ -69,7 +69,7 @@ class MqttDoor:
             raise UnavailableError(f"the broker at {broker} does not answer: {error}") from None
         self._client.loop_start()
         waited = 0.0
-        while not self._answers:  # noqa: ASYNC110 the answer comes from paho's thread
+        while not self._answers:
             await asyncio.sleep(_LOOK_S)
             waited += _LOOK_S
             if waited > self._config.connect_s:
@@ -82,7 +82,7 @@ class MqttDoor:
 
     async def send(self, event: Event) -> None:
         """Put an event on its way; waits while the window is full."""
-        while self.outstanding >= self._config.window:
+        while self.outstanding >= self._config.window:  # noqa: ASYNC110 acknowledgements come from paho's thread
             await asyncio.sleep(_LOOK_S)
         info = self._client.publish(event.topic, event.payload, qos=1)
         if info.rc not in (MQTTErrorCode.MQTT_ERR_SUCCESS, MQTTErrorCode.MQTT_ERR_NO_CONN):

@@ -24,6 +24,8 @@ from simulators.speech import Row, Speech, encoded
 
 _HALVINGS = 8
 _RISING = {"energy", "thermal_energy", "reactive_energy", "apparent_energy", "volume", "pulse_count", "operating_time"}
+_NOT_MEASURED = {"count", "duration", "identifier", "state", "text", "timestamp"}
+_MUCH = 3  # fields in which something is measured
 _RISING_SPAN_S = 40.0 * 365.0 * DAY_S
 _STATE_S = 3 * 3600.0
 _USUAL = 0.15  # of a range on either side of where a device is at home
@@ -78,8 +80,8 @@ class Ranges:
 
 
 def _patterns(definition: Definition) -> tuple[Pattern, ...]:
+    """Return what may be sent. The usual: of the first frame that measures much, the pattern in which most moves."""
     found = {}
-    order = {frame.name: position for position, frame in enumerate(definition.frames)}  # the usual one comes first
     for speech, values in [*_from_examples(definition), *_from_frames(definition)]:
         try:
             encoded(definition, speech, values)
@@ -91,7 +93,15 @@ def _patterns(definition: Definition) -> tuple[Pattern, ...]:
     if not found:
         name = definition.type.name
         raise ConfigError([f"{name}: none of its frames can be encoded; give the file an example that decodes"])
-    return tuple(sorted(found.values(), key=lambda pattern: (order[pattern.speech.frame or ""], -len(pattern.reaches))))
+    patterns = tuple(found.values())
+    measured = {field.name for field in definition.type.fields if field.quantity not in _NOT_MEASURED}
+    counts = [len(measured & pattern.reaches.keys()) for pattern in patterns]
+    first = next(
+        (p for p, count in zip(patterns, counts, strict=True) if count >= min(_MUCH, max(counts))), patterns[0]
+    )
+    of_frame = [pattern for pattern in patterns if pattern.speech.frame == first.speech.frame]
+    usual = max(of_frame, key=lambda pattern: len(pattern.reaches))
+    return (usual, *(pattern for pattern in patterns if pattern is not usual))
 
 
 def _from_examples(definition: Definition) -> Iterator[tuple[Speech, tuple[Row, ...]]]:

@@ -82,7 +82,7 @@ def log_of(frame: Frame, form: Log, step_s: int, count: int) -> Speech:
         step, words = form.step_s * units, {form.step_word: units}
     ages = [float(step * n) for n in range(count)]
     names = [frame.fields] + [form.fields] * (count - 1)
-    fixed: list[Row] = [words] + [{}] * (count - 1)
+    fixed: list[Row] = [words, *({} for _ in range(count - 1))]
     timed = [frame.own_time] + [frame.own_time and not form.step_s] * (count - 1)
     if not form.newest_first:
         ages.reverse()
