@@ -40,7 +40,6 @@ NO_TIME = INT64_MIN
 
 _FEW = 4  # rows of one shape from which columns pay
 _MANY = 64  # shapes in one group after which the rest is read one by one
-_MOST_PLANS = 1024
 _EXACT = 2**53  # integers up to here are doubles without loss
 _DTYPES: dict[Kind, np.dtype[Any]] = {
     Kind.FLOAT: np.dtype(np.float64),
@@ -94,12 +93,11 @@ Reader = Callable[[Rows, Sequence[bytes]], _Read]
 
 
 class BatchDecoder:
-    """Decodes batches of one device type. Remembers how each shape is read."""
+    """Decodes batches of one device type. How a shape is read is found once, and kept with the shape."""
 
     def __init__(self, program: Program, kinds: Mapping[str, Kind]) -> None:
         self._program = program
         self._kinds = kinds
-        self._plans: dict[int, tuple[Shape, list[_RecordPlan]]] = {}
 
     def decode(self, payloads: Sequence[bytes], f_ports: Sequence[int | None]) -> DecodedBatch:
         """Return what the payloads say; bad ones are in ``errors``."""
@@ -115,14 +113,9 @@ class BatchDecoder:
 
     def plan(self, shape: Shape) -> "list[_RecordPlan]":
         """Return how the records of a shape are read."""
-        known = self._plans.get(id(shape))
-        if known is not None and known[0] is shape:
-            return known[1]
-        if len(self._plans) >= _MOST_PLANS:
-            self._plans.clear()
-        plan = [_RecordPlan(record, self._kinds) for record in shape.records]
-        self._plans[id(shape)] = (shape, plan)
-        return plan
+        if not isinstance(shape.columns, list):
+            shape.columns = [_RecordPlan(record, self._kinds) for record in shape.records]
+        return shape.columns
 
 
 class _Run:

@@ -191,7 +191,7 @@ class _Parser:
 
     def when(self, match: re.Match[str], line: _Line) -> When:
         """Return a block with a condition."""
-        word = self.word(match["word"])
+        word = self.word(match["word"], bits_of=match["bit"] is not None)
         if match["bit"] is None:
             values = tuple(_as_raw(value, word.raw_type) for value in _integers(match["values"]))
             return When(word.name, None, values, self.block(line.inner))
@@ -239,11 +239,13 @@ class _Parser:
             raise _LineError("records without 'every STEP' must each have a 'time'")
         return Repeat(match["first"] == "newest", step, count, int(match["until"] or 0), body)
 
-    def word(self, name: str) -> Item:
-        """Return the integer read before under ``name``."""
+    def word(self, name: str, *, bits_of: bool = False) -> Item:
+        """Return the integer read before under ``name``; ``bits_of``: single bits of it are meant."""
         item = self.known.get(name)
         if not isinstance(item, Item) or not item.raw_type.is_integer:
             raise _LineError(f"'{name}' is not an integer read before")
+        if bits_of and item.raw_type.form == "bcd":
+            raise _LineError(f"'{name}' is in decimal digits, which have no bits")
         return item
 
     def derived(self, name: str, text: str, line: _Line) -> Derived:
@@ -309,7 +311,7 @@ class _Parser:
         """Return the word and its lowest bit that an item is taken from, if a line says ``of``."""
         if not tokens.accept("of"):
             return None, 0
-        word = self.word(tokens.take("word", "the name of a word"))
+        word = self.word(tokens.take("word", "the name of a word"), bits_of=True)
         many = tokens.take("word", "'bit' or 'bits'")
         if many not in {"bit", "bits"}:
             raise _LineError(f"'bit N' or 'bits N..M' is expected, not '{many}'")

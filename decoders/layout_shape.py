@@ -22,15 +22,18 @@ from model.uplink import Value
 EARLIEST_S, LATEST_S = 1420070400, 7258118400
 """2015 and 2200: a device's own time outside of them is a clock that was never set, or garbage."""
 
+MOST_BYTES = 16_384
+"""The longest payload: far beyond any radio's, and short enough that its shape costs little."""
+
 _MOST_SHAPES = 64  # remembered for one port and length; a city's devices need some
-_MOST_LENGTHS = 1024  # the same for ports and lengths
+_MOST_SLOTS = 50_000  # in all shapes remembered
 _LONGEST_LOG_US = 50 * 366 * 86_400_000_000
 _NUMBERS = Numbers()
 
 
 @dataclass(frozen=True, slots=True)
 class Slot:
-    """An item at its place: ``raw_type`` (in its true length) from ``bit`` on; ``take`` bits of it from ``low``, or all."""
+    """An item at its place, from ``bit`` on; ``raw_type`` in true length. Of a word: ``take`` bits from ``low`` on."""
 
     item: Item
     bit: int
@@ -58,7 +61,7 @@ class Slot:
     def inside(self, item: Item) -> "Slot":
         """Return the slot of ``item``, which is taken out of this word."""
         count, width, order = item.raw_type.bits, self.raw_type.bits, self.raw_type.order
-        if self.raw_type.form == "bcd" or self.take:
+        if self.take:
             return Slot(item, self.bit, self.raw_type, self.low + item.low, count)
         if order == "big":
             return Slot(item, self.bit + width - item.low - count, item.raw_type)
@@ -99,11 +102,12 @@ class RecordShape:
     slots: tuple[AnySlot, ...]
 
 
-@dataclass(frozen=True, slots=True)
+@dataclass(slots=True, eq=False)
 class Shape:
     """What all payloads of one length that agree in ``structure`` (byte, mask, expected) look like.
 
-    ``error``: message and offset, when they fit no frame.
+    ``error``: message and offset, when they fit no frame. ``columns``: how many rows of it are read at once, kept here
+    by ``decoders.batch``.
     """
 
     frame: str
@@ -111,6 +115,11 @@ class Shape:
     warnings: tuple[str, ...]
     structure: tuple[tuple[int, int, int], ...]
     error: tuple[str, int] | None = None
+    columns: object = None
+
+    def size(self) -> int:
+        """Return how much there is to remember."""
+        return 1 + len(self.structure) + sum(1 + len(record.slots) for record in self.records)
 
     def fits(self, payload: bytes) -> bool:
         """Whether a payload of the same length and port has this shape."""
@@ -154,6 +163,7 @@ class Program:
     def __init__(self, frames: Sequence[FrameLayout]) -> None:
         self.frames = tuple(frames)
         self._shapes: dict[tuple[int | None, int], list[Shape]] = {}
+        self._slots = 0
 
     def decode(self, payload: bytes, f_port: int | None) -> Decoded:
         """Return what ``payload`` says; raise ``DecodeError``."""
@@ -169,15 +179,24 @@ class Program:
             if shape.fits(payload):
                 return shape
         shape = self._trace(payload, f_port)
-        if len(self._shapes) >= _MOST_LENGTHS:
+        self._remember((f_port, len(payload)), shape)
+        return shape
+
+    def _remember(self, key: tuple[int | None, int], shape: Shape) -> None:
+        """Keep a shape, and forget others where they are too many: whoever sends garbage must not fill the memory."""
+        self._slots += shape.size()
+        if self._slots > _MOST_SLOTS:
             self._shapes.clear()
-        shapes = self._shapes.setdefault((f_port, len(payload)), [])
+            self._slots = shape.size()
+        shapes = self._shapes.setdefault(key, [])
         if len(shapes) >= _MOST_SHAPES:
             shapes.clear()
         shapes.append(shape)
-        return shape
 
     def _trace(self, payload: bytes, f_port: int | None) -> Shape:
+        if len(payload) > MOST_BYTES:
+            message = f"{len(payload)} bytes are more than any frame has ({MOST_BYTES})"
+            return Shape("", (), (), (), (message, MOST_BYTES))
         tracer = _Tracer(payload)
         furthest: DecodeError | None = None
         for frame in self.frames:
