@@ -1,13 +1,13 @@
 """Devices in the simulated city, each speaking the wire format of its type over its network.
 
-1. Time is given, never read: ``live(start, end)`` and ``history(start, end, now=…)`` are functions of the seed and of
-   these times. Asking in slices gives what asking at once gives.
+1. Time is given, never read: ``live(start, end)``, ``history(start, end, now=…)`` and ``memory(now)`` are functions of
+   the seed and of these times. Asking in slices gives what asking at once gives.
 2. A device speaks every ``period`` of its type, divided by ``speed`` (once a second at most), at a moment of its own.
    Its frame counter counts these moments since the beginning of the city.
 3. Values come from the world, or from a type's ranges; bytes from its ``encode``; events from ``simulators.envelopes``.
 4. In the history a type with a log frame sends its memory by it, many readings a frame, and what the log leaves out
-   every two hours; the other types send a frame an hour. Of what speaks more often than once a minute, memory before the
-   last three hours is a minute out of ten.
+   every two hours; the other types send a frame an hour. Of what speaks more often than once a minute, memory before
+   the last three hours is a minute out of ten.
 """
 
 from collections import Counter
@@ -68,7 +68,7 @@ class Rhythm:
 
 
 class Told(NamedTuple):
-    """One way to tell the past: at these moments, if they are at least ``youngest_s`` and less than ``oldest_s`` ago."""
+    """One way to tell the past: at these moments, if they are between ``youngest_s`` and ``oldest_s`` ago."""
 
     speech: Speech
     rhythm: Rhythm
@@ -93,7 +93,7 @@ class Group:
         interval = max(period / speed, min(period, _FASTEST_S))
         self._live = Rhythm(interval_s=interval, phase=phase * interval)
         self._counter_s = period
-        self._past = self._memory(phase)
+        self._past = self._ways_to_tell(phase)
 
     def devices(self) -> tuple[Device, ...]:
         """Return the devices as the register knows them."""
@@ -118,13 +118,24 @@ class Group:
             yield from self._sendings(speech, who[chosen], at[chosen], number[chosen], faults, tally)
 
     def history(self, start: float, end: float, now: float, faults: Faults, tally: Counter[str]) -> Iterator[Sending]:
-        """Yield what was on air from ``start`` to before ``end``; if that is ``now``, what is still in memory too."""
+        """Yield what was on air from ``start`` to before ``end``, as told at ``now``."""
         for told in self._past:
             who, at, _ = told.rhythm.due(max(start, now - told.oldest_s), min(end, now - told.youngest_s))
             yield from self._told(told.speech, who, at, faults, tally)
+
+    def memory(self, now: float, faults: Faults, tally: Counter[str]) -> Iterator[Sending]:
+        """Yield a last, shorter log of each device: its readings since the last whole one."""
         log = self._voice.log
-        if log is not None and end >= now:
-            yield from self._remembered(log, now, faults, tally)
+        if log is None:
+            return
+        told = next(told.rhythm for told in self._past if told.speech is log)
+        newest = np.floor((now - START_S) / log.step_s) * log.step_s
+        missing = ((newest - told.phase) % told.interval_s / log.step_s).astype(np.int64)
+        for count in np.unique(missing[missing > 0]):
+            short = self._voice.shorter_log(int(count))
+            if short is not None:
+                who = np.flatnonzero(missing == count)
+                yield from self._told(short, who, np.full(len(who), START_S + newest), faults, tally)
 
     def _choices(self, number: Ints) -> Iterator[tuple[Speech, Ints]]:
         """Yield the ways to speak with the positions of the frames that use each."""
@@ -137,7 +148,7 @@ class Group:
         for index in np.unique(which):
             yield speeches[int(index)], np.flatnonzero(which == index)
 
-    def _memory(self, phase: Floats) -> tuple[Told, ...]:
+    def _ways_to_tell(self, phase: Floats) -> tuple[Told, ...]:
         """Return the ways to tell the past. Logs stand on a grid of their step: the same, whoever asks when."""
         if not len(phase):
             return ()
@@ -156,17 +167,6 @@ class Group:
         if not set(usual.fields[0]) <= {name for names in log.fields for name in names}:
             told.append(Told(usual, Rhythm(interval_s=_LOG_REST_S, phase=phase * _LOG_REST_S)))
         return tuple(told)
-
-    def _remembered(self, log: Speech, now: float, faults: Faults, tally: Counter[str]) -> Iterator[Sending]:
-        """Yield a last, shorter log of each device: its readings since the last whole one."""
-        told = next(told.rhythm for told in self._past if told.speech is log)
-        newest = np.floor((now - START_S) / log.step_s) * log.step_s
-        missing = ((newest - told.phase) % told.interval_s / log.step_s).astype(np.int64)
-        for count in np.unique(missing[missing > 0]):
-            short = self._voice.shorter_log(int(count))
-            if short is not None:
-                who = np.flatnonzero(missing == count)
-                yield from self._told(short, who, np.full(len(who), START_S + newest), faults, tally)
 
     def _told(self, speech: Speech, who: Ints, at: Floats, faults: Faults, tally: Counter[str]) -> Iterator[Sending]:
         number = np.floor((at - START_S) / self._counter_s).astype(np.int64)
@@ -232,6 +232,10 @@ class Fleet:
     def history(self, start: float, end: float, *, now: float) -> list[Sending]:
         """Return what was on air from ``start`` to before ``end``, as told at ``now``, in order of its time."""
         return self._ordered(s for group in self.groups for s in group.history(start, end, now, *self._with))
+
+    def memory(self, now: float) -> Iterator[Sending]:
+        """Yield what log frames still have to say at ``now``, after the history up to then."""
+        return (sending for group in self.groups for sending in group.memory(now, *self._with))
 
     @property
     def _with(self) -> tuple[Faults, Counter[str]]:

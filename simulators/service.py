@@ -14,6 +14,7 @@ from dataclasses import dataclass, field
 from datetime import datetime, timedelta
 from typing import Protocol
 
+from model.errors import PenfeldError
 from simulators.envelopes import Event
 from simulators.fleet import Fleet, Sending
 
@@ -22,6 +23,7 @@ Clock = Callable[[], datetime]
 _AHEAD_S = 1.0
 _SLICE_S = 300.0
 _PATIENCE_S = 10.0
+_ASLEEP_S = 60.0
 
 
 class Door(Protocol):
@@ -45,13 +47,18 @@ class Door(Protocol):
 
 @dataclass(slots=True, kw_only=True)
 class Progress:
-    """How far it is. ``history_done`` goes from 0 to 1; ``lag_s``: how late the last live frames left, the worst."""
+    """How far it is. ``history_done`` goes from 0 to 1; ``lag_s``: how late the last live frames left, the worst.
+
+    ``held_back``: frames that wait for their moment, or for their gateway; ``skipped_s``: time that the machine slept;
+    ``handed``: events given to doors, by source; ``unacknowledged``: those that no door saw acknowledged at the end.
+    """
 
     history_done: float = 0.0
     history_frames: int = 0
     live_frames: int = 0
     held_back: int = 0
     lag_s: float = 0.0
+    skipped_s: float = 0.0
     unacknowledged: int = 0
     handed: Counter[str] = field(default_factory=Counter)
 
@@ -76,7 +83,7 @@ class Simulation:
     def sent(self) -> dict[str, int]:
         """Events acknowledged so far, by source."""
         total: Counter[str] = Counter()
-        for door in {id(door): door for door in self._doors.values()}.values():
+        for door in _each(self._doors):
             _ = door.outstanding  # lets the door count what has come in meanwhile
             total.update(door.sent)
         return dict(sorted(total.items()))
@@ -84,20 +91,26 @@ class Simulation:
     async def run(self, stop: asyncio.Event) -> None:
         """Send until ``stop`` is set, then wait for what is on its way. Raises what a door raises."""
         start = self._clock().timestamp()
-        async with asyncio.TaskGroup() as group:
-            live = group.create_task(self._live(start, stop))
-            past = group.create_task(self._past(start, stop))
-            group.create_task(_cancel_when(stop, (live, past)))
-        doors = {id(door): door for door in self._doors.values()}.values()
-        self.progress.unacknowledged = sum([await door.drain(_PATIENCE_S) for door in doors])
+        try:
+            async with asyncio.TaskGroup() as group:
+                live = group.create_task(self._live(start, stop))
+                past = group.create_task(self._past(start, stop))
+                group.create_task(_cancel_when(stop, (live, past)))
+        except* PenfeldError as problems:
+            raise problems.exceptions[0] from None
+        finally:
+            self.progress.unacknowledged = await _drained(self._doors)
 
     async def _live(self, start: float, stop: asyncio.Event) -> None:
         waiting: list[tuple[float, int, Event]] = []
         number, told = 0, start
         while not stop.is_set():
             now = self._clock().timestamp()
+            if now - told > _ASLEEP_S:
+                self.progress.skipped_s += now - told
+                told = now
             if now + _AHEAD_S > told:
-                until = max(told, now) + _AHEAD_S
+                until = told + _AHEAD_S
                 for sending in self._fleet.live(told, until):
                     heapq.heappush(waiting, (sending.at, number, sending.event))
                     number += 1
@@ -114,21 +127,23 @@ class Simulation:
 
     async def _past(self, start: float, stop: asyncio.Event) -> None:
         begin = start - self._history.total_seconds()
-        at = begin
-        tick = asyncio.get_running_loop().time
-        started = tick()
+        at, started = begin, asyncio.get_running_loop().time()
         while at < start and not stop.is_set():
             until = min(at + _SLICE_S, start)
-            for sending in self._fleet.history(at, until, now=start):
-                await self._send(sending.event)
-                self.progress.history_frames += 1
-                ahead = self.progress.history_frames / self._rate - (tick() - started)
-                if ahead > 0.0:
-                    await asyncio.sleep(ahead)
+            await self._tell(self._fleet.history(at, until, now=start), started)
             at = until
             self.progress.history_done = (at - begin) / (start - begin)
-            await asyncio.sleep(0)
+        if begin < start and not stop.is_set():
+            await self._tell(self._fleet.memory(start), started)
         self.progress.history_done = 1.0
+
+    async def _tell(self, sendings: Iterable[Sending], started: float) -> None:
+        """Send history, not faster than its rate; live frames get their turn after each."""
+        for sending in sendings:
+            await self._send(sending.event)
+            self.progress.history_frames += 1
+            ahead = self.progress.history_frames / self._rate - (asyncio.get_running_loop().time() - started)
+            await asyncio.sleep(max(ahead, 0.0))
 
     async def _send(self, event: Event) -> None:
         await (self._doors.get(event.source) or self._doors[""]).send(event)
@@ -148,9 +163,18 @@ async def send_all(sendings: Iterable[Sending], doors: Mapping[str, Door], *, sp
             break
         await (doors.get(sending.event.source) or doors[""]).send(sending.event)
         count += 1
-    for door in {id(door): door for door in doors.values()}.values():
-        await door.drain(_PATIENCE_S)
+    await _drained(doors)
     return count
+
+
+async def _drained(doors: Mapping[str, Door]) -> int:
+    """Wait until all doors are through; return how many events are not."""
+    return sum([await door.drain(_PATIENCE_S) for door in _each(doors)])
+
+
+def _each(doors: Mapping[str, Door]) -> Iterable[Door]:
+    """Return every door once, as one may serve several sources."""
+    return {id(door): door for door in doors.values()}.values()
 
 
 async def _unless(stop: asyncio.Event, seconds: float) -> None:
