@@ -1,4 +1,4 @@
-"""What lists of devices promise. (What the API makes of them: tests/unit/api/test_devices.py.)"""
+"""What lists of devices promise; what the API makes of them stands in tests/unit/api/test_devices.py."""
 
 from datetime import timedelta
 
