@@ -154,12 +154,14 @@ class Item:
 
     def _number(self, value: float) -> int | float:
         if self.raw_type.form == "float":
-            return self._inverse(float(value))
-        if self.kind is Kind.INT:
+            value = float(value)
+        elif self.kind is Kind.INT:
             value = round(value)
         raw = self._inverse(value)
         if not math.isfinite(raw):
             raise EncodeError(f"{self.name}: {value} does not fit")
+        if self.raw_type.form == "float":
+            return raw
         raw = round(raw)
         low, high = self.raw_type.limits
         if not low <= raw <= high:

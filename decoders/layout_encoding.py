@@ -94,7 +94,10 @@ class _Encoder:
                 raise EncodeError(f"{cell.name} comes out as {cell.get()}, which needs a value for one of {names}")
         number, width = 0, 0
         for cell in self.cells:
-            part, count = bits.write(_whole(cell), cell.raw_type)
+            try:
+                part, count = bits.write(_whole(cell), cell.raw_type)
+            except OverflowError:
+                raise EncodeError(f"{cell.name}: {cell.raw!r} does not fit into {cell.raw_type.bits} bits") from None
             number, width = number << count | part, width + count
         return number.to_bytes(width // 8, "big")
 
@@ -192,7 +195,7 @@ class _Encoder:
             start, ended = len(self.cells), self.ended
             self.block(case.body)
             self.ended = ended
-            width = sum(bits.write(_whole(cell), cell.raw_type)[1] for cell in self.cells[start:])
+            width = sum(_width(cell) for cell in self.cells[start:])
             length.set_number(width // 8, ", ".join(sorted(new)))
         for name, lacking_names in missing.items():
             if name not in written:
@@ -228,6 +231,11 @@ class _Encoder:
 
 def _given(values: Values) -> set[str]:
     return {name for name, value in values.items() if value is not None}
+
+
+def _width(cell: _Cell) -> int:
+    """Return how many bits a cell takes."""
+    return cell.raw_type.bits or (8 * len(cell.raw) if isinstance(cell.raw, bytes) else 0)
 
 
 def _whole(cell: _Cell) -> Raw:

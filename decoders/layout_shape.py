@@ -271,7 +271,7 @@ class _Tracer:
         """Yield the readings of the frame, in payload order."""
         whole = self.slots
         if self.log is None or not self.log[2]:
-            if whole or self.log is None:
+            if self.log is None or whole.keys() - {TIME}:
                 yield _record(0, whole, whole)
             return
         repeat, step_us, records = self.log
