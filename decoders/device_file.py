@@ -286,7 +286,9 @@ class _Reader:
         records: list[ExampleRecord] = []
         if "error" not in table:
             entries = table.get("records", [table.get("values", {})])
-            records = [self.example_record(entry, where) for entry in entries] if isinstance(entries, list) else []
+            key = "records" if "records" in table else "values"
+            entries = entries if isinstance(entries, list) else [entries]
+            records = [self.example_record(entry, (*where, key)) for entry in entries]
         warnings = table.get("warning", [])
         return Example(
             self.string(table, "name", where),

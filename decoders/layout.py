@@ -23,6 +23,8 @@ from model.uplink import Value
 INT64_MIN, INT64_MAX = -(2**63), 2**63 - 1
 TIME = "time"
 
+_LARGEST = 1e300
+
 Operation = tuple[Literal["+", "-", "*", "/"], int | float]
 
 
@@ -153,6 +155,8 @@ class Item:
         return value.encode("ascii")
 
     def _number(self, value: float) -> int | float:
+        if abs(value) > _LARGEST:
+            raise EncodeError(f"{self.name}: the number is too large")
         if self.raw_type.form == "float":
             value = float(value)
         elif self.kind is Kind.INT:

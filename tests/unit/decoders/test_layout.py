@@ -170,6 +170,7 @@ def test_encoding_rounds_to_the_nearest_and_refuses_the_rest() -> None:
         ("x u8", True, "is not a number"),
         ("x flag\n_ u7", 1, "is not true or false"),
         ("x f16", 1e9, "does not fit"),
+        ("x f64", 10**400, "too large"),
         ("x f32 * 1e-300", 1e300, "does not fit"),
         ("x u8 {1 = on}", "off", "is none of on"),
         ("x ascii[2]", "abc", "longer than 2"),
