@@ -17,6 +17,7 @@ from api.mqtt import LIVE_TOPIC, MqttConfig, MqttDoor
 from model.errors import ConfigError, PenfeldError, UnavailableError
 from model.status import IngestStatus
 from penfeld import wiring
+from penfeld.brokers import answers, broker_address
 from penfeld.clock import Clock
 from penfeld.config import Config
 from penfeld.devicefiles import catalogue
@@ -157,8 +158,8 @@ async def _ledger(queries: Queries) -> list[Finding]:
 
 async def _broker(config: Config, clock: Clock) -> list[Finding]:
     try:
-        address = wiring.broker_address(config)
-        await wiring.answers(address)
+        address = broker_address(config)
+        await answers(address)
     except ConfigError as error:
         level = Level.WARN if config.broker.embedded else Level.FAIL
         return [Finding(level, "broker", problem) for problem in error.problems]

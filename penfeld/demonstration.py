@@ -19,10 +19,12 @@ import msgspec
 
 from api.mqtt import MqttConfig, MqttDoor
 from model.broker import BrokerAddress
+from model.errors import UnavailableError
 from model.status import IngestStatus
 from penfeld.clock import Clock
 from penfeld.stack import Stack
 from penfeld.supervisor import Child, Supervisor
+from storage.connection import Database
 from storage.queries import Queries
 
 HISTORY = timedelta(hours=24)
@@ -104,6 +106,7 @@ class Demonstration:
     stack: Stack
     supervisor: Supervisor
     audience: Audience
+    database: Database
     clock: Clock
     city: Sequence[str]
     history: bool = True
@@ -112,20 +115,20 @@ class Demonstration:
     _told: bool = False
 
     async def run(self, stop: asyncio.Event, *, began: float, for_s: float | None) -> Account:
-        """Start everything, go on until ``stop`` or for ``for_s`` seconds, end in order, return the account."""
-        database = await self.stack.start()
+        """Start the city, go on until ``stop`` or for ``for_s`` seconds, end it in order, return the account.
+
+        The stack runs already, on ``database``, which is closed here.
+        """
+        queries = Queries(self.database)
+        before = await totals(queries)
+        simulators = await self._start_simulators(queries)
+        listening = asyncio.create_task(self._listen())
         try:
-            queries = Queries(database)
-            before = await totals(queries)
-            simulators = await self._start_simulators(queries)
-            listening = asyncio.create_task(self._listen())
-            try:
-                await self._watch(queries, before, simulators, stop, began, for_s)
-                await self._end(queries, before, simulators)
-            finally:
-                listening.cancel()
+            await self._watch(queries, before, simulators, stop, began, for_s)
+            await self._end(queries, before, simulators)
         finally:
-            await database.close()
+            listening.cancel()
+            await self.database.close()
         return self.account
 
     async def _start_simulators(self, queries: Queries) -> Child:
@@ -160,14 +163,17 @@ class Demonstration:
             await self.supervisor.until(stop, timeout_s=pause if deadline is None else min(pause, deadline - clock()))
 
     async def _await_page(self) -> None:
-        """Wait until the API listens; it is being imported at the same time."""
-        host, port = self.stack.config.api.host, self.stack.api_port
-        while not self.supervisor.failed.done():
-            with contextlib.suppress(OSError):
-                _, writer = await asyncio.open_connection({"0.0.0.0": "127.0.0.1"}.get(host, host), port)  # noqa: S104 -- compared with
-                writer.close()
-                return
-            await asyncio.sleep(_LOOK_S)
+        """Wait until the API answers: its port is taken at once, but it has much to import."""
+        host, _, port = self.stack.url.removeprefix("http://").rpartition(":")
+        reader, writer = await asyncio.open_connection(host.strip("[]"), int(port))
+        try:
+            writer.write(b"GET /healthz HTTP/1.0\r\n\r\n")
+            async with asyncio.timeout(_PATIENCE_S):
+                await reader.read(1)
+        except TimeoutError:
+            raise UnavailableError(f"the API at {self.stack.url} did not answer within {_PATIENCE_S:.0f} s") from None
+        finally:
+            writer.close()
 
     def _tell_history(self, simulators: Child) -> None:
         state = last_state(simulators.output)

@@ -15,6 +15,7 @@ from decoders.catalogue import Catalogue
 from model.device import Device
 from model.errors import UnavailableError
 from penfeld import wiring
+from penfeld.brokers import broker_address
 from penfeld.clock import Clock
 from penfeld.config import Config
 from penfeld.runtime import DataFolder
@@ -86,7 +87,7 @@ async def simulate(
 @contextlib.asynccontextmanager
 async def doors(config: Config, callbacks: str | None) -> AsyncIterator[Mapping[str, Door]]:
     """Yield the doors to broker and callbacks, open; close them at the end."""
-    broker = MqttDoor(MqttConfig(broker=wiring.broker_address(config)))
+    broker = MqttDoor(MqttConfig(broker=broker_address(config)))
     await broker.open()
     found: dict[str, Door] = {"": broker}
     late = _LateDoor(HttpConfig(url=callbacks, token=config.api.sigfox_token or None)) if callbacks else None

@@ -4,27 +4,31 @@ Rules:
 
 1. What the settings call "embedded" is started here; what has an address is used where it is.
 2. Children are the ordinary commands (``penfeld ingest``, ``penfeld serve``); their settings come by environment.
-3. The API needs seconds to import; it starts first and waits for the database, so that it holds up nothing.
+3. Whatever takes long to import is imported while something else starts.
 4. Stopping goes the other way round: nobody loses the one it sends to while it still sends.
 """
 
 import asyncio
 import os
 import sys
-from typing import IO
+from importlib import import_module
+from typing import IO, TYPE_CHECKING
 
 from decoders.catalogue import Catalogue
 from model.broker import BrokerAddress
 from model.errors import ConfigError
-from penfeld import wiring
+from penfeld.brokers import answers
 from penfeld.config import Config, child_environment
 from penfeld.devicefiles import catalogue
-from penfeld.embedded import broker as embedded_broker
-from penfeld.embedded import postgres as embedded_postgres
+from penfeld.embedded.launch import HOST as BROKER_HOST
+from penfeld.embedded.launch import broker_started
+from penfeld.embedded.postgres import Postgres, started
 from penfeld.processes import free_port, port_is_free
 from penfeld.runtime import DataFolder, Runtime
 from penfeld.supervisor import Program, Supervisor
-from storage.connection import Database
+
+if TYPE_CHECKING:
+    from storage.connection import Database
 
 
 class Stack:
@@ -64,29 +68,23 @@ class Stack:
         command = (sys.executable, "-P", "-m", "penfeld", *words)
         return Program(name=name, command=command, environment=self.environment(), **more)  # type: ignore[arg-type]
 
-    async def start(self) -> Database:
-        """Start everything and return the open database; raise our errors with what to do.
+    async def start(self) -> "Database":
+        """Start everything and return the open database, brought up to date; raise our errors with what to do.
 
         Whatever happens, ``stop`` afterwards.
         """
         self.folder.make()
         self._lock = self.folder.lock()
         self._take_ports()
-        postgres = embedded_postgres.Postgres(self.config.data_dir)
-        if self.config.database.embedded:
-            self.database_url = postgres.url
-        await self._supervisor.start(self.program("api", "serve", "--wait", "120"))
+        loading = asyncio.create_task(asyncio.to_thread(import_module, "penfeld.wiring"))  # takes a second
         try:
             async with asyncio.TaskGroup() as group:
                 group.create_task(self._start_broker())
-                if self.config.database.embedded:
-                    group.create_task(embedded_postgres.started(postgres, self._supervisor))
+                group.create_task(self._start_database())
         except ExceptionGroup as group:
             raise group.exceptions[0] from group
-        database = Database(self.database_url, min_size=1, max_size=2)
-        await database.open()
-        await wiring.make_ready(database, self.catalogue)
-        await self._supervisor.start(self.program("ingest", "ingest"))
+        await self._supervisor.start(self.program("ingest", "ingest", "--wait", "60"))
+        await self._supervisor.start(self.program("api", "serve", "--wait", "60"))
         self.folder.announce(
             Runtime(
                 pid=os.getpid(),
@@ -95,6 +93,13 @@ class Stack:
                 database=self.database_url if self.config.database.embedded else None,
             )
         )
+        await loading
+        from penfeld.wiring import make_ready  # noqa: PLC0415 -- loaded while the database started
+        from storage.connection import Database  # noqa: PLC0415 -- the same
+
+        database = Database(self.database_url, min_size=1, max_size=2)
+        await database.open()
+        await make_ready(database, self.catalogue)
         return database
 
     async def stop(self) -> None:
@@ -113,14 +118,20 @@ class Stack:
             raise ConfigError([f"port {self.api_port} on {host} is taken: {remedy}"])
         if self.config.broker.embedded:
             port = self.config.broker.port or free_port()
-            if not port_is_free(embedded_broker.HOST, port):
+            if not port_is_free(BROKER_HOST, port):
                 remedy = "stop what listens there, or set [broker] port to another, or to 0 for a free one"
                 raise ConfigError([f"port {port}, for the embedded broker, is taken: {remedy}"])
             self._broker_port = port
-            self.broker_url = f"mqtt://{embedded_broker.HOST}:{port}"
+            self.broker_url = f"mqtt://{BROKER_HOST}:{port}"
 
     async def _start_broker(self) -> None:
         if self.config.broker.embedded:
-            await embedded_broker.started(self._broker_port, self._supervisor)
+            await broker_started(self._broker_port, self._supervisor)
         else:
-            await wiring.answers(BrokerAddress.parse(self.broker_url))
+            await answers(BrokerAddress.parse(self.broker_url))
+
+    async def _start_database(self) -> None:
+        if self.config.database.embedded:
+            postgres = Postgres(self.config.data_dir)
+            self.database_url = postgres.url
+            await started(postgres, self._supervisor)

@@ -24,7 +24,7 @@ class Stage:
         self._open_page = open_page
         self._console = Console(stderr=True, highlight=False)
         self._live = self._console.is_terminal
-        self._status = Status("starting broker, database, ingest and API …", console=self._console)
+        self._status = Status("the city wakes up …", console=self._console)
         self._bar = Progress(
             TextColumn("last 24 hours"), BarColumn(), TextColumn("{task.percentage:.0f} %"), console=self._console
         )
@@ -42,8 +42,9 @@ class Stage:
         self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
     ) -> None:
         """Leave the terminal as it was."""
-        self._bar.stop()
-        self._status.stop()
+        if self._live:
+            self._bar.stop()
+            self._status.stop()
 
     def tell(self, name: str, line: str) -> None:
         """Print a child's line."""
@@ -61,10 +62,10 @@ class Stage:
     def history(self, share: float, frames: int) -> None:
         """Show how much of the last hours is told."""
         if share >= 1.0:
-            self._bar.stop()
             if frames:
                 self._console.print(f"The last 24 hours are told: {frames} frames.")
             if self._live:
+                self._bar.stop()
                 self._status.start()
         elif self._live and self._page:
             self._status.stop()

@@ -75,7 +75,7 @@ class Supervisor:
     """Starts and stops children. Use from the main thread: the kernel ties children to the thread that forked them."""
 
     def __init__(self, tell: Tell) -> None:
-        self._tell = tell
+        self.tell = tell
         self._children: list[Child] = []
         self.failed: asyncio.Future[str] = asyncio.get_running_loop().create_future()
 
@@ -97,7 +97,7 @@ class Supervisor:
             async with asyncio.timeout(child.program.stop_within_s):
                 await child.ended.wait()
         except TimeoutError:
-            self._tell(child.program.name, f"did not stop within {child.program.stop_within_s:.0f} s and was killed")
+            self.tell(child.program.name, f"did not stop within {child.program.stop_within_s:.0f} s and was killed")
             self._kill_group(child)
             await child.ended.wait()
         self._kill_group(child)
@@ -157,7 +157,7 @@ class Supervisor:
                 child.output.append(line)
                 continue
             child.last_words.append(line)
-            self._tell(child.program.name, line)
+            self.tell(child.program.name, line)
 
     async def _watch(self, child: Child, readers: list[asyncio.Task[None]]) -> None:
         clock = asyncio.get_running_loop().time
@@ -174,9 +174,7 @@ class Supervisor:
                     self._fail(child)
                     return
                 pause = min(FIRST_PAUSE_S * 2 ** (len(deaths) - 1), LONGEST_PAUSE_S)
-                self._tell(
-                    child.program.name, f"ended ({_ending(child.exit_code)}); starting it again in {pause:.1f} s"
-                )
+                self.tell(child.program.name, f"ended ({_ending(child.exit_code)}); starting it again in {pause:.1f} s")
                 with contextlib.suppress(TimeoutError):
                     await asyncio.wait_for(child.stopping.wait(), pause)
                     return

@@ -5,11 +5,9 @@ Rules: nothing is read at import; what is opened here is closed by the block tha
 
 import asyncio
 import contextlib
-import dataclasses
 from collections.abc import AsyncIterator, Sequence
 
 from decoders.catalogue import Catalogue
-from model.broker import BrokerAddress
 from model.device import DeviceType
 from model.errors import UnavailableError
 from penfeld import runtime
@@ -19,18 +17,6 @@ from storage.migrate import migrate
 from storage.tables import prepare
 
 _PAUSE_S = 0.2
-_ANSWER_S = 5.0
-
-
-def broker_address(config: Config) -> BrokerAddress:
-    """Return where the broker is: the one of the settings, or the embedded one that runs."""
-    settings = config.broker
-    return dataclasses.replace(
-        BrokerAddress.parse(runtime.broker_url(config), protocol=settings.protocol),
-        ca_file=str(settings.ca_file) if settings.ca_file else None,
-        cert_file=str(settings.cert_file) if settings.cert_file else None,
-        key_file=str(settings.key_file) if settings.key_file else None,
-    )
 
 
 @contextlib.asynccontextmanager
@@ -47,18 +33,6 @@ async def database(config: Config, *, wait_s: float = 0.0) -> AsyncIterator[Data
             yield opened
         finally:
             await opened.close()
-
-
-async def answers(address: BrokerAddress) -> None:
-    """Raise ``UnavailableError`` if nothing listens at a broker's address."""
-    try:
-        async with asyncio.timeout(_ANSWER_S):
-            _, writer = await asyncio.open_connection(address.host, address.port)
-    except (OSError, TimeoutError) as error:
-        why = getattr(error, "strerror", None) or "no answer"
-        remedy = "start it, or correct [broker] url"
-        raise UnavailableError(f"broker {address} does not answer ({why}): {remedy}") from error
-    writer.close()
 
 
 async def make_ready(opened: Database, catalogue: Catalogue) -> Sequence[str]:

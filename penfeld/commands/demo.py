@@ -4,6 +4,7 @@ import argparse
 import asyncio
 import time
 from dataclasses import replace
+from importlib import import_module
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -52,33 +53,39 @@ def run(options: argparse.Namespace) -> int:
     if options.port is not None:
         config = replace(config, api=replace(config.api, port=options.port))
     account = asyncio.run(_demo(config, options, began))
-    problems = account.problems() if account is not None else []
-    if account is not None:
-        _report(account, as_line=options.json)
+    problems = account.problems()
+    _report(account, as_line=options.json)
     for problem in problems:
         remark(f"penfeld: {problem}")
     return 1 if problems and options.for_s is not None else 0
 
 
-async def _demo(config: Config, options: argparse.Namespace, began: float) -> "Account | None":
+async def _demo(config: Config, options: argparse.Namespace, began: float) -> "Account":
     from penfeld.clock import utc_now
     from penfeld.commands.simulate import city_words
-    from penfeld.demonstration import Demonstration
     from penfeld.stack import Stack
-    from penfeld.stage import Stage
     from penfeld.supervisor import Supervisor
-    from penfeld.terminal import interrupted
+    from penfeld.terminal import interrupted, tell
 
-    wanted = terminal_allows_browser() and options.for_s is None if options.open is None else options.open
-    with Stage(open_page=wanted) as stage:
-        supervisor = Supervisor(stage.tell)
-        stop = interrupted()
-        stack = Stack(config, supervisor)
-        show = Demonstration(stack, supervisor, stage, utc_now, city_words(options), history=not options.no_history)
-        try:
+    remark("Starting broker, database, ingest and API …")
+    stop = interrupted()
+    supervisor = Supervisor(tell)
+    stack = Stack(config, supervisor)
+    loading = asyncio.to_thread(import_module, "penfeld.stage")  # takes a second, in which the database starts
+    try:
+        database, _ = await asyncio.gather(stack.start(), loading)
+        from penfeld.demonstration import Demonstration
+        from penfeld.stage import Stage
+
+        wanted = terminal_allows_browser() and options.for_s is None if options.open is None else options.open
+        with Stage(open_page=wanted) as stage:
+            supervisor.tell = stage.tell
+            show = Demonstration(
+                stack, supervisor, stage, database, utc_now, city_words(options), history=not options.no_history
+            )
             return await show.run(stop, began=began, for_s=options.for_s)
-        finally:
-            await stack.stop()
+    finally:
+        await stack.stop()
 
 
 def _report(account: "Account", *, as_line: bool) -> None:

@@ -34,10 +34,11 @@ async def _ingest(config: Config, wait_s: float) -> int:
     from ingest.mqtt import MqttConfig, MqttSource
     from ingest.pipeline import Pipeline
     from ingest.service import Ingest, IngestConfig
+    from penfeld.brokers import broker_address
     from penfeld.clock import utc_now
     from penfeld.devicefiles import catalogue
     from penfeld.sources import sources
-    from penfeld.wiring import broker_address, database, make_ready
+    from penfeld.wiring import database, make_ready
     from storage.registry import Registry
     from storage.writer import Writer
 

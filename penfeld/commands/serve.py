@@ -63,10 +63,11 @@ async def _serve(config: Config, listening: socket.socket, wait_s: float) -> int
     from api.console import ConsoleConfig, mount
     from api.context import ApiConfig, context_of
     from api.mqtt import MqttConfig, MqttDoor
+    from penfeld.brokers import broker_address
     from penfeld.clock import utc_now
     from penfeld.devicefiles import catalogue
     from penfeld.version import version
-    from penfeld.wiring import broker_address, database
+    from penfeld.wiring import database
     from storage.queries import Queries
     from storage.registry import Registry
 

@@ -22,16 +22,12 @@ from amqtt.mqtt.protocol.broker_handler import BrokerProtocolHandler
 from amqtt.plugins.base import BaseAuthPlugin
 from amqtt.session import OutgoingApplicationMessage, Session
 
-from model.errors import UnavailableError
 from penfeld import journal
-from penfeld.config import child_environment
-from penfeld.supervisor import Child, Program, Supervisor
+from penfeld.embedded.launch import HOST
 
-HOST = "127.0.0.1"
 WINDOW = 2000
 """Messages sent to one session and not yet acknowledged."""
 
-_START_S = 30.0
 _WAITING = "penfeld.waiting"
 
 
@@ -111,32 +107,6 @@ class PatientBroker(Broker):  # type: ignore[misc]  # amqtt ships no types
     async def _topic_filtering(self, *_: object, **__: object) -> bool:
         """Allow every topic; amqtt would ask its plugins for every message and every subscriber."""
         return True
-
-
-def program(port: int) -> Program:
-    """Return what the supervisor starts."""
-    return Program(
-        name="broker",
-        command=(sys.executable, "-m", "penfeld.embedded.broker", str(port)),
-        environment=child_environment({}),
-        stop_within_s=5,
-    )
-
-
-async def started(port: int, supervisor: Supervisor) -> Child:
-    """Start the broker and return when it takes connections."""
-    child = await supervisor.start(program(port))
-    deadline = asyncio.get_running_loop().time() + _START_S
-    while True:
-        with contextlib.suppress(OSError):
-            _, writer = await asyncio.open_connection(HOST, port)
-            writer.close()
-            return child
-        if supervisor.failed.done():
-            raise UnavailableError(f"the embedded broker did not start: {supervisor.failed.result()}")
-        if asyncio.get_running_loop().time() > deadline:
-            raise UnavailableError(f"the embedded broker did not listen within {_START_S:.0f} s; see its lines above")
-        await asyncio.sleep(0.05)
 
 
 async def serve(port: int) -> None:
