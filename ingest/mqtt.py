@@ -178,6 +178,8 @@ class MqttSource:
                 redelivered=message.dup,
             )
         )
+        self._batching.add(1, self._now())
+        self._changed.set()
 
     async def _keep(self) -> None:
         """Read from the line; make a new one whenever it breaks."""
@@ -204,9 +206,6 @@ class MqttSource:
             room = self._config.window - held - self._given
             line.turn(min(room, _SLICE))
             came = len(self._buffer) - held
-            if came:
-                self._batching.add(came, self._now())
-                self._changed.set()
             if room <= came:
                 self._room.clear()
                 await self._room.wait()

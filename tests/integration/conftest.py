@@ -1,5 +1,16 @@
 """Fixtures of the integration tests, one file per concern."""
 
+from tests.integration.fix_brokers import amqtt_broker, broker, locked_broker, mosquitto_broker
 from tests.integration.fix_database import cluster, database, dsn, empty_dsn, template
 
-__all__ = ["cluster", "database", "dsn", "empty_dsn", "template"]
+__all__ = [
+    "amqtt_broker",
+    "broker",
+    "cluster",
+    "database",
+    "dsn",
+    "empty_dsn",
+    "locked_broker",
+    "mosquitto_broker",
+    "template",
+]

@@ -1,7 +1,7 @@
 """Real brokers on a free port of this machine: the embedded one (amqtt) and Mosquitto.
 
-``broker`` runs a test on both. Each is a process of its own that a test can ``stop`` and ``start`` again on the same port.
-Mosquitto comes from the system (``apt install mosquitto``); where it is missing its tests are skipped, which fails in CI.
+``broker`` runs a test on both. Each is a process of its own that a test can ``stop`` and ``start`` again on the same
+port. Mosquitto comes from the system (``apt install mosquitto``); where it is missing its tests are skipped.
 """
 
 import contextlib
@@ -123,21 +123,21 @@ def _running(broker: Broker) -> Iterator[Broker]:
 
 @pytest.fixture
 def amqtt_broker(tmp_path: Path) -> Iterator[Broker]:
-    """The embedded broker."""
+    """Run the embedded broker."""
     with _running(amqtt(tmp_path)) as broker:
         yield broker
 
 
 @pytest.fixture
 def mosquitto_broker(tmp_path: Path) -> Iterator[Broker]:
-    """Mosquitto."""
+    """Run Mosquitto."""
     with _running(mosquitto(tmp_path)) as broker:
         yield broker
 
 
 @pytest.fixture
 def locked_broker(tmp_path: Path) -> Iterator[Broker]:
-    """A Mosquitto that asks for ``USER`` and ``PASSWORD``."""
+    """Run a Mosquitto that asks for ``USER`` and ``PASSWORD``."""
     passwords = tmp_path / "passwords"
     passwords.touch(mode=0o600)
     command = shutil.which("mosquitto_passwd")
@@ -154,7 +154,7 @@ def locked_broker(tmp_path: Path) -> Iterator[Broker]:
 
 @pytest.fixture(params=["amqtt", "mosquitto"])
 def broker(request: pytest.FixtureRequest) -> Broker:
-    """Each of the two brokers."""
+    """Run each of the two brokers."""
     found = request.getfixturevalue(f"{request.param}_broker")
     assert isinstance(found, Broker)
     return found
