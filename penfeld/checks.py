@@ -17,11 +17,12 @@ from api.mqtt import LIVE_TOPIC, MqttConfig, MqttDoor
 from model.errors import ConfigError, PenfeldError, UnavailableError
 from model.status import IngestStatus
 from penfeld import wiring
-from penfeld.brokers import answers, broker_address
+from penfeld.brokers import broker_address
 from penfeld.clock import Clock
 from penfeld.config import Config
 from penfeld.devicefiles import catalogue
 from penfeld.processes import port_is_free
+from penfeld.reach import answers
 from penfeld.runtime import DataFolder
 from storage.connection import Database
 from storage.migrate import POSTGRESQL, TIMESCALEDB, migrations

@@ -17,13 +17,13 @@ from typing import IO, TYPE_CHECKING
 from decoders.catalogue import Catalogue
 from model.broker import BrokerAddress
 from model.errors import ConfigError
-from penfeld.brokers import answers
 from penfeld.config import Config, child_environment
 from penfeld.devicefiles import catalogue
 from penfeld.embedded.launch import HOST as BROKER_HOST
 from penfeld.embedded.launch import broker_started
 from penfeld.embedded.postgres import Postgres, started
 from penfeld.processes import free_port, port_is_free
+from penfeld.reach import answers
 from penfeld.runtime import DataFolder, Runtime
 from penfeld.supervisor import Program, Supervisor
 

@@ -5,8 +5,8 @@ import sys
 
 from model.broker import BrokerAddress
 from model.errors import UnavailableError
-from penfeld.brokers import answers
 from penfeld.config import child_environment
+from penfeld.reach import answers
 from penfeld.supervisor import Child, Program, Supervisor
 
 HOST = "127.0.0.1"
