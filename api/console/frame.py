@@ -11,7 +11,6 @@ from dataclasses import dataclass
 
 from fastapi import Request
 from nicegui import ui
-from nicegui.element import Element
 
 from api.console.components.elements import Text, block, link
 from api.console.texts import Words
@@ -59,7 +58,7 @@ class Page:
     """What a page builds with. ``notice``: the line that says that the database does not answer."""
 
     words: Words
-    notice: Element
+    notice: Text
 
     @property
     def language(self) -> Language:
@@ -111,7 +110,8 @@ def _navigation(words: Words, active: str) -> None:
             with block("a", "nav-entry", href=path, aria_current=current):
                 icon = f'<svg viewBox="0 0 24 24" aria-hidden="true"><path d="{_ICONS[name]}"/></svg>'
                 ui.html(icon, sanitize=False, tag="span").classes("nav-icon")
-                Text("span", words(f"nav.{name}"))
+                Text("span", words(f"nav.{name}"), "nav-long")
+                Text("span", words(f"nav.{name}.short"), "nav-short")
 
 
 def _language_switch(words: Words) -> None:

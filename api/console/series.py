@@ -1,7 +1,7 @@
 """Readings as lines of a chart: points in time, with a hole wherever the device said nothing. Pure.
 
-A point is ``[milliseconds since 1970, value]``; a value of ``None`` breaks the line. A line breaks where two readings are
-further apart than ``gap``: nothing is drawn that nobody measured.
+A point is ``[milliseconds since 1970, value]``; a value of ``None`` breaks the line. A line breaks where two readings
+are further apart than ``gap``: nothing is drawn that nobody measured.
 """
 
 from collections.abc import Iterable, Sequence

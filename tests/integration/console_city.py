@@ -1,14 +1,15 @@
-"""A small made-up city behind the real application and console, served on a free port: what the console's tests look at.
+"""A small made-up city behind the real application and console, on a free port: what the console's tests look at.
 
 Run as ``python -m tests.integration.console_city [number of lamps] [port]``: prints its address on the first line, and
 ends when its standard input is closed. Lamps, meters and trams stand on a grid; trams move every second; the values of
 ``lamp-0001`` change every second, so that a test can see a page live.
 """
 
+# ruff: noqa: D102  the ports tell what these methods promise
+
 import asyncio
 import json
 import math
-
 import socket
 import sys
 from collections.abc import AsyncIterator, Mapping, Sequence
@@ -40,10 +41,20 @@ from model.views import (
 NASTY = "<script>window.hacked = true</script>"
 DISTRICTS = ("Brest-Centre", "Saint-Marc", "Europe", "Lambézellec", "Bellevue", "Quatre-Moulins", "Saint-Pierre")
 TRAM_LINE = (
-    (48.3886, -4.5420), (48.3868, -4.5290), (48.3852, -4.5150), (48.3843, -4.5020), (48.3838, -4.4975), (48.3870, -4.4905),
-    (48.3905, -4.4868), (48.3935, -4.4820), (48.3968, -4.4765), (48.3992, -4.4715), (48.4020, -4.4650), (48.4140, -4.4600),
+    (48.3886, -4.5420),
+    (48.3868, -4.5290),
+    (48.3852, -4.5150),
+    (48.3843, -4.5020),
+    (48.3838, -4.4975),
+    (48.3870, -4.4905),
+    (48.3905, -4.4868),
+    (48.3935, -4.4820),
+    (48.3968, -4.4765),
+    (48.3992, -4.4715),
+    (48.4020, -4.4650),
+    (48.4140, -4.4600),
     (48.4330, -4.4583),
-)  # fmt: skip
+)
 
 
 REFERENCE = ("streetlight", "gridmeter", "tramunit", "binsensor", "watermeter")
@@ -114,26 +125,57 @@ class City:
         if device.type == "penfeld_tramunit":
             lat, lon = along(seconds / 900 + n / 10)
             return {
-                "latitude_deg": round(lat, 6), "longitude_deg": round(lon, 6), "speed_kmh": 20 + 18 * math.sin(seconds / 9 + n),
-                "heading_deg": 45.0, "occupancy_count": 40 + n, "doors_open": False, "at_stop": False, "stop_index": n,
-                "traction_power_kw": 120 * math.sin(seconds / 9 + n), "line_voltage_v": 748.0, "cabin_temperature_c": 19.5,
-            }  # fmt: skip
+                "latitude_deg": round(lat, 6),
+                "longitude_deg": round(lon, 6),
+                "speed_kmh": 20 + 18 * math.sin(seconds / 9 + n),
+                "heading_deg": 45.0,
+                "occupancy_count": 40 + n,
+                "doors_open": False,
+                "at_stop": False,
+                "stop_index": n,
+                "traction_power_kw": 120 * math.sin(seconds / 9 + n),
+                "line_voltage_v": 748.0,
+                "cabin_temperature_c": 19.5,
+            }
         if device.type == "penfeld_gridmeter":
             role = ("building", "building", "building", "solar", "battery")[n % 5]
             power = {"building": 14000 + 900 * n % 7000, "solar": -6200.0 - 10 * n, "battery": -1500.0}[role]
             return {
-                "role": role, "active_power_w": power + 300 * math.sin(seconds / 60), "voltage_v": 231.2, "current_a": 22.4,
-                "frequency_hz": 50.01, "energy_import_kwh": 18234.5, "power_factor": 0.97,
-            }  # fmt: skip
+                "role": role,
+                "active_power_w": power + 300 * math.sin(seconds / 60),
+                "voltage_v": 231.2,
+                "current_a": 22.4,
+                "frequency_hz": 50.01,
+                "energy_import_kwh": 18234.5,
+                "power_factor": 0.97,
+            }
         if device.type == "penfeld_streetlight":
             power = 48.3 + (round(seconds) % 50 if n == 1 else 5 * math.sin(seconds / 7200 + n))
             return {
-                "lamp_on": n % 9 != 0, "dimming_percent": 70.0, "power_w": power, "energy_kwh": 1234.5, "voltage_v": 229.5,
-                "driver_temperature_c": 31.0, "power_factor": 0.95, "lamp_failure": n % 23 == 5, "driver_failure": False,
-            }  # fmt: skip
+                "lamp_on": n % 9 != 0,
+                "dimming_percent": 70.0,
+                "power_w": power,
+                "energy_kwh": 1234.5,
+                "voltage_v": 229.5,
+                "driver_temperature_c": 31.0,
+                "power_factor": 0.95,
+                "lamp_failure": n % 23 == 5,
+                "driver_failure": False,
+            }
         if device.type == "penfeld_binsensor":
-            return {"fill_level_percent": (n * 7 + seconds / 600) % 100, "temperature_c": 11.5, "tilt": n == 3, "battery_v": 3.55}
-        return {"volume_m3": 182.4 + seconds / 1e6, "flow_m3h": 0.12, "leak": n == 4, "temperature_c": 12.0, "battery_v": 3.6}
+            return {
+                "fill_level_percent": (n * 7 + seconds / 600) % 100,
+                "temperature_c": 11.5,
+                "tilt": n == 3,
+                "battery_v": 3.55,
+            }
+        return {
+            "volume_m3": 182.4 + seconds / 1e6,
+            "flow_m3h": 0.12,
+            "leak": n == 4,
+            "temperature_c": 12.0,
+            "battery_v": 3.6,
+        }
 
     def flags(self, device: Device) -> tuple[str, ...]:
         return ("voltage_v:range", "time:implausible") if device.id == "lamp-0007" else ()
@@ -221,7 +263,12 @@ class Queries:
                 lost = 3 if back == 5 and source == "sigfox" else 0
                 rows.append(
                     LedgerRow(
-                        hour=hour, source=source, received=stored + 9 + n + lost, stored=stored, duplicate=9, quarantined=n
+                        hour=hour,
+                        source=source,
+                        received=stored + 9 + n + lost,
+                        stored=stored,
+                        duplicate=9,
+                        quarantined=n,
                     )
                 )
         return rows
@@ -255,7 +302,9 @@ _DETAILS = {
 
 def _quarantined(n: int, start: datetime) -> QuarantinedFrame:
     reason = list(_DETAILS)[n % 4]
-    message = json.dumps({"deviceInfo": {"devEui": "70b3d57ed0001234"}, "data": "gEYBkAAw", "n": n, "x": NASTY}).encode()
+    message = json.dumps(
+        {"deviceInfo": {"devEui": "70b3d57ed0001234"}, "data": "gEYBkAAw", "n": n, "x": NASTY}
+    ).encode()
     return QuarantinedFrame(
         id=n,
         source="chirpstack",

@@ -96,7 +96,7 @@ export default {
       const view = JSON.parse(sessionStorage.getItem(VIEW) ?? "null");
       this.map = L.map(this.$el, {
         center: view?.center ?? this.center,
-        zoom: view?.zoom ?? this.zoom,
+        zoom: view?.zoom ?? (this.$el.clientWidth < 600 ? this.zoom - 1 : this.zoom),
         minZoom: 10,
         maxZoom: 18,
         zoomSnap: 0.5,

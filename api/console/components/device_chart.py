@@ -3,13 +3,15 @@
 from collections.abc import Callable
 from datetime import datetime, timedelta
 
+from nicegui.element import Element
+
 from api.console.components.elements import Refresh, Text, block
 from api.console.components.line_chart import Drawn, LineChart
 from api.console.components.segments import Segments
 from api.console.formats import number, unit
-from api.console.frame import Page
 from api.console.history import History, history
 from api.console.series import Line, drawable, first_choice, gap_of, lines
+from api.console.texts import Words
 from model.device import DeviceType, Field, Kind
 from model.ports import Queries
 from model.status import LiveReading
@@ -23,11 +25,18 @@ class DeviceChart:
     """The panel with the charts."""
 
     def __init__(
-        self, queries: Queries, clock: Callable[[], datetime], device: str, device_type: DeviceType, page: Page
+        self,
+        queries: Queries,
+        clock: Callable[[], datetime],
+        device: str,
+        device_type: DeviceType,
+        *,
+        words: Words,
+        notice: Element,
     ) -> None:
         self._queries, self._clock = queries, clock
         self._device, self._type = device, device_type
-        self._words = words = page.words
+        self._words = words
         self._fields = first_choice(device_type)
         self._lines: list[Line] = []
         self._chips: dict[str, Text] = {}
@@ -43,7 +52,7 @@ class DeviceChart:
             self._chart = LineChart(self._ready)
             self._chart.props["role"] = "img"
             self._note = Text("p", words("loading"), "small")
-        self._refresh = Refresh(_RELOAD_S, self._load, page.notice)
+        self._refresh = Refresh(_RELOAD_S, self._load, notice)
         self._show_chips()
 
     def _chip(self, field: Field) -> Text:

@@ -30,7 +30,7 @@ class CityPage:
         self._notice = page.notice
         self._selection = Selection()
         self._ready = False
-        words = page.words
+        self._words = words = page.words
         Text("h1", words("map.title"), "hidden-text")
         with block("div", "map-place"):
             self._map = CityMap(
@@ -62,11 +62,19 @@ class CityPage:
 
     def _show(self, *, counts: bool) -> None:
         feed = self._feed
-        self._notice.set_visibility(bool(feed.trouble))
+        self._show_trouble()
         self._empty.set_visibility(feed.loaded and not feed.city.spots)
         self._figures.show(feed)
         if counts:
             self._filters.show()
+
+    def _show_trouble(self) -> None:
+        feed, words = self._feed, self._words
+        if feed.trouble:
+            self._notice.say(words("trouble.database"))
+        elif feed.flow.trouble:
+            self._notice.say(words("trouble.worker", trouble=feed.flow.trouble))
+        self._notice.set_visibility(bool(feed.trouble or feed.flow.trouble))
 
     def _select(self, selection: Selection) -> None:
         self._selection = selection

@@ -21,7 +21,7 @@ from model.errors import NotFoundError, UnavailableError
 from model.status import LiveReading
 from model.views import ReadingRow
 
-_RECENT = 15
+_RECENT = 8
 _COLUMNS = ("time", "delay", "values", "flags")
 
 
@@ -62,7 +62,9 @@ class DevicePage:
             with block("div", "stack"):
                 self._values = DeviceValues(self._type, page.words)
                 if self._type is not None:
-                    self._chart = DeviceChart(parts.queries, parts.clock, device.id, self._type, page)
+                    self._chart = DeviceChart(
+                        parts.queries, parts.clock, device.id, self._type, words=page.words, notice=page.notice
+                    )
                     self._build_recent()
         Refresh(15.0, self._load_latest, page.notice)
         client = ui.context.client
@@ -189,7 +191,7 @@ def recent_row(row: ReadingRow, kind: DeviceType, words: Words) -> Row:
                 badge_hint=words("simulated.hint"),
             ),
             Cell(text=age(row.received_at - row.time, language), css="nowrap"),
-            Cell(text=" · ".join(said)),
-            Cell(text="; ".join(doubts) or "–", tone="bad" if doubts else ""),
+            Cell(text=" · ".join(said), css="long"),
+            Cell(text="; ".join(doubts) or "–", tone="bad" if doubts else "", css="long"),
         ),
     )

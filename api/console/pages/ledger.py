@@ -54,7 +54,7 @@ class LedgerPage:
                 *(Column(key=name, label=words(f"ledger.{name}"), align="end") for name in _COUNTS),
                 Column(key="balance", label=words("ledger.balance")),
             ]
-            self._grid = Grid(columns, caption=words("ledger.title"), empty=words("ledger.none"))
+            self._grid = Grid(columns, caption=words("ledger.title"), empty=words("ledger.none"), stacked=False)
         self._refresh = Refresh(2.0, self._load, page.notice)
 
     def _respan(self, _: str) -> None:

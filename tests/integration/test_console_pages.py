@@ -1,0 +1,305 @@
+"""The console in a real Chromium, in front of the real application with a made-up city behind it."""
+
+import re
+import subprocess
+import sys
+from collections.abc import Iterator
+from contextlib import contextmanager
+from dataclasses import dataclass, field
+from pathlib import Path
+
+import pytest
+from playwright.sync_api import Browser, Page, expect, sync_playwright
+
+CHROMIUM = Path("/usr/bin/chromium")
+ARGUMENTS = [
+    "--no-sandbox",
+    "--disable-gpu",
+    "--disable-quic",
+    "--no-first-run",
+    "--disable-background-networking",
+    "--disable-component-update",
+    "--disable-sync",
+]
+PAGES = {
+    "/": ("Live map", "Carte en direct"),
+    "/devices": ("Devices", "Appareils"),
+    "/devices/lamp-0007": ("Rue 0 n°7", "Rue 0 n°7"),
+    "/devices/tram-03": ("Rame 1004", "Rame 1004"),
+    "/device-types": ("Device types", "Types d’appareil"),
+    "/device-types/penfeld_streetlight": ("Penfeld streetlight controller", "Contrôleur de luminaire Penfeld"),
+    "/ledger": ("Ledger", "Registre"),
+    "/quarantine": ("Quarantine", "Quarantaine"),
+}
+
+
+@dataclass
+class Visit:
+    """A page in a browser, with what went wrong on it."""
+
+    page: Page
+    problems: list[str] = field(default_factory=list)
+
+
+@pytest.fixture(scope="module")
+def city() -> Iterator[str]:
+    """Serve a city as long as the module's tests run; return its address."""
+    with subprocess.Popen(
+        [sys.executable, "-m", "tests.integration.console_city", "60"],
+        stdin=subprocess.PIPE,
+        stdout=subprocess.PIPE,
+        text=True,
+        cwd=Path(__file__).parents[2],
+    ) as process:
+        assert process.stdout is not None
+        assert process.stdin is not None
+        address = process.stdout.readline().strip()
+        assert address.startswith("http://127.0.0.1:"), "the city did not start: its error stands above"
+        yield address
+        process.stdin.close()
+        assert process.wait(15) == 0
+
+
+@pytest.fixture(scope="module")
+def browser() -> Iterator[Browser]:
+    if not CHROMIUM.exists():
+        pytest.skip(f"no {CHROMIUM}: apt-get install chromium")
+    with sync_playwright() as playwright:
+        started = playwright.chromium.launch(executable_path=CHROMIUM, args=ARGUMENTS)
+        yield started
+        started.close()
+
+
+@contextmanager
+def visiting(
+    browser: Browser, url: str, *, locale: str = "en-GB", width: int = 1280, height: int = 860
+) -> Iterator[Visit]:
+    """Open a page; what it writes to the console as an error, and what it asks of other hosts, is a problem."""
+    context = browser.new_context(locale=locale, viewport={"width": width, "height": height})
+    page = context.new_page()
+    visit = Visit(page)
+    page.on("console", lambda m: visit.problems.append(m.text) if m.type in {"error", "warning"} else None)
+    page.on("pageerror", lambda e: visit.problems.append(str(e)))
+    page.on("request", lambda r: visit.problems.append(r.url) if _foreign(r.url) else None)
+    page.on("requestfailed", lambda r: visit.problems.append(f"failed: {r.url}"))
+    page.goto(url)
+    yield visit
+    assert visit.problems == []
+    context.close()
+
+
+def _foreign(url: str) -> bool:
+    return not url.startswith(("http://127.0.0.1:", "ws://127.0.0.1:", "data:", "blob:"))
+
+
+@pytest.mark.parametrize("path", PAGES)
+@pytest.mark.parametrize(("locale", "position", "language"), [("en-GB", 0, "en"), ("fr-FR", 1, "fr")])
+def test_opens(browser: Browser, city: str, path: str, locale: str, position: int, language: str) -> None:
+    """Every page opens in both languages without an error and without asking another host, and fits a phone."""
+    with visiting(browser, city + path, locale=locale) as visit:
+        heading = visit.page.locator("h1")
+        expect(heading).to_have_text(PAGES[path][position])
+        expect(visit.page.locator("html")).to_have_attribute("lang", re.compile(f"^{language}"))
+        expect(visit.page.locator("[aria-current=page]")).to_have_count(1)
+        visit.page.set_viewport_size({"width": 390, "height": 844})
+        visit.page.wait_for_timeout(1200)  # time for live updates to go wrong
+        assert visit.page.evaluate("document.documentElement.scrollWidth") <= 390
+
+
+def test_markers_move(browser: Browser, city: str) -> None:
+    """The map shows every device that has a place, in its state; a tram moves within seconds of speaking."""
+    with visiting(browser, city) as visit:
+        page = visit.page
+        place = "(id) => document.querySelector('.city-map').city?.position(id)"
+        page.wait_for_function(f"({place})('tram-03')?.health === 'ok'")
+        assert page.evaluate(place, "lamp-0005")["health"] == "alarm"
+        assert page.evaluate(place, "lamp-0013")["health"] == "silent"
+        assert page.evaluate(place, "lamp-0011")["health"] == "no_data"
+        before = page.evaluate(place, "tram-03")
+        page.wait_for_function(f"(was) => ({place})('tram-03').lng !== was", arg=before["lng"], timeout=5000)
+
+
+def test_figures_live(browser: Browser, city: str) -> None:
+    """The key figures follow the city and the ledger: frames a second, lamps failing, the balance."""
+    with visiting(browser, city) as visit:
+        page = visit.page
+        frames = page.locator(".figure-frames .figure-value")
+        expect(frames).to_have_text(re.compile(r"^\d{3}$"), timeout=8000)
+        expect(page.locator(".figure-lamps small")).to_contain_text("failing")
+        expect(page.locator(".sentence")).to_contain_text("received =")
+        expect(page.locator(".verdict")).to_contain_text("3 frames are not accounted for")
+
+
+def test_filters(browser: Browser, city: str) -> None:
+    """Pressing a state or searching leaves only those devices on the map; a match can be opened by keyboard."""
+    with visiting(browser, city) as visit:
+        page = visit.page
+        shown = "() => [...document.querySelector('.city-map').city.devices.values()].filter(m => m._map).length"
+        page.wait_for_function(f"({shown})() > 100")
+        page.get_by_role("button", name=re.compile("^Silent")).click()
+        page.wait_for_function(f"({shown})() < 10")
+        page.get_by_role("button", name="Show all").click()
+        page.wait_for_function(f"({shown})() > 100")
+        page.get_by_label("Search id, name, tag").fill("lamp-0007")
+        page.wait_for_function(f"({shown})() === 1")
+        match = page.get_by_role("link", name="Rue 0 n°7")
+        match.focus()
+        page.keyboard.press("Enter")
+        expect(page.locator("h1")).to_have_text("Rue 0 n°7")
+
+
+def test_a_click_opens_the_device(browser: Browser, city: str) -> None:
+    """A click on a marker opens its device."""
+    with visiting(browser, city) as visit:
+        page = visit.page
+        spot = """() => {
+          const { city } = document.querySelector('.city-map');
+          const marker = [...city.devices.values()].find((m) => m.device.id === 'lamp-0030');
+          const { x, y } = city.map.latLngToContainerPoint(marker.getLatLng());
+          return [x, y];
+        }"""
+        page.wait_for_function("document.querySelector('.city-map').city?.devices.size > 100")
+        x, y = page.evaluate(spot)
+        page.locator(".city-map").click(position={"x": x, "y": y})
+        expect(page.locator("h1")).to_have_text("Rue 1 n°30")
+
+
+def test_device_live(browser: Browser, city: str) -> None:
+    """A value on the device's page follows the device within seconds, and so does its chart."""
+    with visiting(browser, f"{city}/devices/lamp-0001") as visit:
+        page = visit.page
+        power = page.locator("[data-field=power_w] dd")
+        expect(power).to_have_text(re.compile(r"^[\d.]+\sW$"))
+        was = power.inner_text()
+        expect(power).not_to_have_text(was, timeout=6000)
+        points = "document.querySelector('.chart').chart?.lines?.[0]?.points.length"
+        page.wait_for_function(f"{points} > 80")
+        count = page.evaluate(points)
+        page.wait_for_function(f"{points} > {count}", timeout=6000)
+        gaps = "document.querySelector('.chart').chart.lines[0].points.filter(([, v]) => v === null).length"
+        assert page.evaluate(gaps) >= 1
+
+
+def test_charts_change(browser: Browser, city: str) -> None:
+    """Fields and time span of the charts are chosen by buttons; a week of a tram is thinned out, and says so."""
+    with visiting(browser, f"{city}/devices/tram-03") as visit:
+        page = visit.page
+        lines = "document.querySelector('.chart').chart?.lines?.length"
+        page.wait_for_function(f"{lines} === 2")
+        page.get_by_role("button", name="Doors open").click()
+        page.wait_for_function(f"{lines} === 3")
+        page.get_by_role("button", name="7 d").click()
+        expect(page.get_by_text("Thinned out")).to_be_visible()
+
+
+def test_doubts_and_simulation_are_told(browser: Browser, city: str) -> None:
+    """A device's page says in words what is doubtful and that a simulated device is none."""
+    with visiting(browser, f"{city}/devices/lamp-0007") as visit:
+        expect(visit.page.get_by_text("outside the plausible range 207 … 253").first).to_be_visible()
+        expect(visit.page.get_by_text("This device does not exist")).to_be_visible()
+
+
+def test_names_are_text(browser: Browser, city: str) -> None:
+    """A device named like a script shows that name, everywhere, and nothing runs."""
+    name = "<script>window.hacked = true</script>"
+    for path in ("/devices", "/devices/lamp-0001"):
+        with visiting(browser, city + path) as visit:
+            expect(visit.page.get_by_text(name).first).to_be_visible()
+            assert visit.page.evaluate("window.hacked") is None
+    with visiting(browser, city) as visit:
+        visit.page.get_by_label("Search id, name, tag").fill("lamp-0001")
+        expect(visit.page.get_by_role("link", name=name)).to_be_visible()
+        assert visit.page.evaluate("window.hacked") is None
+    with visiting(browser, f"{city}/quarantine") as visit:
+        expect(visit.page.get_by_text("<img src=x onerror=window.hacked=true>").first).to_be_visible()
+        visit.page.locator("summary").first.click()
+        expect(visit.page.locator("pre").first).to_contain_text("<script>")
+        assert visit.page.evaluate("window.hacked") is None
+
+
+def test_list_pages_and_sorts(browser: Browser, city: str) -> None:
+    """The list is searched, sorted and turned on the server; its place in the address is taken."""
+    with visiting(browser, f"{city}/devices?type=penfeld_streetlight") as visit:
+        page = visit.page
+        expect(page.locator(".head .muted")).to_have_text("60 devices")
+        expect(page.locator("tbody tr")).to_have_count(50)
+        page.get_by_role("button", name="Next").click()
+        expect(page.locator("tbody tr")).to_have_count(10)
+        page.get_by_role("button", name="State").click()
+        expect(page.locator("th[aria-sort=ascending]")).to_contain_text("State")
+        page.get_by_role("button", name="Previous").click()
+        expect(page.locator("tbody tr").first).to_contain_text("Alarm or doubtful")
+        page.get_by_label("Search id, name, tag").fill("nowhere")
+        expect(page.get_by_text("No device matches.")).to_be_visible()
+
+
+def test_hex_box(browser: Browser, city: str) -> None:
+    """Pasted hex shows fields with units; one cut short shows the byte at which decoding stopped."""
+    with visiting(browser, f"{city}/device-types/penfeld_streetlight") as visit:
+        page = visit.page
+        page.get_by_label("Payload, hex").fill("80 46 0190 003039 08fc 1f 5f")
+        page.get_by_label("Port").fill("1")
+        page.get_by_role("button", name="Decode").click()
+        result = page.locator(".trial-result")
+        expect(result.locator("tr", has_text="power_w")).to_contain_text("40\u00a0W")
+        expect(result.locator("tr", has_text="driver_temperature_c")).to_contain_text("31\u00a0°C")
+        page.get_by_label("Payload, hex").fill("80 46 0190 003039 08")
+        page.get_by_role("button", name="Decode").click()
+        expect(result).to_contain_text("Not understood at byte 7")
+        expect(result.locator(".byte.wrong")).to_have_text("08")
+        page.get_by_label("Payload, hex").fill("80 4<b>")
+        page.get_by_role("button", name="Decode").click()
+        expect(result).to_contain_text("“<” at position 5 is no hex digit.")
+        page.get_by_role("button", name="Try", exact=True).first.click()
+        expect(result.locator("tr", has_text="power_w")).to_contain_text("40\u00a0W")
+
+
+def test_ledger(browser: Browser, city: str) -> None:
+    """The ledger is told by hour and source; an hour that does not balance says so, and how many are missing."""
+    with visiting(browser, f"{city}/ledger") as visit:
+        rows = visit.page.locator("tbody tr")
+        expect(rows.first).to_contain_text("all sources")
+        expect(visit.page.locator("tr.bad").first).to_contain_text("3 missing")
+        was = visit.page.locator(".sentence").inner_text()
+        expect(visit.page.locator(".sentence")).not_to_have_text(was, timeout=6000)
+
+
+def test_quarantine(browser: Browser, city: str) -> None:
+    """Quarantine tells reason, bytes, how often and what to do; older frames are a page away; reasons can be chosen."""
+    with visiting(browser, f"{city}/quarantine") as visit:
+        page = visit.page
+        expect(page.locator("article")).to_have_count(20)
+        expect(page.locator("article").nth(1)).to_contain_text("2 ×")
+        expect(page.locator("article").first).to_contain_text("Register the device")
+        page.get_by_role("button", name="Older").click()
+        expect(page.get_by_text("not refreshed")).to_be_visible()
+        page.get_by_role("button", name="Newest").click()
+        page.get_by_label("Reason").click()
+        page.get_by_role("option", name="Unknown device type").click()
+        expect(page.locator("article")).to_have_count(11)
+
+
+def test_language_and_colours_are_remembered(browser: Browser, city: str) -> None:
+    """The switches in the header hold on the next page too."""
+    with visiting(browser, f"{city}/ledger") as visit:
+        page = visit.page
+        page.get_by_role("button", name="Afficher en français").click()
+        expect(page.locator("h1")).to_have_text("Registre")
+        for _ in range(2):  # from the system's colours to light, to dark
+            page.locator("button[data-theme]").click()
+        expect(page.locator("body")).to_have_class(re.compile("body--dark"))
+        page.goto(f"{city}/quarantine")
+        expect(page.locator("h1")).to_have_text("Quarantaine")
+        expect(page.locator("body")).to_have_class(re.compile("body--dark"))
+
+
+@pytest.mark.parametrize("path", ["/devices/nobody", "/device-types/acme_probe"])
+def test_what_does_not_exist(browser: Browser, city: str, path: str) -> None:
+    """An address of nothing answers 404 in the console's own words."""
+    context = browser.new_context(locale="en-GB")
+    page = context.new_page()
+    answer = page.goto(city + path)
+    assert answer is not None
+    assert answer.status == 404
+    expect(page.locator("h1")).to_have_text("There is nothing here")
+    context.close()
