@@ -12,7 +12,8 @@ from typing import Annotated, TypeVar
 
 import msgspec
 
-from model.errors import EnvelopeError
+from model.errors import BadRequestError, EnvelopeError
+from model.identity import canonical_id
 
 FrameCounter = Annotated[int, msgspec.Meta(ge=0, le=0xFFFFFFFF)]
 Port = Annotated[int, msgspec.Meta(ge=0, le=255)]
@@ -22,7 +23,6 @@ T = TypeVar("T")
 EARLIEST = datetime(2015, 1, 1, tzinfo=UTC)
 """No frame was on air before: an earlier time comes from a clock that was never set."""
 
-_DEV_EUI = re.compile(r"[0-9a-f]{16}", re.ASCII)
 _AT = re.compile(r"(.*?)\s*- at `\$?\.?(.*)`", re.DOTALL)
 _MISSING = re.compile(r"Object missing required field `(\w+)`")
 
@@ -49,12 +49,12 @@ def _named(message: str) -> str:
     return f"{path}: {text}" if path else f"not an event in JSON: {text}"
 
 
-def dev_eui(text: str, field: str) -> str:
-    """Return a DevEUI as 16 lower-case hex digits; dashes and colons between them are taken out."""
-    plain = text.replace("-", "").replace(":", "").lower()
-    if not _DEV_EUI.fullmatch(plain):
-        raise EnvelopeError(f"{field}: a DevEUI has 16 hex digits, got {text!r}")
-    return plain
+def device_id(text: str, field: str, *, technology: str) -> str:
+    """Return the canonical id of a device, as in ``model.identity``."""
+    try:
+        return canonical_id(text, technology=technology)
+    except BadRequestError as error:
+        raise EnvelopeError(f"{field}: {error}") from None
 
 
 def base64(text: str, field: str) -> bytes:

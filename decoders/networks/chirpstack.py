@@ -57,7 +57,7 @@ def uplinks(topic: str, payload: bytes) -> tuple[Uplink, ...]:  # noqa: ARG001 t
     return (
         Uplink(
             network=NAME,
-            device=_envelope.dev_eui(up.device_info.dev_eui, "deviceInfo.devEui"),
+            device=_envelope.device_id(up.device_info.dev_eui, "deviceInfo.devEui", technology="lorawan"),
             time=_envelope.utc(up.time, "time"),
             payload=data,
             f_port=up.f_port or (None if data else 0),

@@ -24,7 +24,6 @@ NAME = "native"
 TOPICS = ("penfeld/v1/+/+/up", "penfeld/v1/+/+/up/simulated")
 
 _TOPIC = re.compile(r"penfeld/v1/(?P<type>[^/]*)/(?P<device>[^/]*)/up(?P<simulated>/simulated)?", re.ASCII)
-_DEVICE = re.compile(r"[A-Za-z0-9_.-]{1,64}", re.ASCII)
 _TYPE = re.compile(r"[a-z0-9_]{1,63}", re.ASCII)
 
 
@@ -46,11 +45,10 @@ def uplinks(topic: str, payload: bytes) -> tuple[Uplink, ...]:
     match = _TOPIC.fullmatch(topic)
     if match is None:
         raise EnvelopeError(f"topic: must be penfeld/v1/<device type>/<device>/up, got {topic!r}")
-    device_type, device, simulated = match["type"], match["device"], match["simulated"] is not None
+    device_type, simulated = match["type"], match["simulated"] is not None
+    device = _envelope.device_id(match["device"], "topic", technology="native")
     if not _TYPE.fullmatch(device_type):
         raise EnvelopeError(f"topic: a device type is named with a-z, 0-9 and _, got {device_type!r}")
-    if not _DEVICE.fullmatch(device):
-        raise EnvelopeError(f"topic: a device is named with 1 to 64 of A-Z a-z 0-9 _ . -, got {device!r}")
     if not _is_json(payload):
         raw = Uplink(network=NAME, device=device, device_type=device_type, payload=payload, simulated=simulated)
         return (raw,)

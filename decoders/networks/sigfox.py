@@ -25,7 +25,6 @@ NAME = "sigfox"
 TOPICS = ("penfeld/v1/callbacks/sigfox",)
 MAX_BYTES = 12
 
-_ID = re.compile(r"[0-9a-f]{1,8}", re.ASCII)
 _HEX = re.compile(r"(?:[0-9a-fA-F]{2}){0,12}", re.ASCII)
 
 
@@ -49,7 +48,7 @@ def uplinks(topic: str, payload: bytes) -> tuple[Uplink, ...]:  # noqa: ARG001 t
     return (
         Uplink(
             network=NAME,
-            device=_device(callback.device),
+            device=_envelope.device_id(str(callback.device), "device", technology="sigfox"),
             time=_time(callback.time),
             payload=_data(callback.data),
             f_cnt=callback.seq_number,
@@ -59,13 +58,6 @@ def uplinks(topic: str, payload: bytes) -> tuple[Uplink, ...]:  # noqa: ARG001 t
             simulated=bool(callback.simulated),
         ),
     )
-
-
-def _device(device: str | int) -> str:
-    text = str(device).strip().lower()
-    if not _ID.fullmatch(text):
-        raise EnvelopeError(f"device: a Sigfox id has 1 to 8 hex digits, got {device!r}")
-    return text.zfill(8)
 
 
 def _time(seconds: float | None) -> datetime | None:

@@ -81,7 +81,7 @@ def uplinks(topic: str, payload: bytes) -> tuple[Uplink, ...]:  # noqa: ARG001 t
     return (
         Uplink(
             network=NAME,
-            device=_envelope.dev_eui(up.end_device_ids.dev_eui, "end_device_ids.dev_eui"),
+            device=_envelope.device_id(up.end_device_ids.dev_eui, "end_device_ids.dev_eui", technology="lorawan"),
             time=_on_air(up, message),
             payload=data,
             f_port=message.f_port or (None if data else 0),
