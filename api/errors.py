@@ -14,10 +14,12 @@ import logging
 import secrets
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
+from http import HTTPStatus
 
 from fastapi import FastAPI, HTTPException, Request, Response
 from fastapi.exceptions import RequestValidationError
 from starlette.exceptions import HTTPException as StarletteHTTPException
+from starlette.routing import compile_path
 
 from api.language import language_of
 from model.device import Text
@@ -187,8 +189,20 @@ async def _http_error(request: Request, error: Exception) -> Response:
         )
     if not isinstance(error, StarletteHTTPException):
         return unexpected(request.url.path, error, language)
-    text = str(error.detail)
+    if error.status_code == HTTPStatus.BAD_REQUEST:  # FastAPI could not read the body at all
+        return document(INVALID, "the body is no JSON", instance=request.url.path, language=language)
+    text, headers = str(error.detail), error.headers
     sort = _BY_STATUS.get(error.status_code, Sort(error.status_code, "http", Text(en=text, fr=text)))
     if sort is NOT_FOUND:
         text = "there is nothing at this address; /api/v1/openapi.json lists what there is"
-    return document(sort, text, instance=request.url.path, language=language, headers=error.headers)
+    if sort is NOT_ALLOWED:
+        headers = {"Allow": _methods(request)}
+        text = f"this address takes {headers['Allow']}"
+    return document(sort, text, instance=request.url.path, language=language, headers=headers)
+
+
+def _methods(request: Request) -> str:
+    """Return every method that the address takes; the framework's own answer knows only the first."""
+    paths = request.app.openapi()["paths"]
+    found = [method for path in paths if compile_path(path)[0].match(request.url.path) for method in paths[path]]
+    return ", ".join(method.upper() for method in found)

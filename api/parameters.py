@@ -47,8 +47,8 @@ def simulated_filter(choice: Simulated) -> bool | None:
 
 def check_range(start: Time | None, end: Time | None) -> None:
     """Raise a problem if a range of times is the wrong way round."""
-    if start is not None and end is not None and start >= end:
-        raise Problem(INVALID, f"from ({start.isoformat()}) must lie before to ({end.isoformat()})")
+    if start is not None and end is not None and start > end:
+        raise Problem(INVALID, f"from ({start.isoformat()}) lies behind to ({end.isoformat()})")
 
 
 def known_type(context: Context, name: str) -> DeviceType:

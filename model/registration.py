@@ -2,7 +2,7 @@
 
 Rules:
 
-1. A row says all of a device: what it leaves out is empty afterwards. So a list can be sent twice without harm.
+1. A row says all of a device: what it leaves out, or says is null, is empty afterwards. So a list can be sent twice.
 2. Ids are brought to their canonical form by the network of the device, or of its type.
 3. One wrong row spoils no other; a row's problem names every wrong part of it. Only a list that cannot be read at all
    (not UTF-8, no ``id`` column) is an error as a whole.
@@ -163,6 +163,7 @@ def _row(number: int, values: Mapping[str, object], type_of: Callable[[str], Dev
     written = str(values.get("id", ""))[:80]
     problems: list[str] = []
     known: dict[str, object] = {}
+    values = {name: value for name, value in values.items() if value is not None}
     for name, value in values.items():
         try:
             known[name] = _value(name, value)

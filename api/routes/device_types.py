@@ -3,6 +3,7 @@
 import asyncio
 import re
 from base64 import b64decode, b64encode
+from collections.abc import Sequence
 from datetime import UTC, datetime, timedelta
 from typing import Annotated
 
@@ -30,7 +31,9 @@ from api.schemas import (
     TextOut,
     Word,
 )
+from decoders import quality
 from decoders.device import Definition, Example, Record
+from decoders.layout import TIME
 from model.device import DeviceType, Field, Language
 from model.errors import UnknownTypeError
 from model.uplink import Value
@@ -85,11 +88,16 @@ async def decode(context: ContextDep, language: LanguageDep, name: Name, asked: 
     definition = _definition(context, name)
     payload = _bytes(asked)
     decoded = definition.decode(payload, f_port=asked.f_port)
+    # the batch has the same records in columns, which is what values are judged in
+    flags = quality.flags(definition.type, definition.decode_batch([payload], [asked.f_port]).columns)
     return DecodedOut(
         device_type=name,
         frame=decoded.frame,
         size=len(payload),
-        records=[_record_out(definition.type, record, language) for record in decoded.records],
+        records=[
+            _record_out(definition.type, record, flags.get(row, ()), language)
+            for row, record in enumerate(decoded.records)
+        ],
         warnings=list(decoded.warnings),
     )
 
@@ -103,7 +111,7 @@ async def encode(context: ContextDep, name: Name, asked: EncodeIn) -> EncodedOut
     known = [field.name for field in definition.type.fields]
     for record in asked.records or [asked.values or {}]:
         for field in record:
-            if field not in known and not field.startswith("_"):
+            if field not in {*known, TIME} and not field.startswith("_"):
                 raise unknown(f"field of {name}", field, known)
     values = asked.values if asked.values is not None else asked.records or []
     encoded = definition.encode(values, frame=asked.frame, f_port=asked.f_port)
@@ -132,30 +140,22 @@ def _bytes(asked: DecodeIn) -> bytes:
     raise Problem(INVALID, f"payload: {detail}; if it is base64, say encoding: base64")
 
 
-def _record_out(device_type: DeviceType, record: Record, language: Language) -> DecodedRecord:
+def _record_out(device_type: DeviceType, record: Record, flags: Sequence[str], language: Language) -> DecodedRecord:
     own = None if record.time_us is None else _EPOCH + timedelta(microseconds=record.time_us - record.age_us)
     known = {field.name: field for field in device_type.fields}
-    fields = [_field_out(known[name], value, language) for name, value in record.values.items()]
+    fields = [_field_out(known[name], value, flags, language) for name, value in record.values.items()]
     return DecodedRecord(time=own, age_s=record.age_us / 1e6, fields=fields)
 
 
-def _field_out(field: Field, value: Value, language: Language) -> DecodedField:
+def _field_out(field: Field, value: Value, flags: Sequence[str], language: Language) -> DecodedField:
     return DecodedField(
         name=field.name,
         title=field.title.get(language),
         value=value,
         unit=field.unit,
         quantity=field.quantity,
-        flags=_flags(field, value),
+        flags=[flag for flag in flags if flag.startswith(f"{field.name}:")],
     )
-
-
-def _flags(field: Field, value: Value) -> list[str]:
-    if isinstance(value, bool | str | None):
-        return []
-    below = field.minimum is not None and value < field.minimum
-    above = field.maximum is not None and value > field.maximum
-    return [f"{field.name}:range"] if below or above else []
 
 
 def _example_out(example: Example) -> ExampleOut:

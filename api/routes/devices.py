@@ -109,6 +109,7 @@ async def retire(context: ContextDep, device: DevicePath) -> None:
                             {
                                 "type": "array",
                                 "items": {"$ref": "#/components/schemas/DeviceIn"},
+                                "minItems": 1,
                                 "maxItems": MAX_UPLOAD,
                             },
                         ]

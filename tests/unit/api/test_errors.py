@@ -52,6 +52,23 @@ async def test_every_refusal_is_a_problem(scene: Scene, method: str, path: str, 
     assert response.headers["cache-control"] == "no-store"
 
 
+async def test_every_method_is_allowed_by_name(scene: Scene) -> None:
+    """Where a method is not allowed, the answer names all that are."""
+    response = await scene.client.put("/api/v1/devices/x")
+
+    assert response.headers["allow"] == "GET, DELETE"
+    assert "GET, DELETE" in problem_of(response)["detail"]
+
+
+async def test_a_body_that_cannot_be_read(scene: Scene) -> None:
+    """A body that is no text at all is the sender's problem, told as any other."""
+    response = await scene.client.post(
+        "/api/v1/device-types/lamp/encode", content=b"Q\xff", headers={"Content-Type": "application/json"}
+    )
+
+    assert problem_of(response)["status"] == 422
+
+
 @pytest.mark.parametrize(
     "path",
     ["/readings?device_type=lamp", "/latest", "/ledger", "/quarantine", "/quarantine/1", "/devices", "/devices/x"],

@@ -94,7 +94,7 @@ async def test_reversed_range_is_refused(scene: Scene) -> None:
         "/readings", device_type="lamp", **{"from": "2026-03-29T06:00:00Z", "to": "2026-03-28T06:00:00Z"}
     )
 
-    assert "must lie before" in problem["detail"]
+    assert "lies behind" in problem["detail"]
 
 
 @pytest.mark.usefixtures("rows")

@@ -107,6 +107,11 @@ def test_the_network_decides_the_form_of_the_id(row: dict[str, object], expected
     assert device.id == expected
 
 
+def test_null_is_empty() -> None:
+    """What a row says is null is empty, as if it had left it out."""
+    assert device_of(id="t1", type="tram", district=None, latitude=None) == device_of(id="t1", type="tram")
+
+
 def test_retired() -> None:
     """A list can retire a device."""
     device = device_of(id="t1", type="tram", state="retired")
