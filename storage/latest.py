@@ -10,11 +10,12 @@ from typing import Any
 import msgspec
 import numpy as np
 
-from model.readings import Ints, Readings
+from model.readings import Array, Ints, Readings
 from storage.arrays import POSTGRES_EPOCH_US, ArrayParameter, Int4s, Texts, Times
 from storage.rows import Frames
 
 _encode = msgspec.json.Encoder().encode
+_LARGE = 1e15
 _NEVER_US = -(2**63) + POSTGRES_EPOCH_US
 """What becomes PostgreSQL's ``-infinity``: there was no reading."""
 
@@ -48,7 +49,7 @@ def parameters(frames: Frames, kept: Ints, readings: Sequence[Readings]) -> dict
             rows = _lasts(order[column.valid[order]], place)
             times = some.time_us[rows]
             np.minimum.at(oldest, place[rows], times)
-            for at, value, when in zip(place[rows].tolist(), column.values[rows].tolist(), times.tolist(), strict=True):
+            for at, value, when in zip(place[rows].tolist(), _values(column.values[rows]), times.tolist(), strict=True):
                 known = fields[at].get(name)
                 if known is None or known[1] < when:
                     fields[at][name] = (value, when)
@@ -63,6 +64,15 @@ def parameters(frames: Frames, kept: Ints, readings: Sequence[Readings]) -> dict
         "flags": Texts(flags),
         "fields": Texts([_encode(each) for each in fields]),
     }
+
+
+def _values(values: Array) -> list[Any]:
+    """Return values for JSON; a large float gets a fraction, since PostgreSQL writes it back without an exponent."""
+    found: list[Any] = values.tolist()
+    if values.dtype.kind == "f":
+        for place in np.flatnonzero(np.abs(values) >= _LARGE).tolist():
+            found[place] = msgspec.Raw(f"{found[place]:.1f}".encode())
+    return found
 
 
 def _lasts(order: Ints, place: Ints) -> Ints:

@@ -17,7 +17,7 @@ _HEARD = {Reason.PENDING_DEVICE, Reason.UNKNOWN_DEVICE}
 
 
 async def set_aside(connection: Connection, asides: Sequence[SetAside]) -> None:
-    """Store each message once, counting how often it came; in order of hash, so that writers never wait in a circle."""
+    """Store each message once, in order of arrival, counting how often it came."""
     if not asides:
         return
     messages: dict[bytes, dict[str, Any]] = {}
@@ -30,11 +30,9 @@ async def set_aside(connection: Connection, asides: Sequence[SetAside]) -> None:
         if aside.device and aside.reason in _HEARD:
             _hear(devices, aside)
     async with connection.cursor() as cursor:
-        await cursor.executemany(statement("write_quarantine"), [messages[key] for key in sorted(messages)])
-        for name in sorted(devices):
-            heard = devices[name]
-            sql = "hear_device" if heard["unknown"] else "hear_known_device"
-            await cursor.execute(statement(sql), heard)
+        await cursor.execute(statement("lock_quarantine"))
+        await cursor.executemany(statement("write_quarantine"), list(messages.values()))
+        await cursor.executemany(statement("hear_device"), list(devices.values()))
 
 
 def _row(aside: SetAside) -> dict[str, Any]:
@@ -61,7 +59,8 @@ def _again(known: dict[str, Any], row: dict[str, Any]) -> None:
     known["times"] += 1
     known["received_at"] = min(known["received_at"], row["received_at"])
     known["last_received_at"] = max(known["last_received_at"], row["last_received_at"])
-    known.update(reason=row["reason"], detail=row["detail"])
+    # Simulated is what was never anything else: a purge takes nothing real.
+    known.update(reason=row["reason"], detail=row["detail"], simulated=known["simulated"] and row["simulated"])
 
 
 def _hear(devices: dict[str, dict[str, Any]], aside: SetAside) -> None:
@@ -75,12 +74,11 @@ def _hear(devices: dict[str, dict[str, Any]], aside: SetAside) -> None:
             "simulated": aside.simulated,
             "first": aside.received_at,
             "last": aside.received_at,
-            "unknown": False,
         },
     )
     heard["first"] = min(heard["first"], aside.received_at)
     heard["last"] = max(heard["last"], aside.received_at)
-    heard["unknown"] |= aside.reason is Reason.UNKNOWN_DEVICE
+    heard["simulated"] &= aside.simulated
 
 
 def _text(text: str | None) -> str | None:

@@ -34,7 +34,7 @@ UPLINK_COLUMNS: Mapping[str, str] = {
     "network": "text",
     "session": "text",
     "f_cnt": "int8",
-    "f_port": "int4",
+    "f_port": "int8",
     "rssi_dbm": "float4",
     "snr_db": "float4",
     "gateway": "text",
@@ -43,7 +43,8 @@ UPLINK_COLUMNS: Mapping[str, str] = {
     "payload": "bytea",
     "fields": "bytea",
 }
-"""Columns of penfeld.uplink and the type that each value is sent as."""
+"""Columns of penfeld.uplink and the type that each value is sent as. What devices say never goes as int4: the driver
+would cut a larger number without a word."""
 
 READING_COLUMNS: Mapping[str, str] = {
     "device": "int4",

@@ -39,6 +39,7 @@ using (
 ) as new
 on old.device = new.device
 when matched then update set
+    first_seen = least(old.first_seen, new.first_seen),
     last_seen = greatest(old.last_seen, new.last_seen),
     time = greatest(old.time, new.time),
     received_at = case when old.time is null or new.time > old.time then new.received_at else old.received_at end,
@@ -60,6 +61,11 @@ on conflict (hour, source, worker) do update set
     duplicate = old.duplicate + excluded.duplicate,
     quarantined = old.quarantined + excluded.quarantined
 
+-- name: lock_quarantine
+-- Writers that set messages aside do so one after the other: lines are numbered in order of arrival, and nobody waits in
+-- a circle.
+select pg_advisory_xact_lock(7033629, 0)
+
 -- name: write_quarantine
 insert into penfeld.quarantine as old (
     hash, source, reason, detail, topic, message, network, device, device_type, received_at, last_received_at, times,
@@ -75,24 +81,19 @@ on conflict (hash) do update set
     detail = excluded.detail,
     received_at = least(old.received_at, excluded.received_at),
     last_received_at = greatest(old.last_received_at, excluded.last_received_at),
-    times = old.times + excluded.times
+    times = old.times + excluded.times,
+    simulated = old.simulated and excluded.simulated
 
 -- name: hear_device
--- A device that nobody registered is pending from its first frame on.
+-- A device that nobody registered is pending from its first frame on; of a registered one only when it was heard.
 insert into penfeld.device as old (id, type, network, simulated, first_seen, last_seen)
 values (%(device)s, %(device_type)s, %(network)s, %(simulated)s, %(first)s, %(last)s)
 on conflict (id) do update set
-    type = coalesce(old.type, excluded.type),
-    network = coalesce(old.network, excluded.network),
+    type = coalesce(old.type, case when old.state = 'pending' then excluded.type end),
+    network = coalesce(old.network, case when old.state = 'pending' then excluded.network end),
+    simulated = old.simulated and (old.state <> 'pending' or excluded.simulated),
     first_seen = least(old.first_seen, excluded.first_seen),
     last_seen = greatest(old.last_seen, excluded.last_seen)
-
--- name: hear_known_device
--- Frames of a device that is pending or retired: only when it was heard.
-update penfeld.device set
-    first_seen = least(first_seen, %(first)s),
-    last_seen = greatest(last_seen, %(last)s)
-where id = %(device)s
 
 -- name: codec_key
 with made as (

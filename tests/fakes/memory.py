@@ -155,27 +155,29 @@ class Memory:
             received_at=min(old.received_at, aside.received_at) if old else aside.received_at,
             last_received_at=max(old.last_received_at, aside.received_at) if old else aside.received_at,
             times=old.times + 1 if old else 1,
-            simulated=aside.simulated,
+            simulated=aside.simulated and (old.simulated if old else True),
         )
-        known = self.devices.get(aside.device or "")
-        if known is not None and aside.reason in {Reason.UNKNOWN_DEVICE, Reason.PENDING_DEVICE}:
-            self.devices[known.id] = replace(
+        if aside.device and aside.reason in {Reason.UNKNOWN_DEVICE, Reason.PENDING_DEVICE}:
+            self._hear_pending(aside, aside.device)
+
+    def _hear_pending(self, aside: SetAside, name: str) -> None:
+        known = self.devices.get(name)
+        if known is None:
+            known = Device(
+                id=name,
+                type=aside.device_type,
+                state=State.PENDING,
+                network=aside.network,
+                simulated=aside.simulated,
+            )
+        self.add(
+            replace(
                 known,
+                simulated=known.simulated and (known.state is not State.PENDING or aside.simulated),
                 first_seen=min(known.first_seen or aside.received_at, aside.received_at),
                 last_seen=max(known.last_seen or aside.received_at, aside.received_at),
             )
-        elif aside.device and aside.reason is Reason.UNKNOWN_DEVICE:
-            self.add(
-                Device(
-                    id=aside.device,
-                    type=aside.device_type,
-                    state=State.PENDING,
-                    network=aside.network,
-                    simulated=aside.simulated,
-                    first_seen=aside.received_at,
-                    last_seen=aside.received_at,
-                )
-            )
+        )
 
     def forget(self, devices: Sequence[str]) -> None:
         """Forget the latest values of these devices."""

@@ -9,7 +9,7 @@ create table penfeld.uplink (
     network      text not null,
     session      text not null,
     f_cnt        bigint,
-    f_port       integer,
+    f_port       bigint,
     rssi_dbm     real,
     snr_db       real,
     gateway      text,
