@@ -47,6 +47,7 @@ class Feed:
         self.balance = Balance()
         self.trouble = ""
         self.loaded = False
+        self._stale = True
         self.now: datetime = clock()
         self._queries = queries
         self._registry = registry
@@ -98,6 +99,7 @@ class Feed:
 
     async def _follow(self) -> None:
         with self._hub.subscribe() as subscription:
+            self._stale = True  # what was said before this line was open is in the database
             async for events in subscription:
                 readings = [event.reading for event in events]
                 self.city.apply(readings)
@@ -124,18 +126,19 @@ class Feed:
         while True:
             devices = await self._devices()
             self.city.load(devices)
-            if not self.loaded:
+            if self._stale:
+                self._stale = False
                 self.city.remember(await self._queries.latest())
-                self.loaded = True
             elif any(self.city.spots[d.id].time is None and d.last_seen for d in devices if d.id in self.city.spots):
                 await self._catch_up()
+            self.loaded = True
             self.trouble = ""
             await self._wait_for_reload()
 
     async def _wait_for_reload(self) -> None:
         """Wait for the next look at the register; not so long when a device spoke that is not in it yet."""
         waited = 0.0
-        while waited < self._reload_s and not (self.city.unknown and waited >= 2.0):  # noqa: PLR2004 seconds
+        while waited < self._reload_s and not (waited >= 2.0 and (self.city.unknown or self._stale)):  # noqa: PLR2004 seconds
             await asyncio.sleep(1.0)
             waited += 1.0
         self.city.unknown.clear()

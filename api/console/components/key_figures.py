@@ -7,7 +7,7 @@ from api.console.formats import NOTHING, number
 from api.console.texts import Words
 from model.device import Language
 
-_KILO = 1000.0
+_KILO, _MEGA = 1e3, 1e6
 
 
 class Figure:
@@ -63,13 +63,11 @@ class KeyFigures:
             )
             figures["lamps"].show(number(city.lamps_on, language), note)
         if city.grid_power_w is not None:
-            figures["grid"].show(kilowatts(city.grid_power_w, language), words("figures.grid.detail"))
+            figures["grid"].show(power(city.grid_power_w, language), words("figures.grid.detail"))
         if city.solar_power_w is not None:
             demand = (city.grid_power_w or 0.0) + city.solar_power_w
             percent = number(100 * city.solar_power_w / demand, language, 0) if demand > 0 else NOTHING
-            figures["solar"].show(
-                kilowatts(city.solar_power_w, language), words("figures.solar.detail", percent=percent)
-            )
+            figures["solar"].show(power(city.solar_power_w, language), words("figures.solar.detail", percent=percent))
         if city.vehicles:
             note = words("figures.trams.detail", all=number(city.vehicles, language))
             figures["trams"].show(number(city.vehicles_running, language), note)
@@ -85,8 +83,10 @@ class KeyFigures:
             self._verdict.classes(add="good", remove="bad")
 
 
-def kilowatts(watts: float, language: Language) -> str:
-    """Return a power in kW with one decimal."""
+def power(watts: float, language: Language) -> str:
+    """Return a power in kW with one decimal, from 1,000 kW on in MW with two."""
+    if abs(watts) >= _MEGA:
+        return f"{number(watts / _MEGA, language, 2)}\u00a0MW"
     rounded = round(watts / _KILO, 1) + 0.0  # never a minus before zero
     return f"{number(rounded, language, 1)}\u00a0kW"
 

@@ -1,7 +1,7 @@
 from datetime import timedelta
 
 from api.console.city import City
-from api.console.components.key_figures import balance_sentence, kilowatts
+from api.console.components.key_figures import balance_sentence, power
 from api.console.figures import Balance, FlowMeter, balance, city_figures
 from api.console.texts import Words
 from model.device import Device
@@ -57,10 +57,11 @@ def test_sentence() -> None:
     assert balance_sentence(sums, Words("fr")).startswith("42\u202f310 reçues = 42\u202f310 stockées")
 
 
-def test_kilowatts() -> None:
-    """Power is shown in kilowatts, and never as minus zero."""
-    assert kilowatts(412_345.0, "en") == "412.3\u00a0kW"
-    assert kilowatts(-4.0, "en") == "0.0\u00a0kW"
+def test_power() -> None:
+    """Power is shown in kilowatts or megawatts, and never as minus zero."""
+    assert power(412_345.0, "en") == "412.3\u00a0kW"
+    assert power(7_713_300.0, "fr") == "7,71\u00a0MW"
+    assert power(-4.0, "en") == "0.0\u00a0kW"
 
 
 def _status(worker: str, seconds: int, stored: int, **more: object) -> IngestStatus:
