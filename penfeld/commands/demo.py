@@ -46,7 +46,10 @@ def arguments(parser: argparse.ArgumentParser) -> None:
 
 def run(options: argparse.Namespace) -> int:
     """Run the demonstration; exit code 1 if the account does not add up."""
+    from penfeld.commands.simulate import check_city
+
     began = time.monotonic()
+    check_city(options)
     config = load(getattr(options, "config", None))
     if options.data is not None:
         config = replace(config, data_dir=options.data)

@@ -37,6 +37,7 @@ async def _ingest(config: Config, wait_s: float) -> int:
     from penfeld.brokers import broker_address
     from penfeld.clock import utc_now
     from penfeld.devicefiles import catalogue
+    from penfeld.reach import answers
     from penfeld.sources import sources
     from penfeld.wiring import database, make_ready
     from storage.registry import Registry
@@ -46,6 +47,7 @@ async def _ingest(config: Config, wait_s: float) -> int:
     known = catalogue(config)
     taken = sources(config)
     address = broker_address(config)
+    await answers(address)  # a broker that is not there at the start is for a person; one that goes later is waited for
     async with database(config, wait_s=wait_s) as opened:
         await make_ready(opened, known)
         random = Random()  # noqa: S311 -- spreads retries, guards nothing

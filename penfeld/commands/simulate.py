@@ -65,18 +65,22 @@ def run(options: argparse.Namespace) -> int:
     from penfeld import journal
 
     journal.start()
-    check_numbers(options)
+    check_city(options)
     return asyncio.run(_simulate(load(getattr(options, "config", None)), options))
 
 
-def check_numbers(options: argparse.Namespace) -> None:
-    """Raise ``BadRequestError`` for numbers that make no city."""
+def check_city(options: argparse.Namespace) -> None:
+    """Raise ``BadRequestError`` for numbers that make no city, ``ConfigError`` for faults that nobody knows."""
     counts = {name: getattr(options, name, 0) for name in ("count", "lamps", "meters", "sigfox", "trams")}
     wrong = [f"--{name} must be between 0 and {_MOST}, not {n}" for name, n in counts.items() if not 0 <= n <= _MOST]
     if not 0 < options.speed <= _FASTEST:
         wrong.append(f"--speed must be above 0 and at most {_FASTEST}, not {options.speed:g}")
     if wrong:
         raise BadRequestError("; ".join(wrong))
+    if options.faults:
+        from simulators.faults import Faults
+
+        Faults.parse(options.faults)
 
 
 async def _simulate(config: Config, options: argparse.Namespace) -> int:
