@@ -137,6 +137,12 @@ class Group:
                 who = np.flatnonzero(missing == count)
                 yield from self._told(short, who, np.full(len(who), START_S + newest), faults, tally)
 
+    def prepare(self, now: float) -> None:
+        """Compute what the first frame at ``now`` would have to wait for: registers since the beginning of the city."""
+        if self.senders:
+            first = Moment(np.zeros(1, np.int64), self.keys[:1], np.full(1, now), Faults())
+            self._voice.payloads(self._voice.speeches[0], first)
+
     def _choices(self, number: Ints) -> Iterator[tuple[Speech, Ints]]:
         """Yield the ways to speak with the positions of the frames that use each."""
         speeches = self._voice.speeches
@@ -224,6 +230,11 @@ class Fleet:
     def devices(self) -> tuple[Device, ...]:
         """Return all devices, to be registered before they speak."""
         return tuple(device for group in self.groups for device in group.devices())
+
+    def prepare(self, now: float) -> None:
+        """Compute beforehand what takes a moment, so that the first frames leave in time."""
+        for group in self.groups:
+            group.prepare(now)
 
     def live(self, start: float, end: float) -> list[Sending]:
         """Return what leaves because devices speak from ``start`` to before ``end`` (seconds since 1970), in order."""

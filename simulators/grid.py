@@ -87,6 +87,7 @@ class Grid:
         self._reactive = 0.18 + 0.22 * draw(key(seed, "reactive"), number)
         self._age = 4_000.0 + 60_000.0 * draw(key(seed, "meter age"), number)
         self._of = {role: np.flatnonzero(self.roles == role) for role in (BUILDING, SOLAR, BATTERY)}
+        self._planned: tuple[tuple[int, int], tuple[Floats, Floats]] | None = None
         self._drawn = Registers(self._drawing, count, key(seed, "drawn"), liveliness=0.12)
         self._fed = Registers(self._feeding, count, key(seed, "fed"), liveliness=0.25)
 
@@ -155,7 +156,12 @@ class Grid:
         return suns
 
     def _battery(self, days: Ints) -> tuple[Floats, Floats]:
-        """Return charge and discharge power at the nodes of ``days``, kW at the meter."""
+        """Return charge and discharge power at the nodes of ``days``, kW at the meter; asked twice, computed once."""
+        if self._planned is None or self._planned[0] != (days[0], len(days)):
+            self._planned = ((days[0], len(days)), self._plan(days))
+        return self._planned[1]
+
+    def _plan(self, days: Ints) -> tuple[Floats, Floats]:
         who = self._of[BATTERY]
         shape = (len(who), len(days), NODES_A_DAY)
         capacity = self.capacity_kwh[who, None]
@@ -166,7 +172,8 @@ class Grid:
         charge[:, :, 1:16] = (at_night / (15 * _NODE_H * _ROUND_TRIP))[:, :, None]
         given = 0.6 * at_night
         discharge[:, :, 21:33] = (given * _ROUND_TRIP / (12 * _NODE_H))[:, :, None]
-        surplus = self._suns(who, days) - 0.25 * self._loads(who, days)
+        house = 0.15 * (self._roof_kw / self._base_kw)[who, None] * self._loads(who, days)
+        surplus = self._suns(who, days) - house
         offered = np.clip(surplus.reshape(shape)[:, :, 34:67], 0.0, 0.3 * capacity[:, :, None])
         taken = np.minimum(np.cumsum(offered * _NODE_H * _ROUND_TRIP, axis=2), (room - at_night + given)[:, :, None])
         charge[:, :, 34:67] = np.diff(taken, axis=2, prepend=0.0) / (_NODE_H * _ROUND_TRIP)

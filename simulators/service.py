@@ -21,7 +21,7 @@ from simulators.fleet import Fleet, Sending
 Clock = Callable[[], datetime]
 
 _AHEAD_S = 1.0
-_SLICE_S = 300.0
+_SLICE_S = 120.0
 _PATIENCE_S = 10.0
 _ASLEEP_S = 60.0
 
@@ -90,6 +90,7 @@ class Simulation:
 
     async def run(self, stop: asyncio.Event) -> None:
         """Send until ``stop`` is set, then wait for what is on its way. Raises what a door raises."""
+        self._fleet.prepare(self._clock().timestamp())
         start = self._clock().timestamp()
         try:
             async with asyncio.TaskGroup() as group:

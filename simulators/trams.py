@@ -143,8 +143,8 @@ class Trams:
         self._weather = weather
         stops = tram_stops()
         self.line_m = metres([(stop.latitude, stop.longitude) for stop in stops])
-        self._points = np.array([(stop.latitude, stop.longitude) for stop in stops])
-        step = np.diff(self._points, axis=0) * (1.0, 0.664)
+        self.line_points = np.array([(stop.latitude, stop.longitude) for stop in stops])
+        step = np.diff(self.line_points, axis=0) * (1.0, 0.664)
         self._heading = np.degrees(np.arctan2(step[:, 1], step[:, 0])) % 360.0
         self.plan = _plan()
         self.round_s = float(self.plan.start_s[-1])
@@ -187,8 +187,8 @@ class Trams:
         leg = np.clip(leg, 0, len(self.line_m) - 2)
         line_noise = smooth(self._line, who, at / 17.0)
         return {
-            "latitude_deg": np.interp(place, self.line_m, self._points[:, 0]),
-            "longitude_deg": np.interp(place, self.line_m, self._points[:, 1]),
+            "latitude_deg": np.interp(place, self.line_m, self.line_points[:, 0]),
+            "longitude_deg": np.interp(place, self.line_m, self.line_points[:, 1]),
             "speed_kmh": speed * 3.6,
             "heading_deg": (self._heading[leg] + np.where(plan.east[piece] > 0.0, 0.0, 180.0)) % 360.0,
             "occupancy_count": self._aboard(who, at, rounds, piece, since / lasting) * ~resting,
