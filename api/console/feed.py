@@ -26,10 +26,14 @@ Listener = Callable[[LiveReading], None]
 LEDGER_SPAN = timedelta(hours=24)
 _PAGE = 1000
 _RETRY_S = 3.0
+_HURRY_S = 2.0
 
 
 class Feed:
-    """The live side of the console. ``start`` and ``stop`` belong to the application's life."""
+    """The live side of the console. ``start`` and ``stop`` belong to the application's life.
+
+    ``pace``: how many times a second it ticks; all its other waits, ``reload_s`` excepted, follow.
+    """
 
     def __init__(
         self,
@@ -40,6 +44,7 @@ class Feed:
         hub: Hub,
         clock: Callable[[], datetime],
         reload_s: float,
+        pace: float = 1.0,
     ) -> None:
         self.city = City(types)
         self.figures = CityFigures()
@@ -54,6 +59,7 @@ class Feed:
         self._hub = hub
         self._clock = clock
         self._reload_s = reload_s
+        self._second = 1.0 / pace
         self._meter = FlowMeter()
         self._viewers: set[Viewer] = set()
         self._listeners: dict[str, set[Listener]] = {}
@@ -95,7 +101,7 @@ class Feed:
                 self.trouble = str(error)
             except Exception:  # one surprising value must not stop the page for everybody; it is told and tried again
                 log.exception("The console's %s stopped; it starts again in %s s", loop.__name__, _RETRY_S)
-            await asyncio.sleep(_RETRY_S)
+            await asyncio.sleep(_RETRY_S * self._second)
 
     async def _follow(self) -> None:
         with self._hub.subscribe() as subscription:
@@ -120,7 +126,7 @@ class Feed:
             self.flow = self._meter.measure(tuple(self._hub.statuses.values()), self.now)
             for viewer in tuple(self._viewers):
                 viewer(changes)
-            await asyncio.sleep(1.0)
+            await asyncio.sleep(self._second)
 
     async def _reload(self) -> None:
         while True:
@@ -137,10 +143,11 @@ class Feed:
 
     async def _wait_for_reload(self) -> None:
         """Wait for the next look at the register; not so long when a device spoke that is not in it yet."""
+        hurry = _HURRY_S * self._second
         waited = 0.0
-        while waited < self._reload_s and not (waited >= 2.0 and (self.city.unknown or self._stale)):  # noqa: PLR2004 seconds
-            await asyncio.sleep(1.0)
-            waited += 1.0
+        while waited < self._reload_s and not (waited >= hurry and (self.city.unknown or self._stale)):
+            await asyncio.sleep(self._second)
+            waited += self._second
         self.city.unknown.clear()
 
     async def _catch_up(self) -> None:
@@ -158,4 +165,4 @@ class Feed:
     async def _count(self) -> None:
         while True:
             self.balance = balance(await self._queries.ledger(start=self._clock() - LEDGER_SPAN))
-            await asyncio.sleep(2.0 if self._viewers else 10.0)
+            await asyncio.sleep((2.0 if self._viewers else 10.0) * self._second)

@@ -162,7 +162,7 @@ TEXTS: dict[str, Text] = {
     "device.quarantine": Text(en="Its frames in quarantine", fr="Ses trames en quarantaine"),
     "device.flags": Text(en="Doubts about the last reading", fr="Doutes sur la dernière mesure"),
     "device.flags.none": Text(en="No doubt about the last reading.", fr="Aucun doute sur la dernière mesure."),
-    "device.charts": Text(en="Course", fr="Évolution"),
+    "device.charts": Text(en="History", fr="Évolution"),
     "device.fields": Text(en="Fields to draw", fr="Champs à tracer"),
     "device.range.1h": Text(en="1 h", fr="1 h"),
     "device.range.24h": Text(en="24 h", fr="24 h"),
