@@ -263,11 +263,12 @@ def _raw_reader(slot: Slot) -> Raw | None:
 def _view(start: int, dtype: str) -> Raw:
     """Return what sees the bytes from ``start`` on as numbers, without a copy."""
     as_dtype = np.dtype(dtype)
+    end = start + as_dtype.itemsize
     if as_dtype == np.uint8:
         return lambda rows: rows[:, start]
 
     def view(rows: Rows) -> Numbers:
-        return np.ndarray(len(rows), as_dtype, rows.data, start, rows.shape[1])
+        return rows[:, start:end].view(as_dtype)[:, 0]
 
     return view
 
@@ -300,14 +301,14 @@ def _bits_of_window(bit: int, width: int, *, signed: bool) -> Raw:
     """Return what reads ``width`` bits out of 2, 4 or 8 bytes around them; rows shorter than that are lengthened."""
     first, last = bit // 8, (bit + width - 1) // 8
     size = next(size for size in (2, 4, 8) if size > last - first)
-    native = np.dtype(f"u{size}")
+    native, foreign = np.dtype(f"u{size}"), np.dtype(f">u{size}")
     mask, sign = (1 << width) - 1, 1 << width - 1
 
     def window(rows: Rows) -> Numbers:
         if rows.shape[1] < size:
             rows = np.pad(rows, ((0, 0), (0, size - rows.shape[1])))
         start = min(first, rows.shape[1] - size)
-        found = np.ndarray((len(rows),), f">u{size}", rows.data, start, (rows.shape[1],)).astype(native)
+        found = rows[:, start : start + size].view(foreign)[:, 0].astype(native)
         right = 8 * (start + size) - bit - width
         if right:
             np.right_shift(found, right, out=found)
