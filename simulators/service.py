@@ -1,15 +1,17 @@
 """The city at work: frames leave through their doors when they are due, and the last hours are told in the background.
 
 1. The world is asked a little ahead, frames wait for their moment: a frame's time is when it leaves.
-2. History goes oldest first, at a rate of its own, and gives way to live frames.
-3. Nothing falls behind silently: ``lag_s`` is how late live frames left, the worst of the last seconds.
-4. ``sent`` counts what doors saw acknowledged, by source: what really left, repeats included.
+2. Every door has a lane of its own, so that one that is slow, or not there yet, holds up no other. Live frames overtake
+   history in it.
+3. History goes oldest first, at a rate of its own, and waits while its lane is full.
+4. Nothing falls behind silently: ``lag_s`` is how late live frames left, the worst of the last hundred or so.
+5. ``sent`` counts what doors saw acknowledged, by source: what really left, repeats included.
 """
 
 import asyncio
 import heapq
-from collections import Counter
-from collections.abc import Callable, Iterable, Mapping
+from collections import Counter, deque
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
 from datetime import datetime, timedelta
 from typing import Protocol
@@ -24,6 +26,9 @@ _AHEAD_S = 1.0
 _SLICE_S = 120.0
 _PATIENCE_S = 10.0
 _ASLEEP_S = 60.0
+_MOST_WAITING = 1000  # of history, in one lane
+_LOOK_S = 0.005
+_FADE = 0.99
 
 
 class Door(Protocol):
@@ -64,7 +69,10 @@ class Progress:
 
 
 class Simulation:
-    """Sends a fleet's frames. ``doors`` has one for each source, or ``""`` for all others."""
+    """Sends a fleet's frames. ``doors`` has one for each source, or ``""`` for all others.
+
+    ``history``: how much of the past to tell first; ``history_rate``: frames of it in a second, at most.
+    """
 
     def __init__(
         self,
@@ -76,16 +84,19 @@ class Simulation:
         history_rate: float = 800.0,
     ) -> None:
         self.progress = Progress()
-        self._fleet, self._doors, self._clock = fleet, doors, clock
+        self._fleet, self._clock = fleet, clock
         self._history, self._rate = history, history_rate
+        lanes = {id(door): _Lane(door, clock, self.progress) for door in doors.values()}
+        self._lanes = tuple(lanes.values())
+        self._lane = {source: lanes[id(door)] for source, door in doors.items()}
 
     @property
     def sent(self) -> dict[str, int]:
         """Events acknowledged so far, by source."""
         total: Counter[str] = Counter()
-        for door in _each(self._doors):
-            _ = door.outstanding  # lets the door count what has come in meanwhile
-            total.update(door.sent)
+        for lane in self._lanes:
+            _ = lane.door.outstanding  # lets the door count what has come in meanwhile
+            total.update(lane.door.sent)
         return dict(sorted(total.items()))
 
     async def run(self, stop: asyncio.Event) -> None:
@@ -94,13 +105,25 @@ class Simulation:
         start = self._clock().timestamp()
         try:
             async with asyncio.TaskGroup() as group:
-                live = group.create_task(self._live(start, stop))
-                past = group.create_task(self._past(start, stop))
-                group.create_task(_cancel_when(stop, (live, past)))
+                tasks = [group.create_task(task) for task in (self._live(start, stop), self._past(start, stop))]
+                lanes = [group.create_task(lane.run()) for lane in self._lanes]
+                group.create_task(self._end(stop, tasks, lanes))
         except* PenfeldError as problems:
             raise problems.exceptions[0] from None
         finally:
-            self.progress.unacknowledged = await _drained(self._doors)
+            on_their_way = [await lane.door.drain(_PATIENCE_S) for lane in self._lanes]
+            self.progress.unacknowledged = sum(on_their_way) + sum(lane.waiting for lane in self._lanes)
+
+    async def _end(
+        self, stop: asyncio.Event, tasks: Sequence[asyncio.Task[None]], lanes: Sequence[asyncio.Task[None]]
+    ) -> None:
+        """Wait for the stop, then let the lanes run empty."""
+        await stop.wait()
+        for task in tasks:
+            task.cancel()
+        await _until(lambda: not any(lane.waiting for lane in self._lanes), _PATIENCE_S)
+        for task in lanes:
+            task.cancel()
 
     async def _live(self, start: float, stop: asyncio.Event) -> None:
         waiting: list[tuple[float, int, Event]] = []
@@ -116,15 +139,13 @@ class Simulation:
                     heapq.heappush(waiting, (sending.at, number, sending.event))
                     number += 1
                 told = until
-            self.progress.held_back = len(waiting)
-            if waiting and waiting[0][0] <= now:
+            while waiting and waiting[0][0] <= now:
                 at, _, event = heapq.heappop(waiting)
-                self.progress.lag_s = max(now - at, self.progress.lag_s * 0.99)
+                self._lane_of(event).put_live(at, event)
                 self.progress.live_frames += 1
-                await self._send(event)
-                continue
-            due = waiting[0][0] if waiting else told
-            await asyncio.sleep(min(max(due - now, 0.001), _AHEAD_S / 2))
+            self.progress.held_back = len(waiting)
+            due = min(waiting[0][0] if waiting else told, told - _AHEAD_S / 2)
+            await asyncio.sleep(max(due - now, 0.001))
 
     async def _past(self, start: float, stop: asyncio.Event) -> None:
         begin = start - self._history.total_seconds()
@@ -133,22 +154,70 @@ class Simulation:
             until = min(at + _SLICE_S, start)
             await self._tell(self._fleet.history(at, until, now=start), started)
             at = until
-            self.progress.history_done = (at - begin) / (start - begin)
-        if begin < start and not stop.is_set():
+            self.progress.history_done = 0.99 * (at - begin) / (start - begin)
+        if begin < start:
             await self._tell(self._fleet.memory(start), started)
+        await _until(lambda: not any(lane.past for lane in self._lanes))
         self.progress.history_done = 1.0
 
     async def _tell(self, sendings: Iterable[Sending], started: float) -> None:
-        """Send history, not faster than its rate; live frames get their turn after each."""
+        """Put history into its lanes, not faster than its rate; everything else gets its turn after each."""
+        clock = asyncio.get_running_loop().time
         for sending in sendings:
-            await self._send(sending.event)
+            lane = self._lane_of(sending.event)
+            if len(lane.past) >= _MOST_WAITING:
+                await _until(lambda lane=lane: len(lane.past) < _MOST_WAITING)  # type: ignore[misc] # bound at once
+            lane.put_past(sending.event)
             self.progress.history_frames += 1
-            ahead = self.progress.history_frames / self._rate - (asyncio.get_running_loop().time() - started)
-            await asyncio.sleep(max(ahead, 0.0))
+            await asyncio.sleep(max(self.progress.history_frames / self._rate - (clock() - started), 0.0))
 
-    async def _send(self, event: Event) -> None:
-        await (self._doors.get(event.source) or self._doors[""]).send(event)
-        self.progress.handed[event.source] += 1
+    def _lane_of(self, event: Event) -> "_Lane":
+        return self._lane.get(event.source) or self._lane[""]
+
+
+class _Lane:
+    """What waits before one door."""
+
+    def __init__(self, door: Door, clock: Clock, progress: Progress) -> None:
+        self.door = door
+        self.past: deque[Event] = deque()
+        self._live: deque[tuple[float, Event]] = deque()
+        self._clock, self._progress = clock, progress
+        self._at_door = 0
+        self._more = asyncio.Event()
+
+    @property
+    def waiting(self) -> int:
+        """How many events the door has not taken yet."""
+        return len(self._live) + len(self.past) + self._at_door
+
+    def put_live(self, at: float, event: Event) -> None:
+        """Let an event wait that was due at ``at``."""
+        self._live.append((at, event))
+        self._more.set()
+
+    def put_past(self, event: Event) -> None:
+        """Let an event wait until nothing live does."""
+        self.past.append(event)
+        self._more.set()
+
+    async def run(self) -> None:
+        """Hand events to the door, for ever."""
+        while True:
+            if not self._live and not self.past:
+                self._more.clear()
+                await self._more.wait()
+            self._at_door = 1
+            if self._live:
+                at, event = self._live.popleft()
+                await self.door.send(event)
+                late = self._clock().timestamp() - at
+                self._progress.lag_s = max(late, self._progress.lag_s * _FADE)
+            else:
+                event = self.past.popleft()
+                await self.door.send(event)
+            self._at_door = 0
+            self._progress.handed[event.source] += 1
 
 
 async def send_all(sendings: Iterable[Sending], doors: Mapping[str, Door], *, speed: float, stop: asyncio.Event) -> int:
@@ -164,18 +233,9 @@ async def send_all(sendings: Iterable[Sending], doors: Mapping[str, Door], *, sp
             break
         await (doors.get(sending.event.source) or doors[""]).send(sending.event)
         count += 1
-    await _drained(doors)
+    for door in {id(door): door for door in doors.values()}.values():
+        await door.drain(_PATIENCE_S)
     return count
-
-
-async def _drained(doors: Mapping[str, Door]) -> int:
-    """Wait until all doors are through; return how many events are not."""
-    return sum([await door.drain(_PATIENCE_S) for door in _each(doors)])
-
-
-def _each(doors: Mapping[str, Door]) -> Iterable[Door]:
-    """Return every door once, as one may serve several sources."""
-    return {id(door): door for door in doors.values()}.values()
 
 
 async def _unless(stop: asyncio.Event, seconds: float) -> None:
@@ -185,7 +245,8 @@ async def _unless(stop: asyncio.Event, seconds: float) -> None:
         return
 
 
-async def _cancel_when(stop: asyncio.Event, tasks: Iterable[asyncio.Task[None]]) -> None:
-    await stop.wait()
-    for task in tasks:
-        task.cancel()
+async def _until(holds: Callable[[], bool], patience_s: float = float("inf")) -> None:
+    clock = asyncio.get_running_loop().time
+    deadline = clock() + patience_s
+    while not holds() and clock() < deadline:  # noqa: ASYNC110 what is waited for are numbers, some of other threads
+        await asyncio.sleep(_LOOK_S)
