@@ -113,7 +113,7 @@ class _RxInfo(msgspec.Struct, frozen=True, gc=False, rename="camel", omit_defaul
     uplink_id: int
     ns_time: datetime
     rssi: int = 0
-    snr: float = 0.0
+    snr: float | None = None  # msgspec leaves out no 0.0
     channel: int = 0
     location: _Location | None = None
     context: str = ""
@@ -170,7 +170,7 @@ def _chirpstack(frame: Frame, copy: int) -> Event:
                 uplink_id=int(digest[8:15], 16) + number,
                 ns_time=time,
                 rssi=heard.rssi_dbm,
-                snr=heard.snr_db,
+                snr=heard.snr_db or None,
                 channel=channel,
                 location=_Location(heard.latitude, heard.longitude),
                 context=_text(bytes.fromhex(digest[:8])),
@@ -195,7 +195,7 @@ class _RxMetadata(msgspec.Struct, frozen=True, gc=False, omit_defaults=True):
     timestamp: int
     rssi: int = 0
     channel_rssi: int = 0
-    snr: float = 0.0
+    snr: float | None = None  # msgspec leaves out no 0.0
     location: _Location | None = None
     uplink_token: str = ""
     channel_index: int = 0
@@ -252,7 +252,7 @@ def _thethingsstack(frame: Frame, copy: int) -> Event:
                     timestamp=ticks,
                     rssi=heard.rssi_dbm,
                     channel_rssi=heard.rssi_dbm,
-                    snr=heard.snr_db,
+                    snr=heard.snr_db or None,
                     location=_Location(heard.latitude, heard.longitude, "SOURCE_REGISTRY"),
                     uplink_token=_text(bytes.fromhex(digest)),
                     channel_index=channel,
