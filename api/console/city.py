@@ -11,7 +11,7 @@ Pure: it is told what happened and what time it is. Rules:
 from collections import Counter
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
-from datetime import datetime
+from datetime import datetime, timedelta
 
 from api.console.states import UNKNOWN, Health, Traits, health, seen, traits
 from model.device import Device, DeviceType, State
@@ -19,10 +19,16 @@ from model.status import LiveReading
 from model.uplink import Value
 from model.views import Latest
 
+_ON_THE_WAY = timedelta(seconds=3)
+"""How much later than the database the live line may be without having missed anything."""
+
 
 @dataclass(slots=True)
 class Spot:
-    """One device in the city. ``time``: the newest event time; ``seen``: what counts for silence."""
+    """One device in the city.
+
+    ``time``: the newest event time; ``seen``: what counts for silence; ``heard``: when the last frame known here came.
+    """
 
     index: int
     device: Device
@@ -30,6 +36,7 @@ class Spot:
     health: Health = Health.NO_DATA
     time: datetime | None = None
     seen: datetime | None = None
+    heard: datetime | None = None
     values: dict[str, Value] = field(default_factory=dict)
     flags: tuple[str, ...] = ()
     latitude: float | None = None
@@ -125,6 +132,21 @@ class City:
             values = {name: v.value for name, v in entry.values.items()}
             self._hear(entry.device.id, entry.time, entry.received_at, values, entry.flags)
 
+    def behind(self, devices: Iterable[Device]) -> list[str]:
+        """Return the devices of which the register heard something that did not come here: late frames are not live.
+
+        To be asked for once: they count as heard from now on.
+        """
+        found = []
+        for device in devices:
+            spot = self.spots.get(device.id)
+            if spot is None or device.last_seen is None or device.state is State.PENDING:
+                continue
+            if spot.heard is None or device.last_seen - spot.heard > _ON_THE_WAY:
+                spot.heard = device.last_seen
+                found.append(device.id)
+        return found
+
     def apply(self, readings: Sequence[LiveReading]) -> None:
         """Take over live readings. A device nobody knows is noted in ``unknown``."""
         for reading in readings:
@@ -142,6 +164,7 @@ class City:
         if spot is None:
             self.unknown.add(device_id)
             return
+        spot.heard = received_at if spot.heard is None else max(spot.heard, received_at)
         if spot.time is not None and time < spot.time:
             return
         spot.time, spot.seen = time, seen(time, received_at)

@@ -26,7 +26,7 @@ Listener = Callable[[LiveReading], None]
 LEDGER_SPAN = timedelta(hours=24)
 _PAGE = 1000
 _RETRY_S = 3.0
-_HURRY_S = 2.0
+_HURRY_S = 3.0
 
 
 class Feed:
@@ -99,6 +99,7 @@ class Feed:
                 await loop()
             except UnavailableError as error:
                 self.trouble = str(error)
+                self._stale = True
             except Exception:  # one surprising value must not stop the page for everybody; it is told and tried again
                 log.exception("The console's %s stopped; it starts again in %s s", loop.__name__, _RETRY_S)
             await asyncio.sleep(_RETRY_S * self._second)
@@ -135,24 +136,22 @@ class Feed:
             if self._stale:
                 self._stale = False
                 self.city.remember(await self._queries.latest())
-            elif any(self.city.spots[d.id].time is None and d.last_seen for d in devices if d.id in self.city.spots):
-                await self._catch_up()
+            behind = self.city.behind(devices)
+            for start in range(0, len(behind), _PAGE):
+                self.city.remember(await self._queries.latest(devices=behind[start : start + _PAGE]))
             self.loaded = True
             self.trouble = ""
-            await self._wait_for_reload()
+            await self._wait_for_reload(hurry=bool(behind))
 
-    async def _wait_for_reload(self) -> None:
-        """Wait for the next look at the register; not so long when a device spoke that is not in it yet."""
-        hurry = _HURRY_S * self._second
+    async def _wait_for_reload(self, *, hurry: bool) -> None:
+        """Wait for the next look at the register; not so long when there is something to catch up with."""
         waited = 0.0
-        while waited < self._reload_s and not (waited >= hurry and (self.city.unknown or self._stale)):
+        while waited < self._reload_s:
+            if waited >= _HURRY_S * self._second and (hurry or self.city.unknown or self._stale):
+                break
             await asyncio.sleep(self._second)
             waited += self._second
         self.city.unknown.clear()
-
-    async def _catch_up(self) -> None:
-        quiet = [d for d, spot in self.city.spots.items() if spot.time is None][:_PAGE]
-        self.city.remember(await self._queries.latest(devices=quiet))
 
     async def _devices(self) -> list[Device]:
         devices: list[Device] = []

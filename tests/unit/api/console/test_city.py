@@ -117,6 +117,24 @@ def test_remembered_values() -> None:
     assert built.tick(NOON).states == [(0, Health.ALARM)]
 
 
+def test_catching_up() -> None:
+    """Devices that the register heard later than the city are asked for, once; those in step are not."""
+    built = city()
+    built.apply([said("lamp-1", "lamp", NOON, power_w=40.0)])
+    later = NOON + timedelta(minutes=1)
+    register = [
+        lamp("lamp-1", last_seen=NOON + SECOND),
+        lamp("lamp-2", last_seen=later),
+        lamp("new", last_seen=later, state=State.PENDING),
+        tram("tram-1"),
+    ]
+    built.load(register)
+    assert built.behind(register) == ["lamp-2"]
+    assert built.behind(register) == []
+    register[0] = lamp("lamp-1", last_seen=later)
+    assert built.behind(register) == ["lamp-1"]
+
+
 def test_selection() -> None:
     """A selection holds what matches every part of it; words are searched in id, name, type, district and tags."""
     built = City([LAMP, TRAM])
