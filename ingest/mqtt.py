@@ -6,7 +6,7 @@ Rules:
    breaks. An acknowledgement is sent when the batch is safe, and only on the line that brought the message.
 2. The socket is read when something is there, then not again for a moment: many frames at once cost less.
 3. At most ``window`` messages are held that nobody has acknowledged; beyond that the socket is left alone and the
-   broker keeps them. Nothing is queued without bound.
+   broker keeps them. Nothing is queued without bound. The worker's status is then the line's sign of life.
 4. The first connection is made by the one who asks (``UnavailableError`` says why not); a lost one is made again in the
    background, with growing pauses.
 5. paho's client is driven by the event loop, without a thread; docs/decisions/0001-mqtt-client.md says why. Each

@@ -146,28 +146,24 @@ class Pipeline:
         """Group what is of registered devices by device type; set the others aside."""
         groups: dict[str, list[_Heard]] = defaultdict(list)
         for one in heard:
-            ref = known.get(one.uplink.device)
-            problem = self._problem(one.uplink, ref)
-            if problem is None and ref is not None:
-                simulated = one.uplink.simulated or ref.simulated
-                groups[ref.type or one.uplink.device_type or ""].append(
-                    one._replace(device=ref.key, simulated=simulated)
-                )
-            elif problem is not None:
-                batch.set_aside.append(
-                    _aside_heard(one, *problem, (ref.type if ref else None) or one.uplink.device_type)
-                )
+            uplink, ref = one.uplink, known.get(one.uplink.device)
+            if ref is None:
+                detail = f"{uplink.device} is not registered; register it and its frames count"
+                batch.set_aside.append(_aside_heard(one, Reason.UNKNOWN_DEVICE, detail, uplink.device_type))
+                continue
+            device_type = ref.type or uplink.device_type
+            problem = self._problem(uplink, ref)
+            if problem is not None:
+                batch.set_aside.append(_aside_heard(one, *problem, device_type))
+                continue
+            simulated = uplink.simulated or ref.simulated
+            groups[device_type or ""].append(one._replace(device=ref.key, simulated=simulated))
         return groups
 
-    def _problem(self, uplink: Uplink, ref: DeviceRef | None) -> tuple[Reason, str] | None:
+    def _problem(self, uplink: Uplink, ref: DeviceRef) -> tuple[Reason, str] | None:
         """Return why the frame of this device cannot be decoded, ``None`` where it can."""
-        if ref is None:
-            return Reason.UNKNOWN_DEVICE, f"{uplink.device} is not registered; register it and its frames count"
         if ref.state is not State.ACTIVE:
-            return (
-                Reason.PENDING_DEVICE,
-                f"{uplink.device} is {ref.state}: register it to take its frames",
-            )
+            return Reason.PENDING_DEVICE, f"{uplink.device} is {ref.state}: register it to take its frames"
         if ref.type and uplink.device_type and ref.type != uplink.device_type:
             detail = f"topic: says {uplink.device_type}, but {uplink.device} is registered as {ref.type}"
             return Reason.BAD_ENVELOPE, detail

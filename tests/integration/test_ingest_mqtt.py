@@ -236,6 +236,23 @@ async def test_window(mosquitto_broker: Broker) -> None:
     assert payloads(got) == sent
 
 
+async def test_full_window_keeps_the_line(mosquitto_broker: Broker) -> None:
+    """While the window is full nothing is read, yet the line lives for as long as the worker tells its status."""
+    sent = [b"%d" % i for i in range(100)]
+    async with opened(source_of(mosquitto_broker.address, window=50, keepalive_s=1)) as source:
+        await publish(mosquitto_broker.address, *sent)
+        first = await take(source, 50)
+        for _ in range(12):  # three times as long as the broker waits for a sign of life
+            await source.status(b"{}")
+            await asyncio.sleep(0.4)
+        await source.acknowledge(first)
+        second = await take(source, 50)
+        await source.acknowledge(second)
+
+    assert payloads([*first, *second]) == sent
+    assert not any(message.redelivered for message in second)
+
+
 async def test_late_acknowledgement(broker: Broker) -> None:
     """A broker waits for an acknowledgement as long as a database may be away, and goes on delivering meanwhile."""
     async with opened(source_of(broker.address)) as source:

@@ -78,6 +78,7 @@ def test_time(time: object, expected: datetime | None) -> None:
     ("payload", "message"),
     [
         (b'{"values": {"a": 1}', "not an event in JSON"),
+        (b'{"values": {"a": "\xff"}}', "the event is not UTF-8 text"),
         (b'{"value": 1}', "values: missing"),
         (b'{"values": 1}', "values: Expected `object`"),
         (b'{"values": {"a": 1, "b": [2]}}', "values: 'b' must be a number"),

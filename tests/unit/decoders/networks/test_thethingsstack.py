@@ -77,6 +77,15 @@ def test_unset_clock(unset: str) -> None:
     assert read(settings={"time": unset}).time == at(0.3)
 
 
+def test_no_time() -> None:
+    """An event that tells no time leaves it to the arrival."""
+    event = {"end_device_ids": IDS, "uplink_message": {"frm_payload": "AQ==", "f_port": 1}}
+
+    (uplink,) = thethingsstack.uplinks("", json.dumps(event).encode())
+
+    assert uplink.time is None
+
+
 def test_omitted() -> None:
     """Left out, the counter is 0; without payload the port is too; the session is then the device's address."""
     uplink = read(f_cnt=..., f_port=..., frm_payload=..., session_key_id=..., rx_metadata=...)
