@@ -9,6 +9,7 @@ Rules:
 
 import asyncio
 import contextlib
+import math
 from collections.abc import Sequence
 from dataclasses import asdict, dataclass, field
 from datetime import datetime, timedelta
@@ -29,7 +30,7 @@ from storage.queries import Queries
 
 HISTORY = timedelta(hours=24)
 _LOOK_S = 0.1
-_PATIENCE_S = 30.0
+_PATIENCE_S = 60.0
 _SIMULATORS_STOP_S = 30.0
 
 
@@ -115,7 +116,7 @@ class Demonstration:
     _told: bool = False
 
     async def run(self, stop: asyncio.Event, *, began: float, for_s: float | None) -> Account:
-        """Start the city, go on until ``stop`` or for ``for_s`` seconds, end it in order, return the account.
+        """Start the city, go on until ``stop`` or for ``for_s`` seconds from the first reading; end it; return the account.
 
         The stack runs already, on ``database``, which is closed here.
         """
@@ -150,17 +151,18 @@ class Demonstration:
         for_s: float | None,
     ) -> None:
         clock = asyncio.get_running_loop().time
-        deadline = None if for_s is None else clock() + for_s
-        while not stop.is_set() and (deadline is None or clock() < deadline):
+        deadline = clock() + _PATIENCE_S
+        while not stop.is_set() and clock() < deadline:
             now = await totals(queries) - before
             if self.account.first_reading_s is None and now.stored:
                 self.account.first_reading_s = round(clock() - began, 2)
+                deadline = clock() + (math.inf if for_s is None else for_s)
                 await self._await_page()
                 self.audience.ready(self.stack.url, self.account.first_reading_s)
             self._tell_history(simulators)
             self.audience.pulse(now, self._status)
             pause = _LOOK_S if self.account.first_reading_s is None else 1.0
-            await self.supervisor.until(stop, timeout_s=pause if deadline is None else min(pause, deadline - clock()))
+            await self.supervisor.until(stop, timeout_s=max(0.0, min(pause, deadline - clock())))
 
     async def _await_page(self) -> None:
         """Wait until the API answers: its port is taken at once, but it has much to import."""

@@ -30,7 +30,13 @@ def arguments(parser: argparse.ArgumentParser) -> None:
     """Declare the options."""
     from penfeld.commands.simulate import city_arguments
 
-    parser.add_argument("--for", dest="for_s", type=float, metavar="SECONDS", help="stop after so many seconds")
+    parser.add_argument(
+        "--for",
+        dest="for_s",
+        type=float,
+        metavar="SECONDS",
+        help="stop by itself, so many seconds after the first reading",
+    )
     parser.add_argument("--json", action="store_true", help="print one JSON object on the last line of the output")
     parser.add_argument("--port", type=int, metavar="N", help="port of the page and the API (default 8080, 0: any)")
     parser.add_argument("--data", type=Path, metavar="DIR", help="where data is kept (default ./penfeld-data)")

@@ -239,7 +239,8 @@ def _run(command: tuple[str, ...], user: pwd.struct_passwd | None, folder: Path,
     )
     if done.returncode != 0:
         said = (done.stderr or done.stdout).strip().splitlines() or ["it said nothing"]
-        raise UnavailableError(f"the embedded database could not be made: {command[0]}: {said[-1]}")
+        cause = next((line for line in said if "error:" in line or "FATAL:" in line), said[-1])
+        raise UnavailableError(f"the embedded database could not be made: {cause}")
     return str(done.stdout)
 
 

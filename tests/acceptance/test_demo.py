@@ -73,47 +73,47 @@ def test_two_cannot_run_on_one_folder(city: Service) -> None:
 
 
 @pytest.mark.parametrize("number", [signal.SIGINT, signal.SIGTERM])
-def test_a_signal_ends_it_in_order(tmp_path: Path, number: signal.Signals) -> None:
+def test_a_signal_ends_it_in_order(folder: Path, number: signal.Signals) -> None:
     """Ctrl-C and SIGTERM stop everything, account for every frame and leave no process."""
-    with service("demo", "--json", "--port", "0", "--no-history", "--trams", "2", folder=tmp_path) as running:
+    with service("demo", "--json", "--port", "0", "--no-history", "--trams", "2", folder=folder) as running:
         until(lambda: "First reading stored" in running.output, running)
         code = running.stop(number)
         account = json.loads(running.output.splitlines()[-1])
 
     assert code == 0
     assert sum(account["sent"].values()) == account["received"] == account["stored"]
-    assert processes_of(tmp_path) == []
+    assert processes_of(folder) == []
 
 
-def test_being_killed_leaves_no_process_and_a_folder_that_works(tmp_path: Path) -> None:
+def test_being_killed_leaves_no_process_and_a_folder_that_works(folder: Path) -> None:
     """After ``kill -9`` nothing runs on, and the next start recovers by itself."""
     words = ("--json", "--port", "0", "--no-history", "--lamps", "5", "--meters", "0", "--sigfox", "0", "--trams", "2")
-    with service("demo", *words, folder=tmp_path) as running:
+    with service("demo", *words, folder=folder) as running:
         until(lambda: "First reading stored" in running.output, running)
         running.process.kill()
         running.process.wait()
-        until(lambda: not processes_of(tmp_path))
+        until(lambda: not processes_of(folder))
 
-    again = penfeld("demo", "--for", "2", *words, folder=tmp_path)
+    again = penfeld("demo", "--for", "2", *words, folder=folder)
 
     assert again.returncode == 0, again.stderr
 
 
-def test_a_taken_port_is_one_line(tmp_path: Path) -> None:
+def test_a_taken_port_is_one_line(folder: Path) -> None:
     """It says which port, and how to choose another; nothing is started."""
     with socket.create_server(("127.0.0.1", 0)) as taken:
         port = taken.getsockname()[1]
-        done = penfeld("demo", "--for", "1", "--port", str(port), folder=tmp_path)
+        done = penfeld("demo", "--for", "1", "--port", str(port), folder=folder)
 
     assert done.returncode == 1
     remedy = "stop what listens there, or choose another with --port N or [api] port"
     assert done.stderr.splitlines()[1:] == [f"penfeld: port {port} on 127.0.0.1 is taken: {remedy}"]
 
 
-def test_a_folder_that_cannot_be_written_is_one_line(tmp_path: Path) -> None:
+def test_a_folder_that_cannot_be_written_is_one_line(folder: Path) -> None:
     """It says which folder, and how to choose another."""
-    (tmp_path / "file").touch()
-    done = penfeld("demo", "--for", "1", "--data", "file", folder=tmp_path)
+    (folder / "file").touch()
+    done = penfeld("demo", "--for", "1", "--data", "file", folder=folder)
 
     assert done.returncode == 1
     assert done.stderr.splitlines()[1:] == [
@@ -121,10 +121,10 @@ def test_a_folder_that_cannot_be_written_is_one_line(tmp_path: Path) -> None:
     ]
 
 
-def test_wrong_faults_are_told_before_anything_starts(tmp_path: Path) -> None:
+def test_wrong_faults_are_told_before_anything_starts(folder: Path) -> None:
     """A mistake in ``--faults`` names the faults that there are, and no process is left."""
-    done = penfeld("demo", "--for", "1", "--port", "0", "--faults", "lost=1", folder=tmp_path)
+    done = penfeld("demo", "--for", "1", "--port", "0", "--faults", "lost=1", folder=folder)
 
     assert done.returncode == 1
     assert "'lost' is not known. There are: loss" in done.stderr
-    assert not (tmp_path / "penfeld-data").exists()
+    assert not (folder / "penfeld-data").exists()
