@@ -73,8 +73,17 @@ class Definition:
         self.frames: tuple[Frame, ...] = tuple(_frame(frame) for frame in file.frames)
         self.program = Program(file.frames)
         self._words = {line.name for frame in file.frames for line in frame.layout.body.items()}
-        self._batch: BatchDecoder | None = None
         self._fields = {field.name: field for field in file.type.fields}
+        self._mixed = {  # floats that a frame of theirs gives as integers
+            line.name
+            for frame in file.frames
+            for line in frame.layout.body.items()
+            if isinstance(line, Item)
+            and line.kind is Kind.INT
+            and line.name in self._fields
+            and self._fields[line.name].kind is Kind.FLOAT
+        }
+        self._batch: BatchDecoder | None = None
 
     @classmethod
     def read(cls, name: str, text: str) -> "Definition":
@@ -84,10 +93,10 @@ class Definition:
     def decode(self, payload: bytes, *, f_port: int | None = None) -> Decoded:
         """Return what a payload says; raise ``DecodeError``."""
         decoded = self.program.decode(payload, f_port)
-        for record in decoded.records:
-            for name, value in record.values.items():
-                if type(value) is int and self._fields[name].kind is Kind.FLOAT:
-                    record.values[name] = float(value)
+        for record in decoded.records if self._mixed else ():
+            for name in self._mixed & record.values.keys():
+                value = record.values[name]
+                record.values[name] = value if value is None else float(value)
         return decoded
 
     def decode_batch(self, payloads: Sequence[bytes], f_ports: Sequence[int | None]) -> "DecodedBatch":

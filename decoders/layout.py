@@ -79,7 +79,10 @@ class Item:
 
     def is_null(self, raw: float) -> bool:
         """Whether ``raw`` is one of the raw values that mean "not known"."""
-        return any(low <= raw <= high for low, high in self.nulls)
+        for low, high in self.nulls:  # noqa: SIM110 - a third of the time of any(), in the way of every value
+            if low <= raw <= high:
+                return True
+        return False
 
     def calculate(self, raw: float) -> int | float:
         """Return ``raw`` after the arithmetic; a float unless the kind is INT."""

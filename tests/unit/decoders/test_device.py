@@ -3,6 +3,7 @@
 import subprocess
 import sys
 from datetime import timedelta
+from pathlib import Path
 
 import pytest
 
@@ -119,6 +120,13 @@ def test_examples_are_checked() -> None:
     assert "decodes, but should fail" in definition(GOOD.replace('"02 08"', '"02 ff9c 80 01 0005"')).check()[0]
     assert "does not decode" in definition(GOOD.replace('"02 ff9c 80', '"03 ff9c 80')).check()[0]
     assert "warns: mode: raw value 7" in definition(GOOD.replace("80 01 0005", "80 07 0005")).check()[-1]
+
+
+def test_the_example_of_the_documentation_holds() -> None:
+    """The device file in docs/layout-language.md is one, and its examples hold."""
+    page = (Path(__file__).parents[3] / "docs" / "layout-language.md").read_text(encoding="utf-8")
+    text = page.split("```toml\n", maxsplit=1)[1].split("```", maxsplit=1)[0]
+    assert Definition.read("example_soil_probe", text).check() == ()
 
 
 def test_frames_say_what_they_carry() -> None:
