@@ -47,8 +47,8 @@ def _digits(value: float) -> int:
     if isinstance(value, int) or value == int(value):
         return 0
     size = abs(value)
-    if size >= 1000:  # noqa: PLR2004 where one decimal is enough
-        return 1
+    if size >= 1000:  # noqa: PLR2004 where one decimal is enough, and soon none
+        return 1 if size < 100_000 else 0  # noqa: PLR2004
     return 2 if size >= 10 else 3  # noqa: PLR2004 about four significant digits
 
 

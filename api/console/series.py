@@ -6,6 +6,7 @@ are further apart than ``gap``: nothing is drawn that nobody measured.
 
 from collections.abc import Iterable, Sequence
 from datetime import datetime, timedelta
+from itertools import pairwise
 
 from api.console.formats import milliseconds
 from model.device import DeviceType, Field, Kind
@@ -15,13 +16,15 @@ from model.views import ReadingRow
 Point = list[float | None]
 
 _SHORTEST_GAP = timedelta(seconds=5)
+_GAPS = 2.5
+_HABIT = 3
 _PLACE = frozenset({"latitude", "longitude"})
 _FIRST_CHOICE = ("power", "power_kw", "speed", "fill_level", "volume_flow", "temperature", "battery_level", "voltage")
 
 
 def gap_of(period: timedelta, thinned_to: timedelta | None = None) -> timedelta:
     """Return how far apart two readings may be to be joined by a line: two and a half periods, as drawn."""
-    return max(2.5 * max(period, thinned_to or period), _SHORTEST_GAP)
+    return max(_GAPS * max(period, thinned_to or period), _SHORTEST_GAP)
 
 
 def drawable(field: Field) -> bool:
@@ -67,13 +70,21 @@ class Line:
 def lines(rows: Iterable[ReadingRow], fields: Sequence[str], gap: timedelta) -> tuple[list[list[Point]], list[Line]]:
     """Return the points of each field over rows in order of time, and the lines that go on from there.
 
-    Rows that do not carry a field at all (another kind of frame) do not break its line.
+    Rows that do not carry a field at all (another kind of frame) do not break its line; and a field that comes in every
+    eighth frame only is joined over that distance: its own usual one counts where it is longer than ``gap`` expects.
     """
-    growing = [Line(gap) for _ in fields]
-    points: list[list[Point]] = [[] for _ in fields]
-    for row in rows:
-        for line, into, name in zip(growing, points, fields, strict=True):
-            value = row.values.get(name)
-            if value is not None:
-                into.extend(line.add(row.time, value))
-    return points, growing
+    all_points: list[list[Point]] = []
+    growing: list[Line] = []
+    known = list(rows)
+    for name in fields:
+        said = [(row.time, row.values[name]) for row in known if row.values.get(name) is not None]
+        line = Line(max(gap, _GAPS * _usual_distance([time for time, _ in said])))
+        all_points.append([point for time, value in said for point in line.add(time, value)])
+        growing.append(line)
+    return all_points, growing
+
+
+def _usual_distance(times: Sequence[datetime]) -> timedelta:
+    """Return the median distance of neighbours; nothing for fewer than four times, which show no habit."""
+    distances = sorted(b - a for a, b in pairwise(times))
+    return distances[len(distances) // 2] if len(distances) >= _HABIT else timedelta()

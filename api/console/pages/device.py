@@ -14,7 +14,7 @@ from api.console.flags import flag_texts
 from api.console.formats import age, clock_time, position, value
 from api.console.frame import Page, frame, words_for
 from api.console.parts import Parts
-from api.console.states import Health, alarms
+from api.console.states import Health, alarms, traits
 from api.console.texts import Words
 from model.device import Device, DeviceType, State
 from model.errors import NotFoundError, UnavailableError
@@ -160,7 +160,8 @@ def _facts(device: Device, kind: DeviceType | None, words: Words) -> list[tuple[
     facts = [("device.state", words(f"state.{device.state.value}")), ("device.network", device.network or "–")]
     if kind is not None:
         facts.append(("device.period", age(kind.period, language)))
-    if device.latitude is not None and device.longitude is not None:
+    moving = kind is not None and traits(kind).moving  # its values say where it is
+    if not moving and device.latitude is not None and device.longitude is not None:
         facts.append(("device.position", position(device.latitude, device.longitude, language)))
     optional = (
         ("device.district", device.district),

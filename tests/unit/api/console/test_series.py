@@ -27,6 +27,15 @@ def test_other_frames_do_not_break_a_line() -> None:
     assert points == [[[T0, 1.0], [T0 + 600_000, 2.0]], [[T0 + 300_000, 1.0]]]
 
 
+def test_slow_fields_are_joined() -> None:
+    """A field that comes in every eighth frame is joined over that distance, and breaks where even that is exceeded."""
+    rows = [_row(15 * n, power_w=1.0, **({"voltage_v": 230.0} if n % 8 == 0 else {})) for n in range(50)]
+    rows += [_row(15 * n, voltage_v=230.0) for n in (80, 88)]
+    points, _ = lines(rows, ["power_w", "voltage_v"], 37 * MINUTE)
+    assert [value for _, value in points[0]] == [1.0] * 50
+    assert [value for _, value in points[1]] == [*[230.0] * 7, None, 230.0, 230.0]
+
+
 def test_growing() -> None:
     """A line goes on where it ended: late readings are left out, a pause becomes a gap."""
     line = Line(2 * MINUTE)
