@@ -122,6 +122,8 @@ class Definition:
         records = [values] if isinstance(values, Mapping) else list(values)
         if not records:
             raise EncodeError("there is no record to encode")
+        if not self.frames:
+            raise EncodeError(f"{self.type.name} has no layout: its values go by name, in JSON")
         given = {name for record in records for name, value in record.items() if value is not None}
         if strange := given - self._words:
             raise EncodeError(f"{', '.join(sorted(strange))}: {self.type.name} has no such field")

@@ -42,7 +42,7 @@ _KEYS = {
         "frame", "field", "example",
     ),
     "frame": ("name", "f_port", "layout"),
-    "field": ("title", "quantity", "range"),
+    "field": ("title", "quantity", "range", "kind"),
     "example": ("name", "f_port", "payload", "values", "records", "warning", "error"),
 }  # fmt: skip
 
@@ -105,10 +105,16 @@ class _Reader:
                 (), f"the file's name must be lower-case words joined by '_', at most {_LONGEST_NAME} characters"
             )
         self.keys(table, "file", ())
-        frames = [self.frame(index, frame) for index, frame in enumerate(self.tables(table, "frame"))]
+        by_name = table.get("networks") == ["native"] and not {"frame", "example"} & set(table)
+        frames = [
+            self.frame(index, frame) for index, frame in enumerate([] if by_name else self.tables(table, "frame"))
+        ]
         self.frame_names(frames)
         fields = self.fields(table, frames)
-        examples = [self.example(index, example) for index, example in enumerate(self.tables(table, "example"))]
+        examples = [
+            self.example(index, example)
+            for index, example in enumerate([] if by_name else self.tables(table, "example"))
+        ]
         device_type = self.device_type(table, frames, fields)
         if self.problems:
             ordered = sorted(self.problems, key=lambda problem: problem[0])
@@ -194,12 +200,17 @@ class _Reader:
         for name, entry in tables.items():
             if not isinstance(entry, dict):
                 self.problem(("field", name), f"[field.{name}] must be a table")
-            elif name not in said:
-                self.problem(("field", name), f"no layout has a field '{name}'")
+            elif name not in said and "kind" not in entry:
+                self.problem(
+                    ("field", name),
+                    f"no layout has a field '{name}'; if it comes by name in JSON, say its kind: {', '.join(Kind)}",
+                )
             elif name in RESERVED or not _NAME.fullmatch(name) or len(name) > _LONGEST_NAME:
                 self.problem(("field", name), f"'{name}' cannot be a field's name")
             else:
-                fields.append(self.field(name, entry, said[name]))
+                fields.append(self.field(name, entry, said.get(name, [])))
+        if not frames and not fields and "frame" not in table and table.get("networks") == ["native"]:
+            self.problem((), "without a [[frame]], values come by name: at least one [field.NAME] is needed")
         return tuple(fields)
 
     def said(self, frames: list[FrameLayout], tables: Mapping[str, Any]) -> dict[str, list[Item | Derived]]:
@@ -224,7 +235,9 @@ class _Reader:
             quantity = QUANTITIES["text"]
         elif message := ending_problem(name, quantity):
             self.problem(where, message)
-        kind = self.kind(name, lines)
+        kind = self.kind(name, lines) if lines else self.told_kind(table, where)
+        if lines and "kind" in table:
+            self.problem((*where, "kind"), f"the layout says what kind '{name}' is: take kind out")
         if kind in {Kind.BOOL, Kind.TEXT} and quantity.unit:
             self.problem((*where, "quantity"), f"'{name}' is {kind.value} and cannot be in {quantity.unit}")
         low, high = self.range(table, where, quantity, kind)
@@ -248,6 +261,13 @@ class _Reader:
         if len(kinds) > 1:
             self.problem(("field", name), f"'{name}' is {' and '.join(sorted(kind.value for kind in kinds))} at once")
         return min(kinds)
+
+    def told_kind(self, table: Mapping[str, Any], where: Where) -> Kind:
+        """Return the kind of a field that no layout holds: it comes by name in JSON."""
+        if table["kind"] in list(Kind):
+            return Kind(table["kind"])
+        self.problem((*where, "kind"), f"'{table['kind']}' is no kind: {', '.join(Kind)}")
+        return Kind.FLOAT
 
     def range(
         self, table: Mapping[str, Any], where: Where, quantity: Quantity, kind: Kind

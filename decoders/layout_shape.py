@@ -207,6 +207,8 @@ class Program:
             except DecodeError as error:
                 if furthest is None or error.offset > furthest.offset:
                     furthest = error
+        if not self.frames:
+            furthest = DecodeError("this device type has no layout: its values come by name, in JSON")
         if furthest is None:
             ports = ", ".join(str(port) for frame in self.frames for port in frame.f_ports)
             furthest = DecodeError(f"no frame on port {f_port}: this device type uses {ports}")

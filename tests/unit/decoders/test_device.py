@@ -272,6 +272,52 @@ def test_a_file_needs_frames_examples_and_a_name() -> None:
     assert "cannot be a field's name" in problems(GOOD.replace("wet", "device"))[0]
 
 
+BY_NAME = """\
+title = { en = "Lab board", fr = "Carte de labo" }
+vendor = "Example"
+model = "Board"
+domain = "environment"
+networks = ["native"]
+period = "1 min"
+source = "a school"
+
+[field.temperature_c]
+quantity = "temperature"
+kind = "float"
+range = [-40, 85]
+
+[field.door_open]
+quantity = "state"
+kind = "bool"
+"""
+
+
+def test_a_board_that_speaks_json_needs_no_layout() -> None:
+    """Fields with their kind are enough for a device whose values come by name; bytes are refused with the reason."""
+    board = Definition.read("lab_board", BY_NAME)
+    assert [(field.name, field.kind) for field in board.type.fields] == [
+        ("temperature_c", Kind.FLOAT),
+        ("door_open", Kind.BOOL),
+    ]
+    assert board.record_of({"temperature_c": 21, "door_open": False}).values == {
+        "temperature_c": 21.0,
+        "door_open": False,
+    }
+    with pytest.raises(DecodeError, match="by name, in JSON"):
+        board.decode(b"\x01")
+    assert set(board.decode_batch([b"\x01", b""], [None, 1]).errors) == {0, 1}
+    with pytest.raises(EncodeError, match="by name, in JSON"):
+        board.encode({"temperature_c": 21.0})
+
+
+def test_a_kind_is_told_once_and_right() -> None:
+    """A kind that means nothing, one beside a layout, and a file without any field are mistakes."""
+    assert "'warm' is no kind: float, int" in problems(BY_NAME.replace('"float"', '"warm"'))[0]
+    beside = problems(GOOD.replace("range = [-40, 85]", 'kind = "float"'))
+    assert "the layout says what kind 'temperature_c' is" in beside[0]
+    assert "at least one [field.NAME] is needed" in problems(BY_NAME.split("[field", maxsplit=1)[0])[0]
+
+
 def test_the_catalogue_finds_files() -> None:
     """The catalogue knows the package's types by their files, and those given to it; others are unknown."""
     catalogue = Catalogue.builtin({"example_probe": GOOD})
