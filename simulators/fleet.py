@@ -7,7 +7,7 @@
 3. Values come from the world, or from a type's ranges; bytes from its ``encode``; events from ``simulators.envelopes``.
 4. In the history a type with a log frame sends its memory by it, many readings a frame, and what the log leaves out
    every two hours; the other types send a frame an hour. Of what speaks more often than once a minute, memory before
-   the last three hours is a minute out of ten.
+   the last two hours is a minute out of ten.
 """
 
 from collections import Counter
@@ -35,7 +35,7 @@ _FASTEST_S = 1.0
 _HISTORY_S = 3600.0
 _LOG_REST_S = 7200.0
 _OFTEN_S = 60.0
-_FULL_MEMORY_S, _THIN_EVERY_S = 10_800.0, 600.0
+_FULL_MEMORY_S, _THIN_EVERY_S = 7_200.0, 600.0
 _NETWORK = {"lorawan": "chirpstack", "sigfox": "sigfox", "native": "native"}
 _REPEAT_S = {"chirpstack": 0.4, "thethingsstack": 1.4, "native": 0.2, "sigfox": 60.0}
 _RARELY = 12  # every so many frames, a device that has several kinds of them sends another one

@@ -21,7 +21,7 @@ from simulators.ranges import Ranges
 from simulators.speech import LORAWAN_BYTES, NATIVE_BYTES, SIGFOX_BYTES, Speech, as_values, encoded, log, rows, statuses
 from simulators.world import Model
 
-_LOG_STEP_S = {"chirpstack": 900, "thethingsstack": 300, "native": 60}
+_LOG_STEP_S = {"chirpstack": 900, "thethingsstack": 600, "native": 60}
 _MOST_BYTES = {
     "chirpstack": LORAWAN_BYTES,
     "thethingsstack": LORAWAN_BYTES,
