@@ -19,6 +19,9 @@ from model.readings import Array, Bools, Ints
 POSTGRES_EPOCH_US = 946_684_800_000_000
 """Microseconds from 1970 to 2000, where PostgreSQL counts from."""
 
+JSONB_VERSION = b"\x01"
+"""What stands before JSON in the binary form of ``jsonb``."""
+
 
 def _head(element: int, count: int) -> bytes:
     return pack("!iiIii", 1, 0, element, count, 1) if count else pack("!iiI", 0, 0, element)
@@ -91,6 +94,15 @@ class Texts(ArrayParameter):
         self.data = _varying(25, values)
 
 
+class Jsonbs(ArrayParameter):
+    """``jsonb[]`` from JSON in UTF-8."""
+
+    oid = 3807
+
+    def __init__(self, values: Sequence[bytes]) -> None:
+        self.data = _varying(3802, [JSONB_VERSION + value for value in values])
+
+
 def _dumper(wrapper: type[ArrayParameter]) -> type[Dumper]:
     class ArrayDumper(Dumper):
         format = Format.BINARY
@@ -103,7 +115,7 @@ def _dumper(wrapper: type[ArrayParameter]) -> type[Dumper]:
     return ArrayDumper
 
 
-_DUMPERS = {wrapper: _dumper(wrapper) for wrapper in (Int4s, Times, Flags, Bytes, Texts)}
+_DUMPERS = {wrapper: _dumper(wrapper) for wrapper in (Int4s, Times, Flags, Bytes, Texts, Jsonbs)}
 
 
 def register(context: AdaptContext) -> None:

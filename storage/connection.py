@@ -49,6 +49,8 @@ _ADVICE = (
     ("password authentication failed", "the password is wrong: correct it in the database address"),
     ("no password supplied", "it wants a password: add it to the database address"),
     ("no pg_hba.conf entry", "it does not let this user in from here: add a line to its pg_hba.conf"),
+    ("permission denied for database", "this user may not connect to it: GRANT CONNECT"),
+    ("too many connections", "all its connections are taken: raise the limit or stop other clients"),
     ("role ", "there is no such user: create it with CREATE ROLE, or correct the database address"),
     ("database ", "there is no such database: create it with CREATE DATABASE, or correct the database address"),
     ("too many clients", "all its connections are taken: raise max_connections or stop other clients"),

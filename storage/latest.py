@@ -5,14 +5,15 @@ was heard. Of two rows of one time the earlier in the batch counts, as in the ta
 """
 
 from collections.abc import Sequence
+from itertools import repeat
 from typing import Any
 
 import msgspec
 import numpy as np
 
-from model.readings import Array, Ints, Readings
-from storage.arrays import POSTGRES_EPOCH_US, ArrayParameter, Int4s, Texts, Times
-from storage.rows import Frames
+from model.readings import Array, Bools, Ints, Readings
+from storage.arrays import POSTGRES_EPOCH_US, ArrayParameter, Int4s, Jsonbs, Texts, Times
+from storage.rows import Frames, nullable
 
 _encode = msgspec.json.Encoder().encode
 _LARGE = 1e15
@@ -30,55 +31,63 @@ def parameters(frames: Frames, kept: Ints, readings: Sequence[Readings]) -> dict
     last = np.full(len(devices), np.iinfo(np.int64).min)
     np.minimum.at(first, index, frames.received_us[kept])
     np.maximum.at(last, index, frames.received_us[kept])
-    time_us = np.full(len(devices), _NEVER_US)
-    received_us = last.copy()
-    oldest = np.full(len(devices), np.iinfo(np.int64).max)
-    flags = [b""] * len(devices)
-    fields: list[dict[str, tuple[Any, int]]] = [{} for _ in range(len(devices))]
+    newest = [_Newest() for _ in range(len(devices))]
     for some in readings:
-        place = np.searchsorted(devices, frames.device[some.frame])
-        # Per device the newest row last; of one time, the earliest row last.
-        order = np.lexsort((-np.arange(len(some)), some.time_us, place))
-        newest = _lasts(order, place)
-        newer = newest[some.time_us[newest] > time_us[place[newest]]]
-        time_us[place[newer]] = some.time_us[newer]
-        received_us[place[newer]] = frames.received_us[some.frame[newer]]
-        for row in newer.tolist():
-            flags[place[row]] = ",".join(some.flags.get(row, ())).encode()
-        for name, column in some.columns.items():
-            rows = _lasts(order[column.valid[order]], place)
-            times = some.time_us[rows]
-            np.minimum.at(oldest, place[rows], times)
-            for at, value, when in zip(place[rows].tolist(), _values(column.values[rows]), times.tolist(), strict=True):
-                known = fields[at].get(name)
-                if known is None or known[1] < when:
-                    fields[at][name] = (value, when)
-    oldest = np.where(oldest == np.iinfo(np.int64).max, first, oldest)  # without fields it is not looked at
+        _gather(newest, np.searchsorted(devices, frames.device[some.frame]), some, frames)
     return {
         "devices": Int4s(devices),
         "first_seen": Times(first),
         "last_seen": Times(last),
-        "times": Times(time_us),
-        "oldest": Times(oldest),
-        "received": Times(received_us),
-        "flags": Texts(flags),
-        "fields": Texts([_encode(each) for each in fields]),
+        "times": Times(np.array([each.time_us for each in newest])),
+        "oldest": Times(np.array([each.oldest_us for each in newest])),
+        "received": Times(np.array([each.received_us for each in newest])),
+        "flags": Texts([",".join(each.flags).encode() for each in newest]),
+        "fields": Jsonbs([_encode(each.fields) for each in newest]),
     }
 
 
-def _values(values: Array) -> list[Any]:
+class _Newest:
+    """What is newest of one device: its last row's times and flags; field -> (value, time), and the oldest of these."""
+
+    __slots__ = ("fields", "flags", "oldest_us", "received_us", "time_us")
+
+    def __init__(self) -> None:
+        self.time_us = self.oldest_us = self.received_us = _NEVER_US
+        self.flags: tuple[str, ...] = ()
+        self.fields: dict[str, tuple[Any, int]] = {}
+
+
+def _gather(newest: list[_Newest], place: Ints, readings: Readings, frames: Frames) -> None:
+    """Go through the rows of each device by time; of one time, the earlier row of the batch stays."""
+    order = np.lexsort((readings.time_us, place))
+    names = list(readings.columns)
+    columns = [_values(column.values[order], column.valid[order]) for column in readings.columns.values()]
+    heads = zip(
+        order.tolist(),
+        place[order].tolist(),
+        readings.time_us[order].tolist(),
+        frames.received_us[readings.frame[order]].tolist(),
+        zip(*columns, strict=True) if columns else repeat(()),
+        strict=False,
+    )
+    for row, at, time_us, received_us, values in heads:
+        device = newest[at]
+        if time_us > device.time_us:
+            device.time_us, device.received_us, device.flags = time_us, received_us, readings.flags.get(row, ())
+        said = {name: (value, time_us) for name, value in zip(names, values, strict=True) if value is not None}
+        if not device.fields:
+            device.fields, device.oldest_us = said, time_us
+            continue
+        device.oldest_us = min(device.oldest_us, time_us)
+        for name, value in said.items():
+            if name not in device.fields or device.fields[name][1] < time_us:
+                device.fields[name] = value
+
+
+def _values(values: Array, valid: Bools) -> list[Any]:
     """Return values for JSON; a large float gets a fraction, since PostgreSQL writes it back without an exponent."""
-    found: list[Any] = values.tolist()
+    found = nullable(values, valid)
     if values.dtype.kind == "f":
-        for place in np.flatnonzero(np.abs(values) >= _LARGE).tolist():
+        for place in np.flatnonzero(valid & (np.abs(values) >= _LARGE)).tolist():
             found[place] = msgspec.Raw(f"{found[place]:.1f}".encode())
-    return found
-
-
-def _lasts(order: Ints, place: Ints) -> Ints:
-    """Return, of rows in order, the last one of each device."""
-    if not len(order):
-        return order
-    device = place[order]
-    found: Ints = order[np.append(device[1:] != device[:-1], True)]
     return found

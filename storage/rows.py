@@ -14,11 +14,11 @@ import numpy as np
 
 from model.batch import Batch, Frame
 from model.readings import Array, Bools, Column, Ints, Readings
-from storage.arrays import POSTGRES_EPOCH_US, Texts
+from storage.arrays import JSONB_VERSION, POSTGRES_EPOCH_US, Texts
 
 EPOCH = datetime(1970, 1, 1, tzinfo=UTC)
 _MICROSECOND = timedelta(microseconds=1)
-_HOUR_US = 3_600_000_000
+HOUR_US = 3_600_000_000
 _MONTH = np.dtype("datetime64[M]")
 EARLIEST_US = 0
 LATEST_US = int((datetime(2200, 1, 1, tzinfo=UTC) - EPOCH) / _MICROSECOND)
@@ -107,7 +107,7 @@ class Frames:
             if position in duplicates:
                 continue
             earlier = times.setdefault(key, [])
-            reach = _HOUR_US if counter else 0
+            reach = HOUR_US if counter else 0
             if any(abs(time_us - other) <= reach for other in earlier):
                 found.add(position)
             else:
@@ -204,20 +204,25 @@ def months(time_us: Ints) -> list[int]:
 
 def days(time_us: Ints) -> Iterator[Ints]:
     """Yield the positions of these times, day by day (UTC)."""
-    day = time_us // (24 * _HOUR_US)
+    day = time_us // (24 * HOUR_US)
     for each in np.unique(day):
         yield np.flatnonzero(day == each)
 
 
-def uplink_rows(frames: Iterable[Frame], codecs: Mapping[tuple[str, str], int]) -> Iterator[tuple[Any, ...]]:
-    """Yield rows of ``UPLINK_COLUMNS``."""
-    for frame in frames:
+def uplink_rows(
+    batch: Batch, frames: Frames, positions: Ints, codecs: Mapping[tuple[str, str], int]
+) -> Iterator[tuple[Any, ...]]:
+    """Yield rows of ``UPLINK_COLUMNS`` for these positions of the batch."""
+    time = (frames.time_us[positions] - POSTGRES_EPOCH_US).tolist()
+    received_at = (frames.received_us[positions] - POSTGRES_EPOCH_US).tolist()
+    for row, position in enumerate(positions.tolist()):
+        frame = batch.frames[position]
         uplink = frame.uplink
         yield (
             frame.device,
-            microseconds(frame.time) - POSTGRES_EPOCH_US,
+            time[row],
             frame.key,
-            microseconds(frame.received_at) - POSTGRES_EPOCH_US,
+            received_at[row],
             None if uplink.time is None else microseconds(uplink.time) - POSTGRES_EPOCH_US,
             frame.source,
             uplink.network,
@@ -230,7 +235,7 @@ def uplink_rows(frames: Iterable[Frame], codecs: Mapping[tuple[str, str], int]) 
             codecs[frame.device_type, frame.decoded_with],
             frame.simulated,
             uplink.payload,
-            None if uplink.values is None else b"\x01" + msgspec.json.encode(uplink.values),  # 1: version of jsonb
+            None if uplink.values is None else JSONB_VERSION + msgspec.json.encode(uplink.values),
         )
 
 
@@ -248,11 +253,12 @@ def reading_rows(readings: Readings, frames: Frames, codec: int) -> Iterator[tup
         flags,
         [codec] * count,
     ]
-    columns += [_nullable(column.values, column.valid) for column in readings.columns.values()]
+    columns += [nullable(column.values, column.valid) for column in readings.columns.values()]
     return zip(*columns, strict=True)
 
 
-def _nullable(values: Array, valid: Bools) -> list[Any]:
+def nullable(values: Array, valid: Bools) -> list[Any]:
+    """Return a column's values as Python's own, ``None`` where there are none."""
     found: list[Any] = values.tolist()
     if not valid.all():
         for row in np.flatnonzero(~valid).tolist():

@@ -11,6 +11,7 @@ Rules:
 4. Whatever happens, the ledger balances: the database itself checks it.
 """
 
+from collections import Counter
 from collections.abc import Iterable, Mapping, Sequence
 from typing import Any
 
@@ -34,9 +35,6 @@ from storage.tables import engine, kinds, table
 LOCKS = 64
 """Over how many locks devices are spread."""
 _ATTEMPTS = 5
-
-Numbers = dict[tuple[Any, str], list[int]]
-"""(hour, source) -> [stored, duplicate, quarantined]."""
 
 
 class Writer:
@@ -77,7 +75,7 @@ class Writer:
             stored = np.flatnonzero(kept)
             await self._store(connection, batch, frames, kept, careful=careful)
             await set_aside(connection, batch.set_aside)
-            await self._count(connection, batch, kept)
+            await self._count(connection, batch, frames, kept)
         return Written(
             stored=tuple(stored.tolist()),
             duplicates=len(batch.frames) - len(stored),
@@ -111,7 +109,7 @@ class Writer:
             connection,
             SQL("penfeld.uplink"),
             UPLINK_COLUMNS,
-            rows.uplink_rows((batch.frames[position] for position in positions.tolist()), self._codecs),
+            rows.uplink_rows(batch, frames, positions, self._codecs),
         )
         written = []
         for readings in batch.readings:
@@ -164,17 +162,18 @@ class Writer:
         readings.columns = columns
         return readings
 
-    async def _count(self, connection: Connection, batch: Batch, kept: Bools) -> None:
+    async def _count(self, connection: Connection, batch: Batch, frames: Frames, kept: Bools) -> None:
         """Write the ledger's lines: a frame counts in the hour and source that brought it."""
-        numbers: Numbers = {}
-        for frame, new in zip(batch.frames, kept.tolist(), strict=True):
-            hour = frame.received_at.replace(minute=0, second=0, microsecond=0)
-            numbers.setdefault((hour, frame.source), [0, 0, 0])[0 if new else 1] += 1
-        for aside in batch.set_aside:
-            hour = aside.received_at.replace(minute=0, second=0, microsecond=0)
-            numbers.setdefault((hour, aside.source), [0, 0, 0])[2] += 1
-        for (hour, source), counts in sorted(numbers.items()):
-            line = (hour, source, self._worker, sum(counts), *counts)
+        hours = (frames.received_us // rows.HOUR_US).tolist()
+        sources = [frame.source for frame in batch.frames]
+        counted = Counter(zip(hours, sources, ["stored" if new else "duplicate" for new in kept.tolist()], strict=True))
+        counted.update(
+            (rows.microseconds(aside.received_at) // rows.HOUR_US, aside.source, "quarantined")
+            for aside in batch.set_aside
+        )
+        for hour, source in sorted({line[:2] for line in counted}):
+            counts = [counted[hour, source, state] for state in ("stored", "duplicate", "quarantined")]
+            line = (rows.moment(hour * rows.HOUR_US), source, self._worker, sum(counts), *counts)
             await connection.execute(statement("write_ledger"), line)
 
     async def _rejected(self, batch: Batch, why: str) -> dict[int, str]:
@@ -202,6 +201,7 @@ async def _new_frames(connection: Connection, frames: Frames) -> Bools:
     kept = np.ones(len(frames.keys), dtype=np.bool_)
     if not frames.keys:
         return kept
+    await connection.execute(statement("plan_for_writing"))
     await connection.execute(statement("lock_devices"), (Int4s(np.unique(frames.device % LOCKS)),))
     there: set[int] = set()
     for positions in rows.days(frames.time_us):

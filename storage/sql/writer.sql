@@ -1,3 +1,9 @@
+-- name: plan_for_writing
+-- For this transaction: plan with the batch's own bounds of time, so that other chunks are left out once and for all.
+-- TimescaleDB's ChunkAppend would look for chunks to leave out again for every frame, which costs more than the look-up.
+select set_config('plan_cache_mode', 'force_custom_plan', true),
+       set_config('timescaledb.enable_chunk_append', 'off', true)
+
 -- name: lock_devices
 -- Writers of the same devices wait for each other until the end of the transaction: what one has checked, no other
 -- changes before the commit. Devices are spread over a few locks, taken in order, so that nobody waits in a circle.
@@ -8,17 +14,20 @@ select pg_advisory_xact_lock(7033628, slot) from generate_series(0, %s - 1) as s
 
 -- name: duplicates
 -- Positions (from 1) of frames that are stored already: the same key at the same time, or within an hour if the frame
--- has a counter. The bounds of the whole batch let the planner leave out the other chunks.
+-- has a counter. The bounds of the whole batch let the planner leave out the other chunks; "lateral" and "limit" make
+-- it look each frame up by the unique index, where a join would read whole chunks.
 select p.n
 from unnest(%(devices)s, %(keys)s, %(times)s, %(counters)s) with ordinality as p (device, key, time, counter, n)
-where exists (
-    select from penfeld.uplink as u
+cross join lateral (
+    select
+    from penfeld.uplink as u
     where u.device = p.device
       and u.key = p.key
       and u.time between p.time - case when p.counter then interval '1 hour' else interval '0' end
                      and p.time + case when p.counter then interval '1 hour' else interval '0' end
       and u.time between %(start)s - interval '1 hour' and %(end)s + interval '1 hour'
-)
+    limit 1
+) as found
 
 -- name: late_rows
 -- Positions (from 1) of readings not newer than all that is stored of their device: only these can meet a row of the
@@ -32,7 +41,7 @@ where p.time <= l.time
 merge into penfeld.latest as old
 using (
     select device, first_seen, last_seen, nullif(time, '-infinity') as time, oldest, received_at,
-           string_to_array(nullif(flags, ''), ',') as flags, fields::jsonb as fields
+           string_to_array(nullif(flags, ''), ',') as flags, fields
     from unnest(
         %(devices)s, %(first_seen)s, %(last_seen)s, %(times)s, %(oldest)s, %(received)s, %(flags)s, %(fields)s
     ) as p (device, first_seen, last_seen, time, oldest, received_at, flags, fields)

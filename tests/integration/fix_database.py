@@ -76,6 +76,12 @@ class Embedded:
         """Start the server again."""
         self._server.ensure_postgres_running()
 
+    def setting(self, name: str) -> str:
+        """Return a setting of the server."""
+        with psycopg.connect(self.dsn("postgres")) as connection:
+            row = connection.execute("select current_setting(%s)", (name,)).fetchone()
+        return str(row and row[0])
+
     def stop(self) -> None:
         """Stop the server; running transactions fail."""
         self._server.stop()
