@@ -20,7 +20,7 @@ OUTAGE_S = 60.0
 _STUCK_S = 6 * 3600.0
 _DYING_S = 7.0 * DAY_S
 _SILENT_FROM = 0.8  # of the time in which a battery dies
-_FALL = 0.45  # of its voltage, or charge, that a dying battery loses
+_FALL = 0.35  # of its voltage, or charge, that a dying battery loses
 _SYNC_S = 7.0 * DAY_S
 _WORDS = {
     "loss": "share of frames that nobody hears",

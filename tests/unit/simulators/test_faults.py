@@ -93,7 +93,7 @@ def test_dying_batteries_fall_and_fall_silent() -> None:
             continue
         dying += 1
         assert np.isnan(left).mean() == pytest.approx(0.2, abs=0.03)
-        assert np.nanmin(left) == pytest.approx(0.55, abs=0.02)
+        assert np.nanmin(left) == pytest.approx(0.65, abs=0.02)
         falls = np.diff(left)
         assert (falls[np.isfinite(falls)] <= 0.0).sum() >= np.isfinite(falls).sum() - 1
     assert 15 <= dying <= 45

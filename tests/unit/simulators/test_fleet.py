@@ -299,3 +299,17 @@ def test_gateways_hear_as_they_would() -> None:
     assert all(sender.heard[0].rssi_dbm >= other.rssi_dbm for sender in devices for other in sender.heard)
     rates = np.array([sender.data_rate for sender in devices])
     assert rates[best > -100].min() == 5
+
+
+@pytest.mark.parametrize("name", CATALOGUE.names())
+def test_whatever_goes_wrong_is_said(name: str) -> None:
+    """With every fault at once over a dying battery's week, no type has anything that it cannot say."""
+    faults = Faults.parse("loss=0.1,duplicates=0.2,late=0.2,corrupt=0.2,drift=3600,stuck=0.5,battery=1")
+    fleet = of_type(CATALOGUE[name], 6, seed=2, faults=faults)
+    day = 24 * 3600.0
+    mornings = [NOW + k * day for k in range(8)]
+    sent = [s for start in mornings for s in fleet.history(start, start + 7200, now=NOW + 9 * day)]
+    sent += fleet.live(NOW, NOW + 20 * CATALOGUE[name].type.period.total_seconds())
+    assert sent
+    for sending in sent:
+        assert uplink(sending).simulated
