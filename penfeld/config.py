@@ -135,7 +135,6 @@ class SourceSettings:
 class ConsoleSettings:
     """``[console]``. ``tiles``: map tile URL with {z} {x} {y}, empty for none (works offline); ``centre``: degrees."""
 
-    language: Literal["en", "fr"] = "en"
     tiles: str = ""
     attribution: str = ""
     centre: tuple[float, ...] = field(default=(48.39, -4.486), metadata={"check": _centre})
@@ -173,11 +172,6 @@ def load(path: Path | None = None, environ: Mapping[str, str] | None = None) -> 
     if path is None and Path(FILE_NAME).is_file():
         path = Path(FILE_NAME)
     return _Reader(path, environ).config()
-
-
-def redacted(url: str) -> str:
-    """Return an address without its password, fit for a message."""
-    return re.sub(r"://([^:/@\s]*):[^/\s]*@", r"://\1:***@", re.sub(r"(password=)[^&\s]+", r"\1***", url))
 
 
 def child_environment(overrides: Mapping[str, str]) -> dict[str, str]:

@@ -116,7 +116,7 @@ class Demonstration:
     _told: bool = False
 
     async def run(self, stop: asyncio.Event, *, began: float, for_s: float | None) -> Account:
-        """Start the city, go on until ``stop`` or for ``for_s`` seconds from the first reading; end it; return the account.
+        """Run the city until ``stop``, or for ``for_s`` seconds from the first reading; end it; return the account.
 
         The stack runs already, on ``database``, which is closed here.
         """

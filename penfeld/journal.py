@@ -5,8 +5,8 @@ import logging
 OURS = ("penfeld", "api", "ingest", "storage", "simulators", "decoders", "model")
 
 
-def start(*, verbose: bool = False) -> None:
-    """Log our packages from INFO (DEBUG if ``verbose``), others from WARNING."""
+def start() -> None:
+    """Log our packages from INFO, others from WARNING."""
     logging.basicConfig(level=logging.WARNING, format="%(levelname)s %(name)s: %(message)s")
     for name in OURS:
-        logging.getLogger(name).setLevel(logging.DEBUG if verbose else logging.INFO)
+        logging.getLogger(name).setLevel(logging.INFO)
