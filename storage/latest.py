@@ -74,7 +74,9 @@ def _gather(newest: list[_Newest], place: Ints, readings: Readings, frames: Fram
         device = newest[at]
         if time_us > device.time_us:
             device.time_us, device.received_us, device.flags = time_us, received_us, readings.flags.get(row, ())
-        said = {name: (value, time_us) for name, value in zip(names, values, strict=True) if value is not None}
+        said: dict[str, tuple[Any, int]] = dict(zip(names, zip(values, repeat(time_us), strict=False), strict=True))
+        if None in values:
+            said = {name: pair for name, pair in said.items() if pair[0] is not None}
         if not device.fields:
             device.fields, device.oldest_us = said, time_us
             continue
