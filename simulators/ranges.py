@@ -1,7 +1,7 @@
 """A device type that the world has no model for: values from its plausible ranges, in the manner of its examples.
 
 1. Every example of the device file that decodes is a pattern: which port, which fields together, how many records.
-   A file without such examples gives one pattern a frame, from its fields.
+   A file without such examples gives one pattern a frame, from its fields; one without frames, one of all fields.
 2. A number wanders smoothly through its plausible range, narrowed until the layout takes it; counters and registers
    only rise; states and texts change now and then. What cannot be varied stays as the example has it.
 3. So any type of the catalogue can be simulated, the one written this morning too.
@@ -155,6 +155,9 @@ def _step(frame: Frame, ages_us: list[int]) -> Row:
 
 def _from_frames(definition: Definition) -> Iterator[tuple[Speech, tuple[Row, ...]]]:
     fields = {field.name: field for field in definition.type.fields}
+    if not definition.frames:  # values go by name, in JSON
+        row = {name: _somewhere(field) for name, field in fields.items()}
+        yield Speech(frame=None, f_port=None, fields=(tuple(row),), timed=(True,)), (row,)
     for frame in definition.frames:
         row = {name: _somewhere(fields[name]) for name in frame.fields if name in fields}
         port = frame.f_ports[0] if frame.f_ports else None
@@ -215,6 +218,8 @@ class _Sayable:
 
     def __call__(self, changed: Row) -> bool:
         """Tell whether these values can be said, all else unchanged: the layout reads the same fields again."""
+        if not self._definition.frames:
+            return True
         kinds = {field.name: field.kind for field in self._definition.type.fields}
         values = {name: _as(kinds[name], value) for name, value in changed.items()}
         rows = [{name: values.get(name, value) for name, value in row.items()} for row in self._values]

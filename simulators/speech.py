@@ -1,12 +1,14 @@
 """How a device of a type says values: which frame, how many records, which fields in each.
 
 1. Bytes are made by the type's ``encode`` alone: what the simulator says is what the device file says.
+   A type without a layout speaks native JSON instead.
 2. ``statuses`` are the frames in which a modelled device reports now, ``log`` the one in which it sends its memory.
 """
 
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 
+import msgspec
 import numpy as np
 
 from decoders.device import Definition, Frame, Log
@@ -41,6 +43,10 @@ class Speech:
 def encoded(definition: Definition, speech: Speech, rows: Sequence[Row]) -> bytes:
     """Return the payload that says ``rows`` (one for each record); raise ``EncodeError``."""
     records = [{**fixed, **row} for fixed, row in zip(speech.fixed, rows, strict=True)]
+    if not definition.frames:
+        values = dict(records[0])
+        time = {"time": values.pop("time")} if "time" in values else {}
+        return msgspec.json.encode({**time, "values": values})
     return definition.encode(records, frame=speech.frame, f_port=speech.f_port).payload
 
 

@@ -52,6 +52,47 @@ def bodies(sendings: Iterable[Sending]) -> list[tuple[float, str, bytes]]:
     return [(sending.at, sending.event.topic, sending.event.payload) for sending in sendings]
 
 
+BOARD = """
+title = { en = "Lab board", fr = "Carte de labo" }
+vendor = "Example"
+model = "Board"
+domain = "environment"
+networks = ["native"]
+period = "1 min"
+source = "a school"
+
+[field.temperature_c]
+quantity = "temperature"
+kind = "float"
+range = [-40, 85]
+
+[field.visitor_count]
+quantity = "count"
+kind = "int"
+
+[field.door_open]
+quantity = "state"
+kind = "bool"
+"""
+
+
+def test_a_type_without_a_layout_speaks_json() -> None:
+    """Its frames carry time and values by name, inside the ranges, live and of the past."""
+    definition = Definition.read("lab_board", BOARD)
+    fleet = of_type(definition, 3, seed=2)
+    said = [uplink(one) for one in [*fleet.live(NOW, NOW + 300), *fleet.history(NOW - DAY_S, NOW, now=NOW)]]
+    assert len(said) > 3 * 5 + 3 * 20
+    for one in said:
+        assert one.simulated
+        assert one.time is not None
+        record = definition.record_of(one.values or {})
+        assert set(record.values) == {"temperature_c", "visitor_count", "door_open"}
+        temperature = record.values["temperature_c"]
+        assert isinstance(temperature, float)
+        assert -40 <= temperature <= 85
+    assert len({one.values["temperature_c"] for one in said if one.values}) > len(said) // 2
+
+
 @pytest.mark.parametrize("name", CATALOGUE.names())
 def test_every_type_of_the_catalogue_can_be_simulated(name: str) -> None:
     """Frames of any type come over one of its networks, decode without warning, and are marked as simulated."""
