@@ -18,7 +18,7 @@ from decoders.layout_encoding import encode
 from decoders.layout_shape import Decoded, FrameLayout, Program, Record
 from model.device import DeviceType, Field, Kind
 from model.errors import DecodeError, EncodeError
-from model.uplink import Value
+from model.value import Value
 
 if TYPE_CHECKING:
     from decoders.batch import BatchDecoder, DecodedBatch

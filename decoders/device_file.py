@@ -21,7 +21,7 @@ from decoders.layout_shape import FrameLayout
 from model.device import DeviceType, Field, Kind, Text
 from model.errors import ConfigError
 from model.quantities import QUANTITIES, Quantity, ending_problem
-from model.uplink import Value
+from model.value import Value
 
 DOMAINS = ("lighting", "energy", "mobility", "parking", "tracking", "environment", "water", "waste")
 NETWORKS = ("lorawan", "sigfox", "native")

@@ -18,7 +18,7 @@ from decoders.bits import Raw, RawType
 from decoders.expression import Expression
 from model.device import Kind
 from model.errors import EncodeError
-from model.uplink import Value
+from model.value import Value
 
 INT64_MIN, INT64_MAX = -(2**63), 2**63 - 1
 TIME = "time"

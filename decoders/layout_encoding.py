@@ -15,7 +15,7 @@ from decoders import bits
 from decoders.bits import Raw, RawType
 from decoders.layout import TIME, Block, Chain, Derived, Element, Item, Layout, Optional, Repeat, When
 from model.errors import EncodeError
-from model.uplink import Value
+from model.value import Value
 
 Values = Mapping[str, Value]
 

@@ -17,7 +17,7 @@ from decoders.expression import Expression, Numbers
 from decoders.layout import TIME, Block, Chain, Derived, Element, Item, Layout, Optional, Repeat, When
 from model.device import Kind
 from model.errors import DecodeError
-from model.uplink import Value
+from model.value import Value
 
 EARLIEST_S, LATEST_S = 1420070400, 7258118400
 """2015 and 2200: a device's own time outside of them is a clock that was never set, or garbage."""

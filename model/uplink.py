@@ -16,8 +16,9 @@ from hashlib import blake2b
 
 import msgspec
 
-Value = float | int | bool | str | None
-"""A field's value in one reading. ``None``: the device said that it does not know."""
+from model.value import Value
+
+__all__ = ["Message", "Uplink", "Value"]
 
 
 class Message(msgspec.Struct, frozen=True, kw_only=True, gc=False):
