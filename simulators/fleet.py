@@ -8,6 +8,7 @@
 4. In the history a type with a log frame sends its memory by it, many readings a frame, and what the log leaves out
    every two hours; the other types send a frame an hour. Of what speaks more often than once a minute, memory before
    the last two hours is a minute out of ten.
+5. ``switched_on``: a device that is switched on reports soon, not only when its period is over.
 """
 
 from collections import Counter
@@ -35,6 +36,7 @@ _FASTEST_S = 1.0
 _HISTORY_S = 3600.0
 _LOG_REST_S = 7200.0
 _OFTEN_S = 60.0
+_SOON_S = 8.0
 _FULL_MEMORY_S, _THIN_EVERY_S = 7_200.0, 600.0
 _NETWORK = {"lorawan": "chirpstack", "sigfox": "sigfox", "native": "native"}
 _REPEAT_S = {"chirpstack": 0.4, "thethingsstack": 1.4, "native": 0.2, "sigfox": 60.0}
@@ -116,6 +118,16 @@ class Group:
         who, at, number = self._live.due(start, end)
         for speech, chosen in self._choices(number):
             yield from self._sendings(speech, who[chosen], at[chosen], number[chosen], faults, tally)
+
+    def switched_on(self, now: float, faults: Faults, tally: Counter[str]) -> Iterator[Sending]:
+        """Yield the first report of each device that would not speak soon by itself."""
+        soon, _, _ = self._live.due(now, now + _SOON_S)
+        who = np.setdiff1d(np.arange(len(self.senders)), soon)
+        if len(who):
+            phase = self._live.phase[who]
+            at = now + _SOON_S * phase / self._live.interval_s
+            number = np.floor((at - START_S - phase) / self._live.interval_s).astype(np.int64)
+            yield from self._sendings(self._voice.speeches[0], who, at, number, faults, tally)
 
     def history(self, start: float, end: float, now: float, faults: Faults, tally: Counter[str]) -> Iterator[Sending]:
         """Yield what was on air from ``start`` to before ``end``, as told at ``now``."""
@@ -239,6 +251,10 @@ class Fleet:
     def live(self, start: float, end: float) -> list[Sending]:
         """Return what leaves because devices speak from ``start`` to before ``end`` (seconds since 1970), in order."""
         return self._ordered(sending for group in self.groups for sending in group.live(start, end, *self._with))
+
+    def switched_on(self, now: float) -> list[Sending]:
+        """Return what leaves in the next seconds because all devices were switched on at ``now``, in order."""
+        return self._ordered(sending for group in self.groups for sending in group.switched_on(now, *self._with))
 
     def history(self, start: float, end: float, *, now: float) -> list[Sending]:
         """Return what was on air from ``start`` to before ``end``, as told at ``now``, in order of its time."""

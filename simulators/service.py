@@ -126,8 +126,10 @@ class Simulation:
             task.cancel()
 
     async def _live(self, start: float, stop: asyncio.Event) -> None:
-        waiting: list[tuple[float, int, Event]] = []
-        number, told = 0, start
+        waiting: list[tuple[float, int, Event]] = [
+            (sending.at, number, sending.event) for number, sending in enumerate(self._fleet.switched_on(start))
+        ]  # in order, so a heap already
+        number, told = len(waiting), start
         while not stop.is_set():
             now = self._clock().timestamp()
             if now - told > _ASLEEP_S:

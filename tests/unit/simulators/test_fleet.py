@@ -93,6 +93,16 @@ def test_a_type_without_a_layout_speaks_json() -> None:
     assert len({one.values["temperature_c"] for one in said if one.values}) > len(said) // 2
 
 
+def test_what_is_switched_on_reports_soon() -> None:
+    """In the seconds after it is switched on, each device speaks once: by itself, or because it was switched on."""
+    fleet = small_city()
+    told = [*fleet.switched_on(NOW), *fleet.live(NOW, NOW + 8)]
+    spoke = Counter(uplink(sending).device for sending in told)
+    assert set(spoke) == {device.id for device in fleet.devices()}
+    assert {count for device, count in spoke.items() if not device.startswith("tramunit")} == {1}
+    assert all(NOW <= sending.at <= NOW + 8 for sending in told)
+
+
 @pytest.mark.parametrize("name", CATALOGUE.names())
 def test_every_type_of_the_catalogue_can_be_simulated(name: str) -> None:
     """Frames of any type come over one of its networks, decode without warning, and are marked as simulated."""
