@@ -32,6 +32,7 @@ HISTORY = timedelta(hours=24)
 _LOOK_S = 0.1
 _PATIENCE_S = 60.0
 _SIMULATORS_STOP_S = 30.0
+_STATUS_S = 3.0
 
 
 @dataclass(frozen=True, slots=True)
@@ -114,6 +115,7 @@ class Demonstration:
     account: Account = field(default_factory=Account)
     _status: IngestStatus | None = None
     _told: bool = False
+    _news: asyncio.Event = field(default_factory=asyncio.Event)
 
     async def run(self, stop: asyncio.Event, *, began: float, for_s: float | None) -> Account:
         """Run the city until ``stop``, or for ``for_s`` seconds from the first reading; end it; return the account.
@@ -201,10 +203,17 @@ class Demonstration:
         self.account.received, self.account.stored = now.received, now.stored
         self.account.duplicate, self.account.quarantined = now.duplicate, now.quarantined
         self.account.url = self.stack.url
+        await self._await_status()
         if self._status is not None and self._status.latency_p99_ms is not None:
             self.account.latency_p99_ms = round(self._status.latency_p99_ms, 1)
-        if self._told:
+        if self._told or state.history_done >= 1.0:
             self._remember()
+
+    async def _await_status(self) -> None:
+        """Wait until the worker has told of itself since the last frame: it does once a second."""
+        self._news.clear()
+        with contextlib.suppress(TimeoutError):
+            await asyncio.wait_for(self._news.wait(), _STATUS_S)
 
     async def _listen(self) -> None:
         """Keep the newest state of the ingest worker."""
@@ -214,6 +223,7 @@ class Demonstration:
                 status = msgspec.json.decode(raw, type=IngestStatus)
                 if status.worker == self.stack.config.ingest.worker:
                     self._status = status
+                    self._news.set()
 
     async def _hours_to_tell(self, queries: Queries) -> float:
         """Return for how many hours the city has not told anything, 24 at most."""

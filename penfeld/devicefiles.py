@@ -26,17 +26,20 @@ def definition_in(known: Catalogue, name: str) -> Definition:
     return known[name]
 
 
-def with_file(config: Config, known: Catalogue, file: Path) -> tuple[Catalogue, str]:
-    """Return the catalogue with a person's own file, and the name of its type.
+def name_in(config: Config, text: str) -> str:
+    """Return the name of the type that a person means by a name, or by a file of the catalogue's folders.
 
-    Raise ``ConfigError`` if ingest could not know it: it reads the folders of ``catalogue``.
+    Raise ``ConfigError`` for a file elsewhere: ingest would not know it.
     """
+    if not text.endswith(".toml"):
+        return text
+    file = Path(text)
     if not file.is_file():
         raise ConfigError([f"{file} is no file; a device type of the catalogue is named without .toml"])
     if file.resolve().parent not in [folder.resolve() for folder in config.catalogue]:
         remedy = f'move it to ./{OWN_FOLDER}, or set catalogue = ["{file.parent}"], and start Penfeld again'
         raise ConfigError([f"{file} is in no folder of the catalogue, so ingest would not know it: {remedy}"])
-    return known, file.stem
+    return file.stem
 
 
 def catalogue(config: Config) -> Catalogue:

@@ -26,7 +26,7 @@ class Stage:
         self._live = self._console.is_terminal
         self._status = Status("the city wakes up …", console=self._console)
         self._bar = Progress(
-            TextColumn("last 24 hours"), BarColumn(), TextColumn("{task.percentage:.0f} %"), console=self._console
+            TextColumn("telling the past"), BarColumn(), TextColumn("{task.percentage:.0f} %"), console=self._console
         )
         self._task = self._bar.add_task("history", total=1.0)
         self._page = ""
@@ -63,7 +63,7 @@ class Stage:
         """Show how much of the last hours is told."""
         if share >= 1.0:
             if frames:
-                self._console.print(f"The last 24 hours are told: {frames} frames.")
+                self._console.print(f"The past is told: {frames} frames.")
             if self._live:
                 self._bar.stop()
                 self._status.start()

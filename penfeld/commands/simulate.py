@@ -3,7 +3,6 @@
 import argparse
 import asyncio
 from datetime import timedelta
-from pathlib import Path
 from typing import TYPE_CHECKING
 
 from model.errors import BadRequestError, ConfigError
@@ -90,7 +89,7 @@ async def _simulate(config: Config, options: argparse.Namespace) -> int:
     from penfeld.terminal import interrupted
 
     known = catalogue(config)
-    fleet, known = _fleet(config, known, options)
+    fleet = _fleet(config, known, options)
     devices = fleet.devices()
     if not devices:
         raise ConfigError(["there is nothing to simulate: every number of devices is 0"])
@@ -113,21 +112,21 @@ async def _simulate(config: Config, options: argparse.Namespace) -> int:
     return 1 if state.unacknowledged else 0
 
 
-def _fleet(config: Config, known: "Catalogue", options: argparse.Namespace) -> "tuple[Fleet, Catalogue]":
-    """Return the devices asked for, and the catalogue with the file that was named."""
-    from penfeld.devicefiles import definition_in, with_file
+def _fleet(config: Config, known: "Catalogue", options: argparse.Namespace) -> "Fleet":
+    """Return the devices asked for."""
+    from penfeld.devicefiles import definition_in, name_in
+    from penfeld.simulation import Settled
     from simulators.faults import Faults
     from simulators.fleet import city, of_type
 
     faults = Faults.parse(options.faults, seed=options.seed)
     if options.devices is None:
         numbers = {name: getattr(options, name) for name in ("lamps", "meters", "sigfox", "trams")}
-        return city(known, seed=options.seed, speed=options.speed, faults=faults, **numbers), known
-    name = options.devices
-    if name.endswith(".toml"):
-        known, name = with_file(config, known, Path(name))
-    definition = definition_in(known, name)
-    return of_type(definition, options.count, seed=options.seed, speed=options.speed, faults=faults), known
+        fleet = city(known, seed=options.seed, speed=options.speed, faults=faults, **numbers)
+    else:
+        definition = definition_in(known, name_in(config, options.devices))
+        fleet = of_type(definition, options.count, seed=options.seed, speed=options.speed, faults=faults)
+    return Settled(fleet.groups, faults)
 
 
 def _as_lines(state: "State") -> None:
