@@ -181,7 +181,7 @@ class Demonstration:
 
     def _tell_history(self, simulators: Child) -> None:
         state = last_state(simulators.output)
-        if state is None or self._told:
+        if state is None or self._told or not self.history:
             return
         self.audience.history(state.history_done, state.history_frames)
         if state.history_done >= 1.0:
@@ -206,7 +206,7 @@ class Demonstration:
         await self._await_status()
         if self._status is not None and self._status.latency_p99_ms is not None:
             self.account.latency_p99_ms = round(self._status.latency_p99_ms, 1)
-        if self._told or state.history_done >= 1.0:
+        if self.history and (self._told or state.history_done >= 1.0):
             self._remember()
 
     async def _await_status(self) -> None:
