@@ -8,7 +8,8 @@
 4. In the history a type with a log frame sends its memory by it, many readings a frame, and what the log leaves out
    every two hours; the other types send a frame an hour. Of what speaks more often than once a minute, memory before
    the last two hours is a minute out of ten.
-5. ``switched_on``: a device that is switched on reports soon, not only when its period is over.
+5. ``switched_on``: a device that is switched on reports soon, not only when its period is over; so usual frames of the
+   history end a period ago.
 """
 
 from collections import Counter
@@ -94,6 +95,7 @@ class Group:
         phase = draw(key(seed, f"{definition.type.name} phase"), np.arange(count))
         interval = max(period / speed, min(period, _FASTEST_S))
         self._live = Rhythm(interval_s=interval, phase=phase * interval)
+        self._phase = phase
         self._counter_s = period
         self._past = self._ways_to_tell(phase)
 
@@ -173,7 +175,7 @@ class Group:
         usual, log = self._voice.speeches[0], self._voice.log
         if log is None:
             step = max(self._counter_s, _HISTORY_S)
-            return (Told(usual, Rhythm(interval_s=step, phase=phase * step)),)
+            return (Told(usual, Rhythm(interval_s=step, phase=phase * step), self._counter_s),)
         records = len(log.ages_s)
         whole = Rhythm(interval_s=float(log.step_s * records), phase=np.floor(phase * records) * log.step_s)
         told = [Told(log, whole)]
@@ -183,11 +185,11 @@ class Group:
             thin = Rhythm(interval_s=slots * log.step_s, phase=np.floor(phase * slots) * log.step_s)
             told = [Told(log, whole, 0.0, _FULL_MEMORY_S), Told(short, thin, _FULL_MEMORY_S)]
         if not set(usual.fields[0]) <= {name for names in log.fields for name in names}:
-            told.append(Told(usual, Rhythm(interval_s=_LOG_REST_S, phase=phase * _LOG_REST_S)))
+            told.append(Told(usual, Rhythm(interval_s=_LOG_REST_S, phase=phase * _LOG_REST_S), self._counter_s))
         return tuple(told)
 
     def _told(self, speech: Speech, who: Ints, at: Floats, faults: Faults, tally: Counter[str]) -> Iterator[Sending]:
-        number = np.floor((at - START_S) / self._counter_s).astype(np.int64)
+        number = np.floor((at - START_S) / self._counter_s - self._phase[who]).astype(np.int64)
         yield from self._sendings(speech, who, at, number, faults, tally)
 
     def _sendings(
