@@ -108,6 +108,8 @@ class Stack:
             return
         self.folder.withdraw()
         await self._supervisor.stop_all()
+        if self.config.database.embedded:
+            Postgres(self.config.data_dir).leave()
         self._lock.close()
 
     def _take_ports(self) -> None:

@@ -83,11 +83,14 @@ def check_city(options: argparse.Namespace) -> None:
 
 
 async def _simulate(config: Config, options: argparse.Namespace) -> int:
+    from penfeld.brokers import broker_address
     from penfeld.clock import utc_now
     from penfeld.devicefiles import catalogue
+    from penfeld.reach import answers
     from penfeld.simulation import register, sigfox_url, simulate
     from penfeld.terminal import interrupted
 
+    await answers(broker_address(config))
     known = catalogue(config)
     fleet = _fleet(config, known, options)
     devices = fleet.devices()

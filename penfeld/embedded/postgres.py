@@ -115,6 +115,12 @@ class Postgres:
         except (FileNotFoundError, ValueError):
             return None
 
+    def leave(self) -> None:
+        """Remove what a stopped server leaves outside the data folder."""
+        if self.socket_dir != self.cluster:
+            with contextlib.suppress(OSError):
+                self.socket_dir.rmdir()
+
     def _user(self) -> pwd.struct_passwd | None:
         """Return whom to run as; ``None``: as we are."""
         if os.geteuid() != 0:
@@ -210,6 +216,7 @@ async def alone(data_dir: Path) -> AsyncIterator[str]:
         yield postgres.url
     finally:
         await supervisor.stop_all()
+        postgres.leave()
 
 
 def _binary(name: str) -> Path:
