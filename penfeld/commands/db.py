@@ -30,9 +30,8 @@ def run(options: argparse.Namespace) -> int:
 
 
 async def _status(config: Config, options: argparse.Namespace) -> int:
-    from storage.queries import Queries
-
     from penfeld.wiring import database
+    from storage.queries import Queries
 
     async with database(config) as opened:
         facts = await Queries(opened).facts()

@@ -35,9 +35,8 @@ def run(options: argparse.Namespace) -> int:
 
 
 async def _purge(config: Config, options: argparse.Namespace) -> int:
-    from storage.registry import Registry
-
     from penfeld.wiring import database
+    from storage.registry import Registry
 
     async with database(config) as opened:
         deleted = await Registry(opened).purge_simulated()
