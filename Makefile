@@ -31,11 +31,19 @@ $(VENV)/bin/pip:
 	$(PYTHON) -c 'import sys; sys.exit("Penfeld needs Python 3.11 or later; this is %d.%d: make PYTHON=python3.12 demo" % sys.version_info[:2] if sys.version_info < (3, 11) else 0)'
 	$(PYTHON) -m venv $(VENV)
 
-$(VENV)/.runtime: pyproject.toml $(VENV)/bin/pip
-	$(BIN)/pip install --quiet --disable-pip-version-check --editable .
+# uv does in seconds what takes pip a minute; where it cannot work, pip does.
+$(VENV)/bin/uv: $(VENV)/bin/pip
+	-$(BIN)/pip install --quiet --disable-pip-version-check --upgrade 'pip>=25.1' uv
+
+define install
+	UV_SYSTEM_CERTS=1 $(BIN)/uv pip install --quiet --compile-bytecode --python $(BIN)/python $(1) \
+	|| $(BIN)/pip install --quiet --disable-pip-version-check $(1)
+endef
+
+$(VENV)/.runtime: pyproject.toml $(VENV)/bin/uv
+	$(call install,--editable .)
 	touch $@
 
-$(VENV)/.dev: pyproject.toml $(VENV)/.runtime
-	$(BIN)/pip install --quiet --disable-pip-version-check --upgrade 'pip>=25.1'
-	$(BIN)/pip install --quiet --disable-pip-version-check --group dev
+$(VENV)/.dev: $(VENV)/.runtime
+	$(call install,--group dev)
 	touch $@
