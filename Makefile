@@ -27,23 +27,28 @@ bench: $(VENV)/.dev
 clean:
 	rm -rf $(VENV)
 
-$(VENV)/bin/pip:
-	$(PYTHON) -c 'import sys; sys.exit("Penfeld needs Python 3.11 or later; this is %d.%d: make PYTHON=python3.12 demo" % sys.version_info[:2] if sys.version_info < (3, 11) else 0)'
-	$(PYTHON) -m venv $(VENV)
-
-# uv does in seconds what takes pip a minute; where it cannot work, pip does.
-$(VENV)/bin/uv: $(VENV)/bin/pip
-	-$(BIN)/pip install --quiet --disable-pip-version-check --upgrade 'pip>=25.1' uv
-
-define install
-	UV_SYSTEM_CERTS=1 $(BIN)/uv pip install --quiet --compile-bytecode --python $(BIN)/python $(1) \
-	|| $(BIN)/pip install --quiet --disable-pip-version-check $(1)
+define old
+import sys; sys.exit("Penfeld needs Python 3.11 or later, this is %d.%d. Try: make PYTHON=python3.12 demo" \
+% sys.version_info[:2] if sys.version_info < (3, 11) else 0)
 endef
 
-$(VENV)/.runtime: pyproject.toml $(VENV)/bin/uv
+# uv does in seconds what takes pip a minute; where it cannot work, pip does.
+$(VENV)/.tools:
+	@$(PYTHON) -c '$(old)'
+	@echo "Setting up $(VENV) (once, some 20 seconds and 200 MB) ..."
+	@$(PYTHON) -m venv $(VENV)
+	@$(BIN)/pip install --quiet --disable-pip-version-check --upgrade 'pip>=25.1'
+	@$(BIN)/pip install --quiet --disable-pip-version-check uv || echo "uv is not to be had; pip takes longer"
+	@touch $@
+
+define install
+	@UV_SYSTEM_CERTS=1 $(BIN)/uv pip install --quiet --compile-bytecode --python $(BIN)/python $(1) \
+	|| $(BIN)/pip install --quiet --disable-pip-version-check $(1)
+	@touch $@
+endef
+
+$(VENV)/.runtime: pyproject.toml $(VENV)/.tools
 	$(call install,--editable .)
-	touch $@
 
 $(VENV)/.dev: $(VENV)/.runtime
 	$(call install,--group dev)
-	touch $@
