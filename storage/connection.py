@@ -97,15 +97,21 @@ class Database:
         self._wait_s = wait_s
         self._slots = asyncio.Semaphore(max_size)
         self._idle: list[tuple[Connection, float]] = []
+        self._closed = False
 
     async def open(self) -> None:
         """Make the first connections; raise ``UnavailableError`` when the database does not let us in."""
-        connections = [await self._connect() for _ in range(self._min_size)]
-        for connection in connections:
-            await self._give_back(connection)
+        self._closed = False
+        try:
+            while len(self._idle) < self._min_size:
+                await self._give_back(await self._connect())
+        except BaseException:
+            await self.close()
+            raise
 
     async def close(self) -> None:
-        """Close all connections that nobody uses."""
+        """Close all connections: those that nobody uses now, the others when they are given back."""
+        self._closed = True
         while self._idle:
             await self._idle.pop()[0].close()
 
@@ -151,20 +157,24 @@ class Database:
         now = asyncio.get_running_loop().time()
         while self._idle:
             connection, since = self._idle.pop()
-            if now - since < _FRESH_S or await _alive(connection):
+            if now - since < _FRESH_S:
                 return connection
+            async with _closed_on_error(connection):
+                if await _alive(connection):
+                    return connection
             await connection.close()
         return await self._connect()
 
     async def _connect(self) -> Connection:
         with self._translated():
             connection = await psycopg.AsyncConnection.connect(self._dsn, autocommit=True)
-            await connection.execute(_SESSION)
-            register(connection)
+            async with _closed_on_error(connection):
+                await connection.execute(_SESSION)
+                register(connection)
         return connection
 
     async def _give_back(self, connection: Connection) -> None:
-        if connection.closed or connection.info.transaction_status != TransactionStatus.IDLE:
+        if self._closed or connection.closed or connection.info.transaction_status != TransactionStatus.IDLE:
             await connection.close()
         else:
             self._idle.append((connection, asyncio.get_running_loop().time()))
@@ -183,6 +193,16 @@ class Database:
 async def rows(connection: Connection, query: SQL | Composed, parameters: Parameters = None) -> list[tuple[Any, ...]]:
     """Run one statement on a lent connection and return its rows."""
     return await (await connection.execute(query, parameters)).fetchall()
+
+
+@asynccontextmanager
+async def _closed_on_error(connection: Connection) -> AsyncIterator[None]:
+    """Close a connection that nobody has yet when its preparation fails or is cancelled."""
+    try:
+        yield
+    except BaseException:
+        await connection.close()
+        raise
 
 
 async def _alive(connection: Connection) -> bool:

@@ -105,11 +105,8 @@ on conflict (id) do update set
     last_seen = greatest(old.last_seen, excluded.last_seen)
 
 -- name: codec_key
-with made as (
-    insert into penfeld.codec (device_type, version) values (%(type)s, %(version)s)
-    on conflict do nothing
-    returning key
-)
-select key from made
-union all
-select key from penfeld.codec where device_type = %(type)s and version = %(version)s
+-- Its number, new or old. "do nothing" would return no row, and a look-up beside it would not see the row that another
+-- worker has made since this statement began.
+insert into penfeld.codec as old (device_type, version) values (%(type)s, %(version)s)
+on conflict (device_type, version) do update set version = excluded.version
+returning key

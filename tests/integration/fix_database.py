@@ -32,6 +32,9 @@ full_page_writes = off
 max_connections = 40
 log_min_messages = fatal
 """
+PATIENCE_S = 300.0
+"""How long a test waits for a connection that others use: a slow machine is no failure."""
+
 _NUMBERS = count(1)
 
 
@@ -179,6 +182,16 @@ def admin(cluster: Cluster, command: SQL, *names: str) -> None:
         connection.execute(command.format(*map(Identifier, names)))
 
 
+async def blocked(database: Database) -> int:
+    """Wait until a connection waits for a lock; return its process id."""
+    query = SQL("select pid from pg_stat_activity where wait_event_type = 'Lock' and datname = current_database()")
+    for _ in range(1000):
+        if found := await database.fetch(query):
+            return int(found[0][0])
+        await asyncio.sleep(0.01)
+    raise AssertionError("nobody waits for a lock")
+
+
 @pytest.fixture(scope="session", params=["embedded", "timescaledb"])
 def cluster(request: pytest.FixtureRequest) -> Iterator[Cluster]:
     """One server of each kind a session."""
@@ -230,5 +243,5 @@ def dsn(cluster: Cluster, template: str) -> Iterator[str]:
 @pytest.fixture
 async def database(dsn: str) -> AsyncIterator[Database]:
     """Make a migrated database and open it."""
-    async with Database(dsn, max_size=8) as opened:
+    async with Database(dsn, max_size=8, wait_s=PATIENCE_S) as opened:
         yield opened

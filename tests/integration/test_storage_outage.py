@@ -18,7 +18,7 @@ from storage.queries import Queries
 from storage.registry import Registry
 from storage.tables import prepare
 from storage.writer import Writer
-from tests.integration.fix_database import Cluster, Embedded, admin
+from tests.integration.fix_database import Cluster, Embedded, admin, blocked
 from tests.unit.storage.batches import HOUR, NOON, PROBE, Builder, device
 
 RIGHT, WRONG = "right", "wrong"
@@ -67,16 +67,6 @@ async def test_a_stopped_database_is_unavailable_and_works_again_after_its_start
 def with_(dsn: str, **change: str | None) -> str:
     """Return the address with some parts changed; ``None`` takes one away."""
     return make_conninfo("", **{**conninfo_to_dict(dsn), **change})
-
-
-async def blocked(database: Database) -> int:
-    """Wait until a connection waits for a lock; return its process id."""
-    query = SQL("select pid from pg_stat_activity where wait_event_type = 'Lock' and datname = current_database()")
-    for _ in range(1000):
-        if found := await database.fetch(query):
-            return int(found[0][0])
-        await asyncio.sleep(0.01)
-    raise AssertionError("nobody waits for a lock")
 
 
 async def test_a_connection_lost_within_a_batch_leaves_nothing(database: Database) -> None:
@@ -188,6 +178,33 @@ async def test_a_server_without_a_free_connection_says_so(cluster: Cluster, empt
             await Database(dsn).open()
     finally:
         admin(cluster, SQL("drop role {}"), role)
+
+
+async def test_a_connection_in_use_at_the_close_is_closed_by_who_gives_it_back(empty_dsn: str) -> None:
+    """Closing closes every connection, also those lent at that moment: none is left open for the server to keep."""
+    database = Database(empty_dsn, min_size=2)
+    await database.open()
+    async with database.connection() as lent:
+        await database.close()
+        assert (await lent.execute(SQL("select 1"))).rowcount == 1
+
+    assert lent.closed
+
+
+async def test_a_connection_whose_check_is_cancelled_is_closed(empty_dsn: str, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Who is stopped while a connection is looked at before its use leaves none open."""
+    monkeypatch.setattr("storage.connection._FRESH_S", 0.0)
+    async with Database(empty_dsn) as database:
+        async with database.connection() as first:
+            pass
+        asking = asyncio.create_task(database.fetch(SQL("select 1")))
+        while not first.lock.locked():  # noqa: ASYNC110 the check is under way then, and tells nobody
+            await asyncio.sleep(0)
+        asking.cancel()
+        with pytest.raises(asyncio.CancelledError):
+            await asking
+
+        assert first.closed
 
 
 async def test_busy_connections_are_said_to_be_busy(empty_dsn: str) -> None:

@@ -20,13 +20,16 @@ from model.readings import Column
 from model.uplink import Value
 from storage import rows
 from storage.connection import Database
+from storage.connection import rows as fetch
 from storage.queries import Queries
 from storage.registry import Registry
+from storage.statements import statement
 from storage.tables import prepare
 from storage.writer import Writer
 from tests.fakes.memory import Memory
 from tests.fakes.queries import Queries as FakeQueries
 from tests.fakes.registry import Registry as FakeRegistry
+from tests.integration.fix_database import blocked
 from tests.unit.storage.batches import HOUR, MINUTE, NOON, PROBE, SECOND, TYPES, Builder, Values, device
 
 NAMES = ("lamp-1", "lamp-2", "lamp-3", "toy")
@@ -198,6 +201,18 @@ async def test_writers_at_once_never_store_a_frame_twice(house: Database) -> Non
     assert (await Queries(house).quarantine()).rows[0].times == 12
 
 
+async def test_writers_that_meet_a_new_version_at_once_agree_on_its_number(house: Database) -> None:
+    """A worker waits for another one that just writes down the same version of a device type, and takes its number."""
+    version = {"type": "probe", "version": "brand-new"}
+    async with house.transaction() as connection:
+        [(first,)] = await fetch(connection, statement("codec_key"), version)
+        task = asyncio.create_task(house.fetch(statement("codec_key"), version))
+        await blocked(house)
+    [(second,)] = await task
+
+    assert first == second
+
+
 async def test_a_writer_behind_the_lock_is_stopped_by_the_constraint(house: Database) -> None:
     """Somebody who writes past the locks collides with a unique constraint; the writer tries again and counts right."""
     builder = await refs(house)
@@ -216,7 +231,7 @@ async def test_a_writer_behind_the_lock_is_stopped_by_the_constraint(house: Data
             (frame.device, frame.time, frame.key),
         )
         task = asyncio.create_task(writer.write(batch))
-        await asyncio.sleep(0.2)  # the writer waits at the constraint now; should it not, the test is only weaker
+        await blocked(house)  # it waits at the constraint
     written = await task
 
     assert (written.stored, written.duplicates) == ((), 1)
