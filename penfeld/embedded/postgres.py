@@ -33,6 +33,7 @@ DATABASE = "penfeld"
 USER = "penfeld"
 SOCKET_NAME = ".s.PGSQL.5432"
 _ORPHAN_STOP_S = 30.0
+_STATUS_LINE = 7  # of postmaster.pid, from 0: LOCK_FILE_LINE_PM_STATUS in PostgreSQL's miscadmin.h, less 1
 _START_S = 60.0  # crash recovery after a power cut takes time
 _LONGEST_SOCKET_PATH = 100  # bytes; the kernel takes 107
 _SETTINGS = {
@@ -103,7 +104,13 @@ class Postgres:
         )
 
     def ready(self) -> bool:
-        """Whether it takes connections now."""
+        """Whether it takes connections now; not asked before the server says so, since it would log each refusal."""
+        try:
+            status = (self.cluster / "postmaster.pid").read_text().splitlines()[_STATUS_LINE].strip()
+        except (FileNotFoundError, IndexError):
+            return False
+        if status != "ready":
+            return False
         command = (_binary("pg_isready"), "-q", "-h", self.socket_dir, "-U", USER, "-d", DATABASE)
         return subprocess.run(command, check=False, env={}).returncode == 0  # noqa: S603 -- our own binary
 
