@@ -91,6 +91,11 @@ def first_plausible(candidates: Iterable[tuple[datetime | None, str]]) -> dateti
     return None
 
 
+def port(told: int | None, payload: bytes) -> int | None:
+    """Return the LoRaWAN port: as told (0 is a port), else 0 where there is no payload, else unknown."""
+    return 0 if told is None and not payload else told
+
+
 def plain(text: str, field: str) -> str:
     """Return the text; refuse one with a NUL, which no database column can hold."""
     if "\0" in text:

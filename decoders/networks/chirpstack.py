@@ -60,7 +60,7 @@ def uplinks(topic: str, payload: bytes) -> tuple[Uplink, ...]:  # noqa: ARG001 t
             device=_envelope.device_id(up.device_info.dev_eui, "deviceInfo.devEui", technology="lorawan"),
             time=_envelope.utc(up.time, "time"),
             payload=data,
-            f_port=up.f_port or (None if data else 0),
+            f_port=_envelope.port(up.f_port, data),
             f_cnt=up.f_cnt or 0,
             session=_envelope.plain(up.dev_addr or "", "devAddr"),
             rssi_dbm=(best.rssi or 0.0) if best else None,

@@ -84,7 +84,7 @@ def uplinks(topic: str, payload: bytes) -> tuple[Uplink, ...]:  # noqa: ARG001 t
             device=_envelope.device_id(up.end_device_ids.dev_eui, "end_device_ids.dev_eui", technology="lorawan"),
             time=_on_air(up, message),
             payload=data,
-            f_port=message.f_port or (None if data else 0),
+            f_port=_envelope.port(message.f_port, data),
             f_cnt=message.f_cnt or 0,
             session=_envelope.plain(message.session_key_id or up.end_device_ids.dev_addr or "", "session_key_id"),
             rssi_dbm=(best.rssi or 0.0) if best else None,

@@ -68,6 +68,11 @@ def test_data_without_port() -> None:
     assert read(fPort=...).f_port is None
 
 
+def test_port_0() -> None:
+    """Port 0 is a port when it is told, with data too: it is never taken for an unknown one."""
+    assert read(fPort=0).f_port == 0
+
+
 def test_no_gateway() -> None:
     """Without gateways nothing is known of the radio."""
     uplink = read(rxInfo=...)

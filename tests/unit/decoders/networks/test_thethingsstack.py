@@ -94,6 +94,12 @@ def test_omitted() -> None:
     assert (uplink.gateway, uplink.rssi_dbm) == (None, None)
 
 
+def test_port_0() -> None:
+    """Port 0 is a port when it is told, with payload too; with payload and without a port it may be any."""
+    assert read(f_port=0).f_port == 0
+    assert read(f_port=...).f_port is None
+
+
 def test_gateway_by_eui() -> None:
     """A gateway without a name is known by its EUI; one without either by nothing."""
     assert read(rx_metadata=[{"gateway_ids": {"eui": "B827"}, "rssi": -90}]).gateway == "B827"
