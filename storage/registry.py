@@ -75,6 +75,9 @@ class Registry:
         document = Jsonb([_document(device) for device in devices])
         try:
             async with self._database.transaction() as connection:
+                # the writer's locks, in the writer's order: it changes the same rows in an order of its own
+                await connection.execute(statement("lock_all_devices"), (LOCKS,))
+                await connection.execute(statement("lock_quarantine"))
                 retyped = [key for (key,) in await rows(connection, statement("retyped"), (document,))]
                 await connection.execute(statement("forget_latest"), (retyped,))
                 changed = dict(await rows(connection, statement("register"), (document,)))
@@ -98,6 +101,7 @@ class Registry:
         """
         async with self._database.transaction() as connection:
             await connection.execute(statement("lock_all_devices"), (LOCKS,))
+            await connection.execute(statement("lock_quarantine"))
             keys = [key for (key,) in await rows(connection, statement("simulated_devices"))]
             touched = [key for (key,) in await rows(connection, statement("touched_devices"))]
             tables = await columns(connection)

@@ -60,12 +60,13 @@ class Writer:
         careful = False
         for _ in range(_ATTEMPTS):
             try:
-                return await self._write(batch, frames, careful=careful)
-            except CollisionError:
+                try:
+                    return await self._write(batch, frames, careful=careful)
+                except RefusedError as error:
+                    raise WriteRejectedError(await self._rejected(batch, str(error))) from error
+            except CollisionError:  # also while the refused frames are looked for
                 careful = True
                 self._partitions.forget()
-            except RefusedError as error:
-                raise WriteRejectedError(await self._rejected(batch, str(error))) from error
         raise UnavailableError(f"database {self._database.address}: other writers were faster {_ATTEMPTS} times")
 
     async def _write(self, batch: Batch, frames: Frames, *, careful: bool, keep: bool = True) -> Written:
