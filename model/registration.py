@@ -211,6 +211,9 @@ def _value(name: str, value: object) -> object:
     try:
         converted = msgspec.convert(value, kind, strict=False)
     except msgspec.ValidationError as error:
+        if name in _RANGES:
+            text = f"{str(value)[:50]!r} is no number of degrees; write it with a point, as 48.3904"
+            raise BadRequestError(f"{name}: {text}") from None
         raise BadRequestError(f"{name}: {error}") from None
     if isinstance(converted, str | dict):
         converted = _clean(name, converted)

@@ -14,6 +14,7 @@ from enum import StrEnum
 import msgspec
 
 from api.mqtt import LIVE_TOPIC, MqttConfig, MqttDoor
+from model.device import State
 from model.errors import ConfigError, PenfeldError, UnavailableError
 from model.status import IngestStatus
 from penfeld import wiring
@@ -21,12 +22,14 @@ from penfeld.brokers import broker_address
 from penfeld.clock import Clock
 from penfeld.config import Config
 from penfeld.devicefiles import catalogue
+from penfeld.embedded.postgres import Postgres
 from penfeld.processes import port_is_free
 from penfeld.reach import answers
 from penfeld.runtime import DataFolder
 from storage.connection import Database
 from storage.migrate import POSTGRESQL, TIMESCALEDB, migrations
 from storage.queries import Queries
+from storage.registry import Registry
 
 _GB = 1e9
 _LITTLE_DISK = 5 * _GB
@@ -35,6 +38,7 @@ _CLOCK_WARN = timedelta(seconds=2)
 _CLOCK_FAIL = timedelta(minutes=1)
 _ROUND_TRIP_S = 5.0
 _STATUS_S = 1.5
+_MOST_PENDING = 999
 _OLD_STATUS = timedelta(seconds=10)
 
 
@@ -113,7 +117,14 @@ def _running(config: Config) -> list[Finding]:
     ]
 
 
+def _has_cluster(config: Config) -> bool:
+    return (Postgres(config.data_dir).cluster / "PG_VERSION").exists()
+
+
 async def _database(config: Config, clock: Clock) -> list[Finding]:
+    if config.database.embedded and DataFolder(config.data_dir).running() is None and not _has_cluster(config):
+        text = f"none in {config.data_dir} yet"
+        return [Finding(Level.WARN, "database", text, "the first `penfeld demo` or `penfeld run` makes it")]
     try:
         async with wiring.database(config) as opened:
             return await _database_facts(opened, clock)
@@ -141,7 +152,7 @@ async def _database_facts(opened: Database, clock: Clock) -> list[Finding]:
     remedy = "" if level is Level.OK else "set both clocks by NTP: event times are judged by the arrival time"
     found.append(Finding(level, "clock", f"{gap.total_seconds():.3f} s from the database's", remedy))
     if facts.migration == newest:
-        found += await _ledger(queries)
+        found += [*await _ledger(queries), *await _pending(opened)]
     return found
 
 
@@ -155,6 +166,16 @@ async def _ledger(queries: Queries) -> list[Finding]:
     text = f"balances: {received} frames received, {quarantined} of them in quarantine"
     remedy = "look at them in the console, or at /api/v1/quarantine" if quarantined else ""
     return [Finding(Level.OK, "ledger", text, remedy)]
+
+
+async def _pending(opened: Database) -> list[Finding]:
+    waiting = await Registry(opened).devices(state=State.PENDING, limit=_MOST_PENDING + 1)
+    if not waiting:
+        return []
+    number = f"more than {_MOST_PENDING}" if len(waiting) > _MOST_PENDING else f"{len(waiting)}"
+    text = f"{number} heard that nobody registered, {waiting[0].id} for instance; their frames go to quarantine"
+    remedy = "`penfeld devices list --state pending`, then `penfeld devices add` or `import`"
+    return [Finding(Level.WARN, "devices", text, remedy)]
 
 
 async def _broker(config: Config, clock: Clock) -> list[Finding]:

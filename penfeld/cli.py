@@ -23,7 +23,7 @@ COMMANDS = {
     "replay": "send recorded frames through the same door, at any speed",
     "decode": "decode one payload of a device type",
     "encode": "encode values as a device of a type would send them",
-    "devices": "list, show, import and export devices; list device types",
+    "devices": "list, show, add, import and export devices; list device types",
     "db": "state of the database, and bringing it up to date",
     "purge-simulated": "delete simulated devices and all that came from them",
     "doctor": "check everything and say what to do",

@@ -12,7 +12,7 @@ DESCRIPTION = """\
 Decode one payload of a device type, as its network hands it over: hex (spaces, colons and 0x are allowed) or base64.
 A type is a file's name: `penfeld devices types` lists them. The folders of `catalogue` in penfeld.toml count too."""
 EXAMPLES = """\
-  penfeld decode yobiiq_em4301 --port 1 0123138801100000138
+  penfeld decode yobiiq_em4301 --port 1 0114000003e80115000007d0011600000bb8012400000006012500001770
   penfeld decode elsys_ers 0100e202290400270506060308070d62 --json
   penfeld decode penfeld_streetlight --port 1 --base64 AQIDBAUGBwgJCgs="""
 

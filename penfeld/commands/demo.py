@@ -39,7 +39,12 @@ def arguments(parser: argparse.ArgumentParser) -> None:
     )
     parser.add_argument("--json", action="store_true", help="print one JSON object on the last line of the output")
     parser.add_argument("--port", type=int, metavar="N", help="port of the page and the API (default 8080, 0: any)")
-    parser.add_argument("--data", type=Path, metavar="DIR", help="where data is kept (default ./penfeld-data)")
+    parser.add_argument(
+        "--data",
+        type=Path,
+        metavar="DIR",
+        help="where data is kept (default ./penfeld-data); other commands find it by PENFELD_DATA_DIR=DIR",
+    )
     parser.add_argument("--no-history", action="store_true", help="do not tell the last 24 hours")
     parser.add_argument(
         "--open",

@@ -16,17 +16,34 @@ if TYPE_CHECKING:
     from collections.abc import Mapping, Sequence
 
     from model.device import Device
-    from model.registration import Row
+    from model.registration import Row, Values
 
 DESCRIPTION = """\
 The register of devices. `import` reads CSV (header: id, type, name, latitude, longitude, district, tag.NAME ...) or
-TOML ([[device]] tables); one wrong row spoils no other, and each is reported. A list can be imported again."""
+TOML ([[device]] tables); one wrong row spoils no other, and each is reported. A list can be imported again. A device
+that was heard and is not registered is pending; `add` registers one: its next frames are decoded and stored."""
 EXAMPLES = """\
   penfeld devices types
-  penfeld devices import lamps.csv
+  penfeld devices list --state pending                                   heard, but not registered
+  penfeld devices add 70b3d57ed0001234 --type penfeld_streetlight --name "Rue de Siam 4"
+  penfeld devices import lamps.csv                                       many at once
   penfeld devices list --type penfeld_streetlight --district Recouvrance
   penfeld devices show 70b3d57ed0001234
   penfeld devices export > devices.csv"""
+_FORMS = """\
+A row says all of a device: what it leaves out is empty afterwards. CSV cells are separated by comma, semicolon or tab
+(with the latter two, numbers may have a decimal comma). id and type are needed; there are also name, network, latitude,
+longitude, district, experiment, state, simulated, tag.NAME and variable.NAME.
+
+lamps.csv:
+  id;type;name;latitude;longitude;district;tag.pole
+  70B3D57ED0001234;penfeld_streetlight;Rue de Siam 4;48,3857;-4,4903;Siam;P-104
+lamps.toml:
+  [[device]]
+  id = "70B3D57ED0001234"
+  type = "penfeld_streetlight"
+  name = "Rue de Siam 4"
+"""
 _PAGE = 1000
 _COLUMNS = ("id", "type", "state", "name", "network", "latitude", "longitude", "district", "experiment", "simulated")
 
@@ -41,11 +58,22 @@ def arguments(parser: argparse.ArgumentParser) -> None:
     listing.add_argument("--search", metavar="WORD", help="only devices with this in id or name")
     showing = actions.add_parser("show", help="show one device")
     showing.add_argument("id", metavar="ID", help="its id")
-    importing = actions.add_parser("import", help="register devices from a CSV or TOML file")
+    adding = actions.add_parser("add", help="register one device, or change it")
+    adding.add_argument("id", metavar="ID", help="its id, in any spelling")
+    adding.add_argument("--type", required=True, metavar="TYPE", help="device type: `penfeld devices types`")
+    for name in ("name", "latitude", "longitude", "district", "network"):
+        adding.add_argument(f"--{name}", metavar=name.upper())
+    importing = actions.add_parser(
+        "import",
+        help="register devices from a CSV or TOML file",
+        description="Register devices, or change them, from a CSV or TOML file (UTF-8).",
+        epilog=_FORMS,
+        formatter_class=argparse.RawDescriptionHelpFormatter,
+    )
     importing.add_argument("file", type=Path, metavar="FILE", help="a .csv or .toml file")
     exporting = actions.add_parser("export", help="print all devices as CSV that `import` reads")
     typing = actions.add_parser("types", help="list device types")
-    for action in (listing, showing, importing, exporting, typing):
+    for action in (listing, showing, adding, importing, exporting, typing):
         action.add_argument("--json", action="store_true", help="print JSON")
 
 
@@ -54,7 +82,7 @@ def run(options: argparse.Namespace) -> int:
     config = load(getattr(options, "config", None))
     if options.action == "types":
         return _types(config, options)
-    actions = {"list": _list, "show": _show, "import": _import, "export": _export}
+    actions = {"list": _list, "show": _show, "add": _add, "import": _import, "export": _export}
     return asyncio.run(actions[options.action](config, options))
 
 
@@ -97,10 +125,7 @@ async def _show(config: Config, options: argparse.Namespace) -> int:
 
 
 async def _import(config: Config, options: argparse.Namespace) -> int:
-    from model.registration import devices_of, read_csv, read_toml
-    from penfeld.devicefiles import catalogue
-    from penfeld.wiring import database
-    from storage.registry import Registry
+    from model.registration import read_csv, read_toml
 
     readers = {".csv": read_csv, ".toml": read_toml}
     reader = readers.get(options.file.suffix.lower())
@@ -112,8 +137,22 @@ async def _import(config: Config, options: argparse.Namespace) -> int:
         data = options.file.read_bytes()
     except OSError as error:
         raise BadRequestError(f"{options.file} cannot be read: {error.strerror}; check the path") from error
+    return await _register(config, reader(data), options)
+
+
+async def _add(config: Config, options: argparse.Namespace) -> int:
+    columns = ("id", "type", "name", "latitude", "longitude", "district", "network")
+    return await _register(config, [{column: getattr(options, column) for column in columns}], options)
+
+
+async def _register(config: Config, written: "Sequence[Values]", options: argparse.Namespace) -> int:
+    from model.registration import devices_of
+    from penfeld.devicefiles import catalogue, definition_in
+    from penfeld.wiring import database
+    from storage.registry import Registry
+
     types = catalogue(config)
-    rows = devices_of(reader(data), lambda name: types[name].type)
+    rows = devices_of(written, lambda name: definition_in(types, name).type)
     async with database(config) as opened:
         outcome = await Registry(opened).register([row.device for row in rows if row.device is not None])
     return _report(rows, outcome, options)
@@ -132,8 +171,9 @@ def _report(rows: "Sequence[Row]", outcome: "Mapping[str, str]", options: argpar
     else:
         print(", ".join(f"{number} {word}" for word, number in {**counts, "wrong": len(wrong)}.items()))
         for row in wrong:
-            remark(f"row {row.number} ({row.id or 'no id'}): {row.problem}")
-        if wrong:
+            where = f"row {row.number} ({row.id or 'no id'})" if options.action == "import" else "penfeld"
+            remark(f"{where}: {row.problem}")
+        if wrong and options.action == "import":
             remark("correct these rows and import the file again: rows that were right stay as they are")
     return 1 if wrong else 0
 

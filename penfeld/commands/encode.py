@@ -13,8 +13,8 @@ DESCRIPTION = """\
 Encode values as a device of a type sends them: the opposite of `penfeld decode`. Values are name=value pairs or one
 JSON object; a JSON list of objects makes a frame of several records. Leave out what the frame may lack."""
 EXAMPLES = """\
-  penfeld encode penfeld_streetlight --port 1 lamp_on=true dimming_percent=70 power_w=42.5
-  penfeld encode penfeld_binsensor '{"fill_level_percent": 83, "temperature_c": 11.5}' --json"""
+  penfeld encode elsys_ers temperature_c=21.5 humidity_percent=40
+  penfeld encode penfeld_binsensor '{"fill_level_percent": 83, "temperature_c": 11.5, "tilt": false}' --json"""
 
 
 def arguments(parser: argparse.ArgumentParser) -> None:

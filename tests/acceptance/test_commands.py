@@ -167,6 +167,18 @@ def test_devices_come_from_a_spreadsheet(city: Service) -> None:
     assert (shown["name"], shown["latitude"]) == ("Lampe 1", 48.39)
 
 
+def test_one_device_is_registered_in_one_line(city: Service) -> None:
+    """``devices add`` registers a device under its canonical id, and says in one line what is wrong with one."""
+    done = penfeld(
+        "devices", "add", "70-B3-D5-00-00-00-00-09", "--type", "elsys_ers", "--name", "Hall", folder=city.folder
+    )
+    shown = json.loads(penfeld("devices", "show", "70b3d50000000009", "--json", folder=city.folder).stdout)
+
+    assert done.stdout.startswith("1 created")
+    assert (shown["name"], shown["state"]) == ("Hall", "active")
+    assert "did you mean elsys_ers" in refusal("devices", "add", "x", "--type", "elsys_er", folder=city.folder)
+
+
 def test_what_was_exported_can_be_imported(city: Service) -> None:
     """``export`` writes the CSV that ``import`` reads, and nothing changes by it."""
     (city.folder / "all.csv").write_text(penfeld("devices", "export", folder=city.folder).stdout)
@@ -198,6 +210,7 @@ def test_doctor_says_what_to_do(folder: Path) -> None:
 
     assert (dead.returncode, wrong.returncode) == (1, 1)
     assert "start it, or correct [broker] url" in dead.stdout
+    assert "the first `penfeld demo` or `penfeld run` makes it" in dead.stdout
     assert "wrong.toml:2: [api] port must be a whole number" in wrong.stdout
 
 

@@ -72,6 +72,7 @@ def test_toml() -> None:
         ({"id": "t1", "type": "trm"}, ["no device type 'trm'"]),
         ({"id": "t 1", "type": "tram"}, ["id:", "tram-12"]),
         ({"id": "t1", "type": "tram", "latitude": "north"}, ["latitude"]),
+        ({"id": "t1", "type": "tram", "latitude": "48,39"}, ["latitude: '48,39' is no number", "with a point"]),
         ({"id": "t1", "type": "tram", "latitude": 91, "longitude": -181.0}, ["latitude", "longitude", "±180"]),
         ({"id": "t1", "type": "tram", "latitude": "nan"}, ["latitude"]),
         ({"id": "t1", "type": "tram", "latitud": 48}, ["latitud: unknown", "did you mean latitude"]),

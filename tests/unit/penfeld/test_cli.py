@@ -1,18 +1,36 @@
 """The command line: help worth reading, exit codes that scripts can trust, and an answer at once."""
 
 import json
+import shlex
 import subprocess
 import sys
+import textwrap
+from importlib import import_module
 from pathlib import Path
 
 import pytest
 
+from decoders.catalogue import Catalogue
+from model.device import DeviceType
 from model.errors import BadRequestError
+from model.registration import devices_of, read_csv, read_toml
 from penfeld.cli import COMMANDS, main
 from penfeld.commands.decode import payload_of
 
 ROOT = Path(__file__).parents[3]
 LIT = "8046019000303908fc1f5f"
+
+
+def shown_examples() -> list[str]:
+    """Return the commands that the help of each command shows, and those of the README."""
+    texts = [import_module(f"penfeld.commands.{name.replace('-', '_')}").EXAMPLES for name in COMMANDS]
+    lines = "\n".join([*texts, (ROOT / "README.md").read_text()]).splitlines()
+    return [line.strip().removeprefix(".venv/bin/") for line in lines if line.startswith(("  penfeld ", "    .venv"))]
+
+
+def type_of(name: str) -> DeviceType:
+    """Return a device type of the package."""
+    return Catalogue.builtin()[name].type
 
 
 @pytest.fixture(autouse=True)
@@ -42,6 +60,25 @@ def test_every_command_has_help_with_examples(name: str, capsys: pytest.CaptureF
     assert ended.value.code == 0
     assert "examples:\n  " in text
     assert f"penfeld {name}" in text.partition("examples:")[2]
+
+
+@pytest.mark.parametrize("example", [line for line in shown_examples() if " decode " in line or " encode " in line])
+def test_examples_do_what_they_say(example: str) -> None:
+    """Every ``decode`` and ``encode`` that help or README shows works as it stands there."""
+    assert main(shlex.split(example, comments=True)[1:]) == 0
+
+
+def test_the_form_of_a_list_is_shown_where_it_is_asked_for(capsys: pytest.CaptureFixture[str]) -> None:
+    """``penfeld devices import --help`` shows a CSV and a TOML file that can be read."""
+    with pytest.raises(SystemExit):
+        main(["devices", "import", "--help"])
+
+    text = capsys.readouterr().out
+    as_csv, as_toml = (
+        textwrap.dedent(part).encode() for part in text.partition("lamps.csv:\n")[2].split("lamps.toml:\n")
+    )
+    devices = [[row.device for row in devices_of(rows, type_of)] for rows in (read_csv(as_csv), read_toml(as_toml))]
+    assert [[device.name for device in found if device] for found in devices] == [["Rue de Siam 4"]] * 2
 
 
 @pytest.mark.parametrize(
