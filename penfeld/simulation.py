@@ -20,7 +20,7 @@ from penfeld.clock import Clock
 from penfeld.config import Config
 from penfeld.runtime import DataFolder
 from simulators.envelopes import Event
-from simulators.fleet import Fleet, Sending
+from simulators.fleet import Fleet
 from simulators.http import HttpConfig, HttpDoor
 from simulators.mqtt import MqttConfig, MqttDoor
 from simulators.service import Door, Simulation
@@ -31,7 +31,6 @@ CALLBACK_PATH = "/api/v1/callbacks/sigfox"
 _API_PATIENCE_S = 60.0
 _API_PAUSE_S = 0.25
 _SIGFOX = "sigfox"
-_SETTLED_S = 60.0
 
 
 class State(msgspec.Struct, frozen=True, kw_only=True):
@@ -45,14 +44,6 @@ class State(msgspec.Struct, frozen=True, kw_only=True):
 
 
 Report = Callable[[State], None]
-
-
-class Settled(Fleet):
-    """A fleet whose past ends a minute ago: younger frames, told late, would pass for live ones that were slow."""
-
-    def history(self, start: float, end: float, *, now: float) -> list[Sending]:
-        """Return what was on air from ``start`` to before ``end``, but nothing of the last minute."""
-        return super().history(start, min(end, now - _SETTLED_S), now=now)
 
 
 def sigfox_url(config: Config) -> str:

@@ -3,7 +3,8 @@
 1. The world is asked a little ahead, frames wait for their moment: a frame's time is when it leaves.
 2. Every door has a lane of its own, so that one that is slow, or not there yet, holds up no other. Live frames overtake
    history in it.
-3. History goes oldest first, at a rate of its own, and waits while its lane is full.
+3. History goes oldest first, at a rate of its own, and waits while its lane is full. It ends a minute before the start:
+   younger frames, told late, would pass for live ones that were slow.
 4. Nothing falls behind silently: ``lag_s`` is how late live frames left, the worst of the last hundred or so.
 5. ``sent`` counts what doors saw acknowledged, by source: what really left, repeats included.
 """
@@ -24,6 +25,7 @@ Clock = Callable[[], datetime]
 
 _AHEAD_S = 1.0
 _SLICE_S = 120.0
+_SETTLED_S = 60.0
 _PATIENCE_S = 10.0
 _ASLEEP_S = 60.0
 _MOST_WAITING = 1000  # of history, in one lane
@@ -111,7 +113,7 @@ class Simulation:
         except* PenfeldError as problems:
             raise problems.exceptions[0] from None
         finally:
-            on_their_way = [await lane.door.drain(_PATIENCE_S) for lane in self._lanes]
+            on_their_way = await asyncio.gather(*(lane.door.drain(_PATIENCE_S) for lane in self._lanes))
             self.progress.unacknowledged = sum(on_their_way) + sum(lane.waiting for lane in self._lanes)
 
     async def _end(
@@ -150,15 +152,15 @@ class Simulation:
             await asyncio.sleep(max(due - now, 0.001))
 
     async def _past(self, start: float, stop: asyncio.Event) -> None:
-        begin = start - self._history.total_seconds()
+        begin, end = start - self._history.total_seconds(), start - _SETTLED_S
         at, started = begin, asyncio.get_running_loop().time()
-        while at < start and not stop.is_set():
-            until = min(at + _SLICE_S, start)
+        while at < end and not stop.is_set():
+            until = min(at + _SLICE_S, end)
             await self._tell(self._fleet.history(at, until, now=start), started)
             at = until
-            self.progress.history_done = 0.99 * (at - begin) / (start - begin)
-        if begin < start:
-            await self._tell(self._fleet.memory(start), started)
+            self.progress.history_done = 0.99 * (at - begin) / (end - begin)
+        if begin < end:
+            await self._tell(self._fleet.memory(end), started)
         await _until(lambda: not any(lane.past for lane in self._lanes))
         self.progress.history_done = 1.0
 

@@ -118,18 +118,15 @@ async def _simulate(config: Config, options: argparse.Namespace) -> int:
 def _fleet(config: Config, known: "Catalogue", options: argparse.Namespace) -> "Fleet":
     """Return the devices asked for."""
     from penfeld.devicefiles import definition_in, name_in
-    from penfeld.simulation import Settled
     from simulators.faults import Faults
     from simulators.fleet import city, of_type
 
     faults = Faults.parse(options.faults, seed=options.seed)
     if options.devices is None:
         numbers = {name: getattr(options, name) for name in ("lamps", "meters", "sigfox", "trams")}
-        fleet = city(known, seed=options.seed, speed=options.speed, faults=faults, **numbers)
-    else:
-        definition = definition_in(known, name_in(config, options.devices))
-        fleet = of_type(definition, options.count, seed=options.seed, speed=options.speed, faults=faults)
-    return Settled(fleet.groups, faults)
+        return city(known, seed=options.seed, speed=options.speed, faults=faults, **numbers)
+    definition = definition_in(known, name_in(config, options.devices))
+    return of_type(definition, options.count, seed=options.seed, speed=options.speed, faults=faults)
 
 
 def _as_lines(state: "State") -> None:

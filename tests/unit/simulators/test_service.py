@@ -1,6 +1,7 @@
 """The city at work: everything that is due leaves, is counted once, and a stop is clean."""
 
 import asyncio
+import json
 import time
 from collections import Counter
 from datetime import UTC, datetime, timedelta
@@ -102,6 +103,29 @@ async def test_history_is_told_in_the_background() -> None:
     assert {event.source for event in others.events} >= {"chirpstack", "thethingsstack", "native"}
     assert sum(simulation.sent.values()) == simulation.progress.history_frames + simulation.progress.live_frames
     assert simulation.progress.history_frames > 40
+
+
+async def test_history_ends_a_minute_ago() -> None:
+    """Nothing of the last minute is told as past, not even by a log due in it: it would look like a slow live frame."""
+    start = 1_795_345_200 + 30  # half a minute after all logs stand on their grid
+    began = time.monotonic()
+    stop, door = asyncio.Event(), Door()
+    fleet = city(CATALOGUE, lamps=60, meters=0, sigfox=0, trams=0)
+    simulation = Simulation(
+        fleet,
+        {"": door},
+        lambda: datetime.fromtimestamp(start + time.monotonic() - began, UTC),
+        history=timedelta(hours=6),
+        history_rate=INFINITE,
+    )
+    running = asyncio.create_task(simulation.run(stop))
+    while simulation.progress.history_done < 1.0:  # noqa: ASYNC110 progress is a number, as for those who show it
+        await asyncio.sleep(0.01)
+    stop.set()
+    await running
+    ages = [start - datetime.fromisoformat(json.loads(event.payload)["time"]).timestamp() for event in door.events]
+    assert sum(age > 0 for age in ages) >= 60
+    assert not [age for age in ages if 0 < age < 60]
 
 
 async def test_a_door_that_waits_holds_up_no_other() -> None:
