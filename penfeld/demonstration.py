@@ -3,8 +3,10 @@
 Rules:
 
 1. What it reports is the difference of the ledger: what the database holds, not what a process believes.
-2. It ends in order: simulators first, until all they sent is acknowledged; then it waits for the ledger; then the rest.
-3. The last 24 hours are told once. A later start tells only the time since the last one (``demo.json``).
+2. ``sent`` is what one process counted: simulators that end by themselves end the demonstration, since what they sent
+   is not known then.
+3. It ends in order: simulators first, until all they sent is acknowledged; then it waits for the ledger; then the rest.
+4. The last 24 hours are told once. A later start tells only the time since the last one (``demo.json``).
 """
 
 import asyncio
@@ -139,7 +141,7 @@ class Demonstration:
         hours = await self._hours_to_tell(queries) if self.history else 0.0
         self._told = hours == 0.0
         program = self.stack.program(
-            "simulate", *words, "--history", f"{hours:.4f}", answers=True, stop_within_s=_SIMULATORS_STOP_S
+            "simulate", *words, "--history", f"{hours:.4f}", answers=True, once=True, stop_within_s=_SIMULATORS_STOP_S
         )
         return await self.supervisor.start(program)
 
@@ -165,6 +167,8 @@ class Demonstration:
             self.audience.pulse(now, self._status)
             pause = _LOOK_S if self.account.first_reading_s is None else 1.0
             await self.supervisor.until(stop, timeout_s=max(0.0, min(pause, deadline - clock())))
+            if simulators.ended.is_set() and not stop.is_set():
+                raise UnavailableError("the simulators were stopped from outside: start the demonstration again")
 
     async def _await_page(self) -> None:
         """Wait until the API answers: its port is taken at once, but it has much to import."""
@@ -192,6 +196,8 @@ class Demonstration:
         await self.supervisor.stop(simulators)
         state = last_state(simulators.output) or SimulatorState()
         self.account.sent = state.sent
+        if state.unacknowledged:
+            self.supervisor.tell("simulate", f"{state.unacknowledged} frames were never acknowledged")
         sent = sum(state.sent.values())
         clock = asyncio.get_running_loop().time
         now, changed = await totals(queries) - before, clock()

@@ -98,8 +98,12 @@ class Stack:
         from storage.connection import Database  # noqa: PLC0415 -- the same
 
         database = Database(self.database_url, min_size=1, max_size=2)
-        await database.open()
-        await make_ready(database, self.catalogue)
+        try:
+            await database.open()
+            await make_ready(database, self.catalogue)
+        except BaseException:
+            await database.close()
+            raise
         return database
 
     async def stop(self) -> None:

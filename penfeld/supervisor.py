@@ -90,9 +90,7 @@ class Supervisor:
     async def stop(self, child: Child) -> None:
         """Stop a child and wait until it is gone."""
         child.stopping.set()
-        if child.process is not None and child.process.returncode is None:
-            with contextlib.suppress(ProcessLookupError):
-                child.process.send_signal(child.program.stop_signal)
+        self._ask_to_stop(child)
         try:
             async with asyncio.timeout(child.program.stop_within_s):
                 await child.ended.wait()
@@ -179,6 +177,8 @@ class Supervisor:
                     await asyncio.wait_for(child.stopping.wait(), pause)
                     return
                 readers = await self._spawn(child)
+                if child.stopping.is_set():  # asked to stop while it was being started again
+                    self._ask_to_stop(child)
         finally:
             child.ended.set()
 
@@ -193,6 +193,12 @@ class Supervisor:
         if not self.failed.done():
             reason = f"{child.program.name} ended ({_ending(child.exit_code)})"
             self.failed.set_result(f"{reason}: {words}" if words else reason)
+
+    @staticmethod
+    def _ask_to_stop(child: Child) -> None:
+        if child.process is not None and child.process.returncode is None:
+            with contextlib.suppress(ProcessLookupError):
+                child.process.send_signal(child.program.stop_signal)
 
     @staticmethod
     def _kill_group(child: Child) -> None:

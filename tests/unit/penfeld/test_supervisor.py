@@ -139,6 +139,19 @@ async def test_a_child_that_dies_later_is_started_again(stage: Stage, monkeypatc
     assert not stage.supervisor.failed.done()
 
 
+async def test_a_child_that_runs_once_is_never_started_again(stage: Stage, monkeypatch: pytest.MonkeyPatch) -> None:
+    """What it did cannot be done again: its crash ends the whole, however late it comes."""
+    monkeypatch.setattr("penfeld.supervisor.FIRST_SECONDS_S", 0.0)
+    running = await stage.supervisor.start(child(SLEEP, once=True))
+    await stage.line("up")
+    assert running.pid is not None
+
+    os.kill(running.pid, signal.SIGKILL)
+
+    with pytest.raises(UnavailableError, match=r"child ended \(SIGKILL\)"):
+        await asyncio.wait_for(stage.supervisor.until(asyncio.Event()), PATIENCE_S)
+
+
 async def test_a_child_that_dies_again_and_again_ends_the_whole(stage: Stage, monkeypatch: pytest.MonkeyPatch) -> None:
     """After five deaths in a minute a person must look."""
     monkeypatch.setattr("penfeld.supervisor.FIRST_SECONDS_S", 0.0)
