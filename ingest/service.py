@@ -190,6 +190,8 @@ class Ingest:
                     continue
                 logger.warning("the database refuses %d frames: %s", len(error.rejected), error)
                 known = range(len(prepared.batch.frames))
+                if not known:  # quarantine refuses nothing; should it ever, nothing is left to take out
+                    raise UnavailableError(f"the database refuses what is set aside: {error}") from error
                 rejected = {i: why for i, why in error.rejected.items() if i in known}
                 prepared = prepared.without(rejected or dict.fromkeys(known, str(error)))
 

@@ -196,6 +196,23 @@ async def test_rejected_without_a_name() -> None:
     assert [one.reason for one in worker.memory.quarantine.values()] == [Reason.REJECTED_BY_DATABASE]
 
 
+async def test_quarantine_that_refuses() -> None:
+    """A database that refuses even what was set aside is waited for, with pauses and in sight; nothing is lost."""
+    worker = Worker(backoff=NEVER)
+
+    async def broken(_: Batch) -> Written:
+        worker.sink.attempts += 1
+        raise WriteRejectedError({})
+
+    worker.sink.write = broken  # type: ignore[method-assign,assignment]  # the fake, with a mind of its own
+    worker.source.send(lora("09c405"))
+    async with worker.running():
+        await worker.until(attempts=3, statuses=1)
+
+        assert worker.ingest.status().trouble.startswith("the database refuses what is set aside")
+    assert (worker.sink.attempts, len(worker.source.unacknowledged)) == (3, 1)
+
+
 async def test_device_removed_meanwhile() -> None:
     """A device that was removed since it was looked up is looked up again: its frame is of an unknown device then."""
     worker = Worker()
