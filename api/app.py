@@ -13,7 +13,7 @@ import time
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager, suppress
 
-from fastapi import FastAPI
+from fastapi import Depends, FastAPI
 from fastapi.middleware.gzip import GZipMiddleware
 from starlette.requests import ClientDisconnect, Request
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
@@ -24,6 +24,7 @@ from api.context import PREFIX, ApiConfig, Clock, Context, context_of
 from api.language import language_of
 from api.live import Hub
 from api.metrics import LedgerTotals, Meter
+from api.parameters import known_parameters
 from api.routes import callbacks, device_types, devices, health, ledger, quarantine, readings, stream
 from decoders.catalogue import Catalogue
 from model.ports import LiveSource, Publisher, Queries, Registry
@@ -73,13 +74,19 @@ def create_app(
         lifespan=_lifespan,
     )
     app.state.context = context
-    for module in (readings, stream, device_types, devices, ledger, quarantine, callbacks, health):
+    for module in (readings, stream, device_types, devices, ledger, quarantine):
+        app.include_router(module.router, dependencies=[Depends(known_parameters)])
+    for module in (callbacks, health):  # asked by machines that may add parameters of their own
         app.include_router(module.router)
+    app.add_api_route("/api/{rest:path}", errors.nothing_here, methods=list(_METHODS), include_in_schema=False)
     errors.install(app)
     openapi.install(app, catalogue)
     app.add_middleware(GZipMiddleware, minimum_size=1000, compresslevel=5)
     app.add_middleware(_Front, meter=context.meter, body_limit=config.upload_limit)
     return app
+
+
+_METHODS = ("GET", "HEAD", "POST", "PUT", "PATCH", "DELETE")
 
 
 @asynccontextmanager

@@ -99,11 +99,16 @@ def near(name: str, known: Iterable[str]) -> list[str]:
     return difflib.get_close_matches(name[:100], list(known), n=3, cutoff=0.5)
 
 
-def unknown(what: str, name: str, known: Iterable[str], *, sort: Sort = INVALID) -> Problem:
-    """Return the problem of a name that does not exist, with names that are like it."""
+def unknown(what: str, name: str, known: Iterable[str], *, sort: Sort = INVALID, listed: str = "") -> Problem:
+    """Return the problem of a name that does not exist, with names that are like it.
+
+    ``listed``: the address that lists the names, where there may be many.
+    """
     names = list(known)
     likely = near(name, names)
-    hint = f"did you mean {' or '.join(likely)}?" if likely else f"there are {', '.join(names[:20]) or 'none'}"
+    hint = f"{listed} lists them" if listed else f"there are {', '.join(names)}"
+    if likely:
+        hint = f"did you mean {' or '.join(likely)}?"
     return Problem(sort, f"there is no {what} named {name[:100]!r}; {hint}", near=likely)
 
 
@@ -199,6 +204,11 @@ async def _http_error(request: Request, error: Exception) -> Response:
         headers = {"Allow": _methods(request)}
         text = f"this address takes {headers['Allow']}"
     return document(sort, text, instance=request.url.path, language=language, headers=headers)
+
+
+async def nothing_here(request: Request) -> None:
+    """Answer what no route of the API does: a page of the console would be no answer to a program."""
+    raise StarletteHTTPException(HTTPStatus.METHOD_NOT_ALLOWED if _methods(request) else HTTPStatus.NOT_FOUND)
 
 
 def _methods(request: Request) -> str:

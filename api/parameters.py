@@ -11,7 +11,7 @@ from typing import Annotated, Literal, TypeVar
 
 from fastapi import Path, Query, Request
 
-from api.context import Context
+from api.context import PREFIX, Context
 from api.errors import INVALID, UNKNOWN_DEVICE, Problem, unknown
 from api.schemas import Cursor, Time, Word
 from model.device import Device, DeviceType
@@ -45,6 +45,15 @@ def simulated_filter(choice: Simulated) -> bool | None:
     return {"include": None, "exclude": False, "only": True}[choice]
 
 
+async def known_parameters(request: Request) -> None:
+    """Raise a problem for a query parameter that the address does not have: a mistyped filter must not mean "all"."""
+    told = request.app.openapi()["paths"].get(request.scope["route"].path, {}).get(request.method.lower(), {})
+    known = [parameter["name"] for parameter in told.get("parameters", []) if parameter["in"] == "query"]
+    for name in request.query_params:
+        if name not in {*known, "lang"}:
+            raise unknown("query parameter", name, known or ["none here"])
+
+
 def check_range(start: Time | None, end: Time | None) -> None:
     """Raise a problem if a range of times is the wrong way round."""
     if start is not None and end is not None and start > end:
@@ -56,7 +65,7 @@ def known_type(context: Context, name: str) -> DeviceType:
     try:
         return context.catalogue[name].type
     except UnknownTypeError:
-        raise unknown("device type", name, context.catalogue.names()) from None
+        raise unknown("device type", name, context.catalogue.names(), listed=f"{PREFIX}/device-types") from None
 
 
 async def known_device(context: Context, written: str) -> Device:
@@ -67,7 +76,7 @@ async def known_device(context: Context, written: str) -> Device:
         except NotFoundError:
             continue
     others = await context.registry.devices(search=written.strip()[:4] or None, limit=200)
-    raise unknown("device", written, [device.id for device in others], sort=UNKNOWN_DEVICE)
+    raise unknown("device", written, [device.id for device in others], sort=UNKNOWN_DEVICE, listed=f"{PREFIX}/devices")
 
 
 async def known_devices(context: Context, written: Iterable[str]) -> list[Device]:

@@ -356,6 +356,7 @@ class QuarantinedOut(Shape):
     source: str
     reason: Reason
     detail: str = Field(description="What was wrong with it, in words")
+    remedy: str = Field(description="What to do next, in the language of the request")
     topic: str
     size: int = Field(description="Length of the message in bytes")
     device: str | None

@@ -184,8 +184,8 @@ TEXTS: dict[str, Text] = {
     "device.frames.values": Text(en="Values", fr="Valeurs"),
     "device.frames.flags": Text(en="Flags", fr="Marques"),
     "device.pending": Text(
-        en="Heard, but not registered: its frames wait in quarantine. Register it with its type, and they can be decoded.",
-        fr="Entendu, mais non déclaré : ses trames attendent en quarantaine. Déclarez-le avec son type pour les décoder.",
+        en="Heard, but not registered: its frames wait in quarantine.",
+        fr="Entendu, mais non déclaré : ses trames attendent en quarantaine.",
     ),
     "device.unknown_type": Text(
         en="Its type is not in the catalogue; values have no titles or units.",
@@ -315,34 +315,6 @@ TEXTS: dict[str, Text] = {
     "reason.unknown_type": Text(en="Unknown device type", fr="Type inconnu"),
     "reason.bad_payload": Text(en="Payload not understood", fr="Charge utile incomprise"),
     "reason.rejected_by_database": Text(en="Refused by the database", fr="Refusé par la base"),
-    "hint.unknown_topic": Text(
-        en="No adapter listens to this topic. Check the network server’s topic template.",
-        fr="Aucun adaptateur n’écoute ce sujet. Vérifiez le modèle de sujet du serveur de réseau.",
-    ),
-    "hint.bad_envelope": Text(
-        en="The detail names the field that is missing or wrong. Check the network server’s integration and its version.",
-        fr="Le détail nomme le champ absent ou faux. Vérifiez l’intégration du serveur de réseau et sa version.",
-    ),
-    "hint.unknown_device": Text(
-        en="Register the device with its type (“penfeld devices”, or POST /api/v1/devices).",
-        fr="Déclarez l’appareil avec son type (« penfeld devices » ou POST /api/v1/devices).",
-    ),
-    "hint.pending_device": Text(
-        en="The device was heard before but never registered. Register it with its type.",
-        fr="L’appareil a déjà été entendu mais jamais déclaré. Déclarez-le avec son type.",
-    ),
-    "hint.unknown_type": Text(
-        en="No device file has this name. Add one, or correct the type in the register.",
-        fr="Aucun fichier d’appareil ne porte ce nom. Ajoutez-en un ou corrigez le type déclaré.",
-    ),
-    "hint.bad_payload": Text(
-        en="The bytes do not fit the device’s layout. Try them on its type’s page; check type and firmware.",
-        fr="Les octets ne correspondent pas à la structure. Essayez-les sur la page du type ; vérifiez type et micrologiciel.",
-    ),
-    "hint.rejected_by_database": Text(
-        en="The database refused the row; the detail says why. Report it: the device file may promise too much.",
-        fr="La base a refusé la ligne ; le détail dit pourquoi. Signalez-le : le fichier d’appareil promet peut-être trop.",
-    ),
 }
 
 

@@ -194,4 +194,5 @@ def _definition(context: Context, name: str) -> Definition:
     try:
         return context.catalogue[name]
     except UnknownTypeError:
-        raise unknown("device type", name, context.catalogue.names(), sort=UNKNOWN_TYPE) from None
+        listed = f"{PREFIX}/device-types"
+        raise unknown("device type", name, context.catalogue.names(), sort=UNKNOWN_TYPE, listed=listed) from None

@@ -16,6 +16,7 @@ from api.console.frame import Page, frame, words_for
 from api.console.parts import Parts
 from api.console.states import Health, alarms, traits
 from api.console.texts import Words
+from api.remedies import registering
 from model.device import Device, DeviceType, State
 from model.errors import NotFoundError, UnavailableError
 from model.status import LiveReading
@@ -86,7 +87,8 @@ class DevicePage:
         if device.simulated:
             Text("p", words("simulated.hint"), "call")
         if device.state is State.PENDING:
-            Text("p", words("device.pending"), "call")
+            how = registering(device.id, device.type, words.language)
+            Text("p", f"{words('device.pending')} {how}", "call")
         elif kind is None:
             Text("p", words("device.unknown_type"), "call")
 

@@ -9,6 +9,7 @@ from api.console.formats import clock_time, hex_lines, number
 from api.console.frame import Page, frame, words_for
 from api.console.parts import Parts
 from api.console.texts import Words
+from api.remedies import remedy
 from model.errors import Reason
 from model.views import QuarantinedFrame
 
@@ -111,7 +112,7 @@ class Card:
             Text("p", frame.detail)
             with block("p", "call"):
                 Text("strong", f"{words('quarantine.hint')} – ")
-                Text("span", words(f"hint.{frame.reason.value}"))
+                Text("span", remedy(frame, words.language))
             with block("p", "small"):
                 Text("span", f"{words('quarantine.source')} {frame.source} · {words('quarantine.topic')} ")
                 Text("code", frame.topic)

@@ -36,6 +36,10 @@ async def test_what_nobody_foresaw(caplog: pytest.LogCaptureFixture) -> None:
     [
         ("GET", "/api/v1/nothing", 404),
         ("GET", "/nothing", 404),
+        ("GET", "/api/nothing", 404),
+        ("POST", "/api/v1/nothing", 404),
+        ("GET", "/api/v1/latest?state=active", 422),
+        ("GET", "/api/v1/devices/x?state=active", 422),
         ("PUT", "/api/v1/readings", 405),
         ("POST", "/api/v1/device-types/lamp/decode", 422),
         ("GET", "/api/v1/ledger?limit=x", 422),
@@ -50,6 +54,21 @@ async def test_every_refusal_is_a_problem(scene: Scene, method: str, path: str, 
 
     assert problem_of(response)["status"] == status
     assert response.headers["cache-control"] == "no-store"
+
+
+async def test_a_parameter_that_is_none_is_no_filter(scene: Scene) -> None:
+    """A mistyped query parameter is refused with the one that was meant, and never answered as if it were not there."""
+    problem = problem_of(await scene.get("/readings", device_type="lamp", feilds="power_w"))
+
+    assert problem["near"] == ["fields"]
+    assert "did you mean fields?" in problem["detail"]
+
+
+async def test_many_names_are_listed_elsewhere(scene: Scene) -> None:
+    """Where nothing is like a name, the answer says where the names are."""
+    problem = problem_of(await scene.get("/devices/zzz"))
+
+    assert problem["detail"] == "there is no device named 'zzz'; /api/v1/devices lists them"
 
 
 async def test_every_method_is_allowed_by_name(scene: Scene) -> None:

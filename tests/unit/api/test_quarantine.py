@@ -1,7 +1,11 @@
 """What /quarantine promises."""
 
+import dataclasses
+
 import pytest
 
+from api.remedies import remedy
+from model.device import Language
 from model.errors import Reason
 from model.views import QuarantinedFrame
 from tests.unit.api.scene import LAMP, NOW, Scene
@@ -45,6 +49,24 @@ async def test_pages_newest_first(scene: Scene) -> None:
         address = response.links.get("next", {}).get("url", "")
 
     assert found == [3, 2, 1]
+
+
+@pytest.mark.parametrize(("language", "words"), [("en", "its next frames"), ("fr", "les trames suivantes")])
+async def test_what_to_do_next(scene: Scene, language: str, words: str) -> None:
+    """Each frame comes with what to do about it, for an unknown device the very command, in the reader's language."""
+    items = (await scene.client.get(f"/api/v1/quarantine?lang={language}")).json()["items"]
+
+    remedies = {item["reason"]: item["remedy"] for item in items}
+    assert all(remedies.values())
+    assert "penfeld devices add 70b3d500000000aa --type TYPE" in remedies["unknown_device"]
+    assert words in remedies["unknown_device"]
+
+
+@pytest.mark.parametrize("reason", Reason)
+@pytest.mark.parametrize("language", ["en", "fr"])
+def test_every_reason_has_a_remedy(frames: list[QuarantinedFrame], reason: Reason, language: Language) -> None:
+    """There is something to do about every reason, in both languages."""
+    assert "{" not in remedy(dataclasses.replace(frames[0], reason=reason), language)
 
 
 async def test_filters(scene: Scene) -> None:

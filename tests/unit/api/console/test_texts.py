@@ -58,7 +58,7 @@ def test_every_text_asked_for_exists() -> None:
 
 @pytest.mark.parametrize("language", ["en", "fr"])
 def test_closed_lists(language: str) -> None:
-    """States, reasons, hints and domains all have their words."""
+    """States, reasons and domains all have their words."""
     words = Words("fr" if language == "fr" else "en")
     for health in Health:
         assert words(f"health.{health.value}")
@@ -67,7 +67,6 @@ def test_closed_lists(language: str) -> None:
         assert words(f"state.{state.value}")
     for reason in Reason:
         assert words(f"reason.{reason.value}")
-        assert words(f"hint.{reason.value}")
     for domain in PATHS:
         assert words(f"domain.{domain}")
 
