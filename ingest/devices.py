@@ -34,10 +34,11 @@ class Devices:
         if not asked:
             return self._known
         answered = await self._lookup.identify(asked)
+        remembered = {id_: self._known[id_] for id_ in wanted & self._known.keys()}
         if len(self._known) + len(answered) > self._at_most:
             self.forget()
         self._known.update((id_, ref) for id_, ref in answered.items() if ref.state is State.ACTIVE)
-        return {**{id_: self._known[id_] for id_ in wanted & self._known.keys()}, **answered}
+        return {**remembered, **answered}
 
     def forget(self) -> None:
         """Ask for every device again."""

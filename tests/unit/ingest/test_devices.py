@@ -61,6 +61,16 @@ async def test_bounded() -> None:
     assert lookup.asked == [("a", "b"), ("c",), ("a",)]
 
 
+async def test_full_in_the_middle_of_a_batch() -> None:
+    """When the memory is full, the devices of this batch that it held are still known: none is taken for a stranger."""
+    devices = Devices(DeviceLookup({name: ref(1) for name in "abc"}), at_most=2)
+    await devices.identify(["a", "b"], NOON)
+
+    found = await devices.identify(["b", "c"], NOON)
+
+    assert set(found) == {"b", "c"}
+
+
 async def test_down() -> None:
     """A registry that does not answer is not taken for one that knows nobody."""
     lookup = DeviceLookup()
