@@ -6,6 +6,7 @@
 """
 
 import asyncio
+import logging
 from collections import Counter
 from dataclasses import dataclass
 
@@ -13,6 +14,8 @@ import httpx
 
 from model.errors import UnavailableError
 from simulators.envelopes import Event
+
+logger = logging.getLogger(__name__)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -37,6 +40,7 @@ class HttpDoor:
         self._tasks: set[asyncio.Task[None]] = set()
         self._later = 0
         self._at_work = 0
+        self._trouble = ""
         headers = {"content-type": "application/json", "user-agent": "SIGFOX"}
         if config.token is not None:
             headers["authorization"] = f"Bearer {config.token}"
@@ -93,13 +97,19 @@ class HttpDoor:
                 task.add_done_callback(self._tasks.discard)
             else:
                 self.given_up[event.source] += 1
+                logger.warning("a callback to %s is given up: %s", self._config.url, self._trouble)
 
     async def _posted(self, event: Event) -> bool:
         try:
             answer = await self._client.post(self._config.url, content=event.payload)
-        except httpx.HTTPError:
-            return False
-        return answer.is_success
+        except httpx.HTTPError as error:
+            trouble = str(error) or type(error).__name__
+        else:
+            trouble = "" if answer.is_success else f"{answer.status_code} {answer.reason_phrase}"
+        if trouble and trouble != self._trouble:  # once, not for each event
+            logger.warning("callbacks to %s fail and are tried again later: %s", self._config.url, trouble)
+        self._trouble = trouble
+        return not trouble
 
     async def _again(self, event: Event, attempt: int) -> None:
         try:
