@@ -5,8 +5,10 @@
    history in it.
 3. History goes oldest first, at a rate of its own, and waits while its lane is full. It ends a minute before the start:
    younger frames, told late, would pass for live ones that were slow.
-4. Nothing falls behind silently: ``lag_s`` is how late live frames left, the worst of the last hundred or so.
-5. ``sent`` counts what doors saw acknowledged, by source: what really left, repeats included.
+4. While a door takes nothing for long, its lane fills up and the city falls silent; what it would have said meanwhile
+   is never said (``skipped_s``), as when the machine slept.
+5. Nothing falls behind silently: ``lag_s`` is how late live frames left, the worst of the last hundred or so.
+6. ``sent`` counts what doors saw acknowledged, by source: what really left, repeats included.
 """
 
 import asyncio
@@ -29,6 +31,7 @@ _SETTLED_S = 60.0
 _PATIENCE_S = 10.0
 _ASLEEP_S = 60.0
 _MOST_WAITING = 1000  # of history, in one lane
+_MOST_LIVE = 20_000  # in one lane
 _LOOK_S = 0.005
 _FADE = 0.99
 
@@ -56,7 +59,7 @@ class Door(Protocol):
 class Progress:
     """How far it is. ``history_done`` goes from 0 to 1; ``lag_s``: how late the last live frames left, the worst.
 
-    ``held_back``: frames that wait for their moment, or for their gateway; ``skipped_s``: time that the machine slept;
+    ``held_back``: frames that wait for their moment, or for their gateway; ``skipped_s``: time of silence;
     ``handed``: events given to doors, by source; ``unacknowledged``: those that no door saw acknowledged at the end.
     """
 
@@ -133,6 +136,9 @@ class Simulation:
         ]  # in order, so a heap already
         number, told = len(waiting), start
         while not stop.is_set():
+            if any(lane.live >= _MOST_LIVE for lane in self._lanes):
+                await asyncio.sleep(_AHEAD_S / 2)
+                continue
             now = self._clock().timestamp()
             if now - told > _ASLEEP_S:
                 self.progress.skipped_s += now - told
@@ -189,6 +195,11 @@ class _Lane:
         self._clock, self._progress = clock, progress
         self._at_door = 0
         self._more = asyncio.Event()
+
+    @property
+    def live(self) -> int:
+        """How many live events wait."""
+        return len(self._live)
 
     @property
     def waiting(self) -> int:

@@ -146,6 +146,32 @@ async def test_a_door_that_waits_holds_up_no_other() -> None:
     assert simulation.progress.unacknowledged == 0
 
 
+async def test_a_city_that_nobody_hears_falls_silent(monkeypatch: pytest.MonkeyPatch) -> None:
+    """While a door takes nothing, no more than a lane holds is kept; afterwards the city goes on from now."""
+    monkeypatch.setattr("simulators.service._MOST_LIVE", 100)
+    now = clock()
+    stop, opens = asyncio.Event(), asyncio.Event()
+    door = Door(stop_at=400, stop=stop, opens=opens)
+    fleet = city(CATALOGUE, lamps=0, meters=0, sigfox=0, trams=40)
+    simulation = Simulation(fleet, {"": door}, lambda: now)
+    running = asyncio.create_task(simulation.run(stop))
+    while simulation.progress.live_frames < 100:
+        now += timedelta(seconds=1)
+        await asyncio.sleep(0.002)
+    for _ in range(100):
+        now += timedelta(seconds=1)
+        await asyncio.sleep(0.002)
+    held = simulation.progress.live_frames
+    opens.set()
+    while not stop.is_set():
+        now += timedelta(seconds=1)
+        await asyncio.sleep(0.002)
+    await asyncio.wait_for(running, 30)
+    assert 100 <= held <= 300
+    assert simulation.progress.skipped_s > 60
+    assert len(door.events) == simulation.progress.live_frames >= 400
+
+
 async def test_a_dead_door_ends_the_run_with_its_own_error() -> None:
     """Who runs the city gets one error that says what is away, not a group of them."""
     fleet = city(CATALOGUE, lamps=0, meters=0, sigfox=0, trams=40)
