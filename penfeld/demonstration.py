@@ -172,14 +172,25 @@ class Demonstration:
 
     async def _await_page(self) -> None:
         """Wait until the API answers: its port is taken at once, but it has much to import."""
-        host, _, port = self.stack.url.removeprefix("http://").rpartition(":")
-        reader, writer = await asyncio.open_connection(host.strip("[]"), int(port))
         try:
-            writer.write(b"GET /healthz HTTP/1.0\r\n\r\n")
             async with asyncio.timeout(_PATIENCE_S):
-                await reader.read(1)
+                while not await self._page_answers():  # noqa: ASYNC110 another process is waited for
+                    await asyncio.sleep(_LOOK_S)
         except TimeoutError:
             raise UnavailableError(f"the API at {self.stack.url} did not answer within {_PATIENCE_S:.0f} s") from None
+
+    async def _page_answers(self) -> bool:
+        """Whether the API answers; ``False`` while nobody listens, or when who did has ended."""
+        host, _, port = self.stack.url.removeprefix("http://").rpartition(":")
+        try:
+            reader, writer = await asyncio.open_connection(host.strip("[]"), int(port))
+        except OSError:
+            return False
+        try:
+            writer.write(b"GET /healthz HTTP/1.0\r\n\r\n")
+            return bool(await reader.read(1))
+        except OSError:
+            return False
         finally:
             writer.close()
 
