@@ -51,11 +51,12 @@ _ADVICE = (
     ("no pg_hba.conf entry", "it does not let this user in from here: add a line to its pg_hba.conf"),
     ("permission denied for database", "this user may not connect to it: GRANT CONNECT"),
     ("too many connections", "all its connections are taken: raise the limit or stop other clients"),
-    ("role ", "there is no such user: create it with CREATE ROLE, or correct the database address"),
-    ("database ", "there is no such database: create it with CREATE DATABASE, or correct the database address"),
+    ('role "', "there is no such user: create it with CREATE ROLE, or correct the database address"),
+    ('database "', "there is no such database: create it with CREATE DATABASE, or correct the database address"),
     ("too many clients", "all its connections are taken: raise max_connections or stop other clients"),
     ("remaining connection slots", "all its connections are taken: raise max_connections or stop other clients"),
     ("starting up", "it is starting: wait"),
+    ("not yet accepting connections", "it is starting: wait"),
     ("shutting down", "it is shutting down: start it again"),
     ("in recovery", "it is recovering: wait"),
     ("refused", "nothing listens there: start PostgreSQL, or correct host and port"),
@@ -66,6 +67,11 @@ _ADVICE = (
     ("timeout", "no answer: is the host up, and does a firewall let us through?"),
     ("SSL", "TLS failed: correct sslmode and the certificates in the database address"),
 )
+
+
+def advice(text: str) -> str:
+    """Return what to do about a connection that failed with this text of libpq."""
+    return next((advice for words, advice in _ADVICE if words in text), "see its log")
 
 
 class CollisionError(PenfeldError):
@@ -245,8 +251,7 @@ def _explained(error: psycopg.Error) -> str:
             return "it was shut down: start it again"
         case _:
             text = str(error)
-            advice = next((advice for words, advice in _ADVICE if words in text), "see its log")
-            return f"{_line(error)}: {advice}"
+            return f"{_line(error)}: {advice(text)}"
 
 
 def _line(error: Exception) -> str:
