@@ -11,6 +11,8 @@ from pathlib import Path
 import pytest
 from playwright.sync_api import Browser, Page, expect, sync_playwright
 
+expect.set_options(timeout=30_000)  # ms, as for pages: on a slow machine what is live is late, and no failure
+
 CHROMIUM = Path("/usr/bin/chromium")
 ARGUMENTS = [
     "--no-sandbox",
@@ -116,7 +118,7 @@ def test_markers_move(browser: Browser, city: str) -> None:
         assert page.evaluate(place, "lamp-0013")["health"] == "silent"
         assert page.evaluate(place, "lamp-0011")["health"] == "no_data"
         before = page.evaluate(place, "tram-03")
-        page.wait_for_function(f"(was) => ({place})('tram-03').lng !== was", arg=before["lng"], timeout=5000)
+        page.wait_for_function(f"(was) => ({place})('tram-03').lng !== was", arg=before["lng"])
 
 
 def test_figures_live(browser: Browser, city: str) -> None:
@@ -124,7 +126,7 @@ def test_figures_live(browser: Browser, city: str) -> None:
     with visiting(browser, city) as visit:
         page = visit.page
         frames = page.locator(".figure-frames .figure-value")
-        expect(frames).to_have_text(re.compile(r"^\d{3}$"), timeout=8000)
+        expect(frames).to_have_text(re.compile(r"^\d{3}$"))
         expect(page.locator(".figure-lamps small")).to_contain_text("failing")
         expect(page.locator(".sentence")).to_contain_text("received =")
         expect(page.locator(".verdict")).to_contain_text("3 frames are not accounted for")
@@ -171,11 +173,11 @@ def test_device_live(browser: Browser, city: str) -> None:
         power = page.locator("[data-field=power_w] dd")
         expect(power).to_have_text(re.compile(r"^[\d.]+\sW$"))
         was = power.inner_text()
-        expect(power).not_to_have_text(was, timeout=6000)
+        expect(power).not_to_have_text(was)
         points = "document.querySelector('.chart').chart?.lines?.[0]?.points.length"
         page.wait_for_function(f"{points} > 80")
         count = page.evaluate(points)
-        page.wait_for_function(f"{points} > {count}", timeout=6000)
+        page.wait_for_function(f"{points} > {count}")
         gaps = "document.querySelector('.chart').chart.lines[0].points.filter(([, v]) => v === null).length"
         assert page.evaluate(gaps) >= 1
 
@@ -261,7 +263,7 @@ def test_ledger(browser: Browser, city: str) -> None:
         expect(rows.first).to_contain_text("all sources")
         expect(visit.page.locator("tr.bad").first).to_contain_text("3 missing")
         was = visit.page.locator(".sentence").inner_text()
-        expect(visit.page.locator(".sentence")).not_to_have_text(was, timeout=6000)
+        expect(visit.page.locator(".sentence")).not_to_have_text(was)
 
 
 def test_quarantine(browser: Browser, city: str) -> None:
