@@ -8,11 +8,13 @@ import contextlib
 from collections import Counter
 from collections.abc import AsyncIterator, Callable, Mapping, Sequence
 from datetime import timedelta
+from http.client import HTTPException
+from urllib.request import urlopen
 
 import msgspec
 
 from decoders.catalogue import Catalogue
-from model.device import Device
+from model.device import Device, DeviceType
 from model.errors import UnavailableError
 from penfeld import wiring
 from penfeld.brokers import broker_address
@@ -30,6 +32,8 @@ from storage.tables import prepare
 CALLBACK_PATH = "/api/v1/callbacks/sigfox"
 _API_PATIENCE_S = 60.0
 _API_PAUSE_S = 0.25
+_CATALOGUE_PATIENCE_S = 20.0
+_ANSWER_S = 2.0
 _SIGFOX = "sigfox"
 
 
@@ -58,6 +62,32 @@ async def register(config: Config, catalogue: Catalogue, devices: Sequence[Devic
         types = dict.fromkeys(device.type for device in devices if device.type is not None)
         await prepare(opened, [catalogue[name].type for name in types])
         await Registry(opened).register(devices)
+
+
+async def awaited(config: Config, kind: DeviceType) -> bool:
+    """Wait until the Penfeld that runs here has taken a type's device file; return whether it has.
+
+    It starts ingest again before the API, so the API's word counts. Where nothing runs here, there is nobody to ask.
+    """
+    running = DataFolder(config.data_dir).running()
+    if running is None:
+        return True
+    clock = asyncio.get_running_loop().time
+    deadline = clock() + _CATALOGUE_PATIENCE_S
+    while clock() < deadline:
+        if await asyncio.to_thread(_version_known, running.api, kind.name) == kind.version:
+            return True
+        await asyncio.sleep(_API_PAUSE_S)
+    return False
+
+
+def _version_known(api: str, name: str) -> object:
+    """Return which version of a type an API knows."""
+    try:
+        with urlopen(f"{api}/api/v1/device-types/{name}", timeout=_ANSWER_S) as answer:  # noqa: S310 -- our own API
+            return msgspec.json.decode(answer.read(), type=dict[str, object]).get("version")
+    except (OSError, HTTPException):  # nobody answers, or nothing is known of it (which is an OSError, too)
+        return None
 
 
 async def simulate(

@@ -6,6 +6,7 @@ Rules:
 2. Children are the ordinary commands (``penfeld ingest``, ``penfeld serve``); their settings come by environment.
 3. Whatever takes long to import is imported while something else starts.
 4. Stopping goes the other way round: nobody loses the one it sends to while it still sends.
+5. When a device file is new or changed, the tables are made, then ingest and API start again; frames wait meanwhile.
 """
 
 import asyncio
@@ -25,7 +26,8 @@ from penfeld.embedded.postgres import Postgres, started
 from penfeld.processes import free_port, port_is_free
 from penfeld.reach import answers
 from penfeld.runtime import DataFolder, Runtime
-from penfeld.supervisor import Program, Supervisor
+from penfeld.supervisor import Child, Program, Supervisor
+from penfeld.watch import Watch
 
 if TYPE_CHECKING:
     from storage.connection import Database
@@ -44,6 +46,9 @@ class Stack:
         self._supervisor = supervisor
         self._lock: IO[str] | None = None
         self._broker_port = 0
+        self._services: list[Child] = []
+        self._watch = Watch(config, self._renew, lambda line: supervisor.tell("penfeld", line))
+        self._watching: asyncio.Task[None] | None = None
 
     @property
     def url(self) -> str:
@@ -83,8 +88,8 @@ class Stack:
                 group.create_task(self._start_database())
         except ExceptionGroup as group:
             raise group.exceptions[0] from group
-        await self._supervisor.start(self.program("ingest", "ingest", "--wait", "60"))
-        await self._supervisor.start(self.program("api", "serve", "--wait", "60"))
+        for program in (self.program("ingest", "ingest", "--wait", "60"), self.program("api", "serve", "--wait", "60")):
+            self._services.append(await self._supervisor.start(program))
         self.folder.announce(
             Runtime(
                 pid=os.getpid(),
@@ -104,6 +109,7 @@ class Stack:
         except BaseException:
             await database.close()
             raise
+        self._watching = asyncio.create_task(self._watch.run())
         return database
 
     async def stop(self) -> None:
@@ -111,10 +117,28 @@ class Stack:
         if self._lock is None:
             return
         self.folder.withdraw()
+        self._watch.stop()
+        if self._watching is not None:
+            await self._watching
         await self._supervisor.stop_all()
         if self.config.database.embedded:
             Postgres(self.config.data_dir).leave()
         self._lock.close()
+
+    async def _renew(self, known: Catalogue, changed: str) -> None:
+        """Let device files count that are new or changed: make their tables, start ingest and API again."""
+        from penfeld.wiring import make_ready  # noqa: PLC0415 -- loaded long ago
+        from storage.connection import Database  # noqa: PLC0415 -- the same
+
+        database = Database(self.database_url, min_size=1, max_size=1)
+        try:
+            await database.open()
+            await make_ready(database, known)
+        finally:
+            await database.close()
+        self._supervisor.tell("penfeld", f"device files changed ({changed}): starting ingest and API again")
+        self.catalogue = known
+        self._services = [await self._supervisor.restart(service) for service in self._services]
 
     def _take_ports(self) -> None:
         """Choose the ports, and tell of a taken one before anything starts."""

@@ -102,6 +102,15 @@ class Supervisor:
         if child in self._children:
             self._children.remove(child)
 
+    async def restart(self, child: Child) -> Child:
+        """Stop a child and start its program again, in its place among the others."""
+        position = self._children.index(child)
+        await self.stop(child)
+        fresh = await self.start(child.program)
+        self._children.remove(fresh)
+        self._children.insert(position, fresh)
+        return fresh
+
     async def until(self, event: asyncio.Event, *, timeout_s: float | None = None) -> bool:
         """Wait for an event and return whether it came in time; raise ``UnavailableError`` if a child dies for good."""
         waiting = asyncio.ensure_future(event.wait())

@@ -87,7 +87,7 @@ async def _simulate(config: Config, options: argparse.Namespace) -> int:
     from penfeld.clock import utc_now
     from penfeld.devicefiles import catalogue
     from penfeld.reach import answers
-    from penfeld.simulation import register, sigfox_url, simulate
+    from penfeld.simulation import awaited, register, sigfox_url, simulate
     from penfeld.terminal import interrupted
 
     await answers(broker_address(config))
@@ -98,6 +98,13 @@ async def _simulate(config: Config, options: argparse.Namespace) -> int:
         raise ConfigError(["there is nothing to simulate: every number of devices is 0"])
     stop = interrupted()
     await register(config, known, devices)
+    if options.devices is not None:
+        kind = known[str(devices[0].type)].type
+        if not await awaited(config, kind):
+            remark(
+                f"penfeld: what runs on {config.data_dir} has not taken {kind.name} as its file is now, so these frames"
+                " may go to quarantine: look at what it says, or stop it and start it again in this folder"
+            )
     if options.for_s is not None:
         asyncio.get_running_loop().call_later(options.for_s, stop.set)
     state = await simulate(

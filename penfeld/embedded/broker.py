@@ -104,6 +104,15 @@ class PatientBroker(Broker):  # type: ignore[misc]  # amqtt ships no types
         _, session = await super()._initialize_client_session(*connection)
         return _PatientHandler(self.plugins_manager), session
 
+    async def _publish_retained_messages_for_subscription(
+        self, subscription: tuple[str, int], session: Session
+    ) -> None:
+        """Send what is retained under a filter to who subscribed to it; amqtt would send it to all who connect."""
+        if any(
+            subscriber.client_id == session.client_id for subscriber, _ in self._subscriptions.get(subscription[0], ())
+        ):
+            await super()._publish_retained_messages_for_subscription(subscription, session)
+
     async def _topic_filtering(self, *_: object, **__: object) -> bool:
         """Allow every topic; amqtt would ask its plugins for every message and every subscriber."""
         return True

@@ -276,15 +276,19 @@ def test_simulated_data_is_gone_in_one_command(folder: Path) -> None:
 
 
 def test_a_device_type_of_ones_own_is_one_file(folder: Path) -> None:
-    """A file in ``my-devices`` is decoded, simulated, stored and served, without any setting."""
-    (folder / "my-devices").mkdir()
-    (folder / "my-devices" / "lab_soil.toml").write_text(LAB_SOIL)
+    """A file put into ``my-devices`` while all runs is simulated, stored and served, without any setting or restart."""
     words = ("--port", "0", "--no-history", "--lamps", "0", "--meters", "0", "--sigfox", "0", "--trams", "1")
     with service("demo", *words, folder=folder) as running:
         api = until(lambda: running.runtime["api"], running)
+        until(lambda: get(f"{api}/readyz")["ready"], running)
         file = "my-devices/lab_soil.toml"
+        (folder / "my-devices").mkdir()
+        (folder / file).write_text(LAB_SOIL)
         done = penfeld("simulate", "--devices", file, "--count", "2", "--speed", "900", "--for", "3", folder=folder)
         items = until(lambda: get(f"{api}/api/v1/latest?device_type=lab_soil")["items"], running)
+        totals = get(f"{api}/api/v1/ledger")["totals"]
 
     assert done.returncode == 0, done.stderr
+    assert "may go to quarantine" not in done.stderr
     assert {name for item in items for name in item["values"]} == {"moisture_percent", "temperature_c"}
+    assert totals["quarantined"] == 0

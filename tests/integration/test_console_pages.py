@@ -272,7 +272,7 @@ def test_quarantine(browser: Browser, city: str) -> None:
         page = visit.page
         expect(page.locator("article")).to_have_count(20)
         expect(page.locator("article").nth(1)).to_contain_text("2 ×")
-        expect(page.locator("article").first).to_contain_text("Register the device")
+        expect(page.locator("article").first).to_contain_text("penfeld devices add 70b3d57ed0001234 --type TYPE")
         page.get_by_role("button", name="Older").click()
         expect(page.get_by_text("not refreshed")).to_be_visible()
         page.get_by_role("button", name="Newest").click()

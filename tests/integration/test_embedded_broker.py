@@ -119,6 +119,25 @@ def test_messages_wait_for_a_session_that_is_away(amqtt_broker: Broker) -> None:
         assert payloads(reader.take(5)) == [b"0", b"1", b"2", b"3", b"4"]
 
 
+def test_what_is_retained_for_others_stays_with_them(amqtt_broker: Broker) -> None:
+    """A session that comes back gets no retained message of a topic that somebody else listens to."""
+    other = paho.Client(CallbackAPIVersion.VERSION2)
+    other.connect(amqtt_broker.address.host, amqtt_broker.address.port)
+    other.loop_start()
+    heard: queue.Queue[paho.MQTTMessage] = queue.Queue()
+    other.on_message = lambda _client, _data, message: heard.put(message)
+    other.subscribe("status/#", 1)
+    other.publish("status/worker", "well", 1, retain=True)
+    assert heard.get(timeout=PATIENCE_S).payload == b"well"
+    with reading(amqtt_broker) as reader:
+        reader.leave()
+        reader.connect()
+        publish(amqtt_broker, 1)
+        assert payloads(reader.take(1)) == [b"0"]
+    other.disconnect()
+    other.loop_stop()
+
+
 def test_a_backlog_comes_in_windows(amqtt_broker: Broker) -> None:
     """More than a window waits in the broker until acknowledgements make room; then all of it comes, in order."""
     with reading(amqtt_broker) as reader:

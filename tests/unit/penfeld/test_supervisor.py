@@ -114,6 +114,25 @@ async def test_the_last_started_is_stopped_first(stage: Stage) -> None:
     assert [name for name, line in stage.lines if line == "bye"] == ["second", "first"]
 
 
+async def test_a_child_that_is_restarted_keeps_its_place(stage: Stage) -> None:
+    """Who is started again, with the same program, is stopped in its turn, and never counted as dead."""
+    polite = "import signal, sys, time; signal.signal(signal.SIGTERM, lambda *_: (print('bye'), sys.exit()));"
+    first, _ = [
+        await stage.supervisor.start(child(f"{polite} print({name!r}); time.sleep(60)", name=name))
+        for name in ("first", "second")
+    ]
+    await stage.line("first")
+    await stage.line("second")
+
+    fresh = await stage.supervisor.restart(first)
+    await stage.line("first", times=2)
+    await stage.supervisor.stop_all()
+
+    assert fresh.pid != first.pid
+    assert [name for name, line in stage.lines if line == "bye"] == ["first", "second", "first"]
+    assert not stage.supervisor.failed.done()
+
+
 async def test_a_child_that_dies_at_once_ends_the_whole_with_its_last_words(stage: Stage) -> None:
     """A restart would not help: what it said is the reason."""
     await stage.supervisor.start(child("import sys; sys.exit('penfeld: the database is gone')"))
