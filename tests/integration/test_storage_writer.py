@@ -187,9 +187,13 @@ async def test_writers_at_once_never_store_a_frame_twice(house: Database) -> Non
         return builder.build()
 
     writers = [Writer(house, f"worker-{number}") for number in range(4)]
-    written = await asyncio.gather(
-        *(writer.write(batch(10 * number + turn)) for turn in range(3) for number, writer in enumerate(writers))
-    )
+    async with asyncio.TaskGroup() as group:  # should one fail, no other goes on behind the test
+        tasks = [
+            group.create_task(writer.write(batch(10 * number + turn)))
+            for turn in range(3)
+            for number, writer in enumerate(writers)
+        ]
+    written = [task.result() for task in tasks]
 
     found = (await Queries(house).readings(PROBE)).rows
     stored = sum(len(each.stored) for each in written)
