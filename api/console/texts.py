@@ -244,6 +244,17 @@ TEXTS: dict[str, Text] = {
         en="Paste the payload as hex (spaces allowed). Nothing is stored.",
         fr="Collez la charge utile en hexadécimal (espaces permises). Rien n’est enregistré.",
     ),
+    "type.native": Text(en="How it speaks", fr="Comment il parle"),
+    "type.native.hint": Text(
+        en="Publish to this topic over MQTT, QoS 1, with the device’s own name for DEVICE. Values go by name, those that"
+        " there are; “time” may stand beside “values”, else the time of arrival counts.",
+        fr="Publiez sur ce sujet par MQTT, QoS 1, DEVICE étant le nom de l’appareil. Les valeurs, celles qu’il y a, vont par"
+        " leur nom ; « time » peut accompagner « values », sinon l’heure d’arrivée compte.",
+    ),
+    "type.native.raw": Text(
+        en="The frames of this page can go there as they are, as raw bytes.",
+        fr="Les trames de cette page peuvent y aller telles quelles, en octets bruts.",
+    ),
     "type.hex": Text(en="Payload, hex", fr="Charge utile, hexadécimal"),
     "type.decode": Text(en="Decode", fr="Décoder"),
     "type.use": Text(en="Try", fr="Essayer"),

@@ -1,5 +1,6 @@
 """The console in a real Chromium, in front of the real application with a made-up city behind it."""
 
+import json
 import re
 import subprocess
 import sys
@@ -10,6 +11,8 @@ from pathlib import Path
 
 import pytest
 from playwright.sync_api import Browser, Page, expect, sync_playwright
+
+from decoders.catalogue import Catalogue
 
 expect.set_options(timeout=30_000)  # ms, as for pages: on a slow machine what is live is late, and no failure
 
@@ -264,6 +267,16 @@ def test_ledger(browser: Browser, city: str) -> None:
         expect(visit.page.locator("tr.bad").first).to_contain_text("3 missing")
         was = visit.page.locator(".sentence").inner_text()
         expect(visit.page.locator(".sentence")).not_to_have_text(was)
+
+
+def test_native_types_tell_how_to_speak(browser: Browser, city: str) -> None:
+    """The page of a type that speaks natively shows the topic and a message that its layout takes."""
+    with visiting(browser, f"{city}/device-types/penfeld_tramunit") as visit:
+        expect(visit.page.get_by_text("penfeld/v1/penfeld_tramunit/DEVICE/up")).to_be_visible()
+        message = visit.page.locator("code", has_text='"values"').inner_text()
+
+    values = json.loads(message)["values"]
+    assert set(Catalogue.builtin()["penfeld_tramunit"].record_of(values).values) == set(values)
 
 
 def test_quarantine(browser: Browser, city: str) -> None:

@@ -1,5 +1,6 @@
 """One device type: its fields, its frames, its examples, and a box to try a frame: ``/device-types/{name}``."""
 
+import json
 from datetime import timedelta
 
 from fastapi import Request
@@ -15,9 +16,11 @@ from api.console.pages.device_types import NETWORKS, domain_title
 from api.console.parts import Parts
 from api.console.texts import Words
 from decoders.device import Definition, Example, Frame
-from model.device import DeviceType, Field
+from model.device import DeviceType, Field, Kind
 from model.quantities import QUANTITIES
 
+_NATIVE = "native"
+_SAMPLES = 3
 _FIELD_COLUMNS = ("field", "name", "quantity", "unit", "range", "kind")
 
 
@@ -50,10 +53,14 @@ def _build(definition: Definition, words: Words) -> None:
     with block("div", "columns"):
         with block("div", "stack"):
             _facts(kind, words)
-            _frames(definition, words)
+            if definition.frames:
+                _frames(definition, words)
         with block("div", "stack"):
-            trial = Trial(definition, words)
-            _examples(definition, trial, words)
+            if _NATIVE in kind.networks:
+                _native(definition, words)
+            if definition.frames:
+                trial = Trial(definition, words)
+                _examples(definition, trial, words)
             _fields(kind, words)
 
 
@@ -70,6 +77,28 @@ def _facts(kind: DeviceType, words: Words) -> None:
         for key, text in facts:
             Text("dt", words(key))
             Text("dd", text)
+
+
+def _native(definition: Definition, words: Words) -> None:
+    kind = definition.type
+    values = {field.name: sample(field) for field in kind.fields[:_SAMPLES]}
+    with block("section", "panel stack"):
+        Text("h2", words("type.native"), "panel-head")
+        Text("p", words("type.native.hint"), "small")
+        Text("code", f"penfeld/v1/{kind.name}/DEVICE/up", "code breakable")
+        Text("code", json.dumps({"values": values}), "code breakable")
+        if definition.frames:
+            Text("p", words("type.native.raw"), "small")
+
+
+def sample(field: Field) -> float | bool | str:
+    """Return a value that the field may well have."""
+    if field.kind is Kind.BOOL:
+        return True
+    if field.kind is Kind.TEXT:
+        return field.choices[0] if field.choices else "text"
+    low, high = field.minimum, field.maximum
+    return 1 if low is None or high is None else round((low + high) / 2)
 
 
 def _fields(kind: DeviceType, words: Words) -> None:
