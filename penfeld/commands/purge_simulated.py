@@ -42,8 +42,8 @@ async def _purge(config: Config, options: argparse.Namespace) -> int:
         deleted = await Registry(opened).purge_simulated()
     if options.json:
         as_json({"deleted": deleted})
-    elif deleted:
-        table(("table", "rows deleted"), deleted.items())
+    elif any(deleted.values()):
+        table(("table", "rows deleted"), [(name, count) for name, count in deleted.items() if count])
     else:
         print("there was no simulated data")
     return 0

@@ -11,8 +11,9 @@ from penfeld.output import as_json
 
 DESCRIPTION = """\
 Send recorded frames through the same door as live ones: JSON lines, a JSON array or CSV. Either events as a network
-server published them ({"topic", "payload", "time"}), or frames of a device type ({"device_type", "payload" as hex,
-"f_port", "device", "time"}), which are wrapped into events, with their devices registered, both marked as simulated."""
+server published them ({"topic", "payload", "time"}): they go as they are, and count as real unless they say otherwise.
+Or frames of a device type ({"device_type", "payload" as hex, "f_port", "device", "time"}): they are wrapped into events
+and their devices registered, all marked as simulated."""
 EXAMPLES = """\
   penfeld replay recorded.jsonl                    at its own pace
   penfeld replay recorded.jsonl --speed 60         an hour in a minute

@@ -265,9 +265,11 @@ def test_simulated_data_is_gone_in_one_command(folder: Path) -> None:
 
     unasked = penfeld("purge-simulated", folder=folder)
     done = penfeld("purge-simulated", "--yes", "--json", folder=folder)
+    again = penfeld("purge-simulated", "--yes", folder=folder)
     left = json.loads(penfeld("devices", "list", "--json", folder=folder).stdout)
 
     assert demo.returncode == 0, demo.stderr
+    assert again.stdout == "there was no simulated data\n"
     assert (unasked.returncode, unasked.stderr) == (2, "penfeld: nobody is there to confirm; add --yes\n")
     assert sum(json.loads(done.stdout)["deleted"].values()) > 9
     assert [device["id"] for device in left] == ["tram-1"]
