@@ -9,6 +9,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from penfeld.config import Config, load, terminal_allows_browser
+from penfeld.options import tcp_port
 from penfeld.output import as_json, remark
 
 if TYPE_CHECKING:
@@ -38,7 +39,7 @@ def arguments(parser: argparse.ArgumentParser) -> None:
         help="stop by itself, so many seconds after the first reading",
     )
     parser.add_argument("--json", action="store_true", help="print one JSON object on the last line of the output")
-    parser.add_argument("--port", type=int, metavar="N", help="port of the page and the API (default 8080, 0: any)")
+    parser.add_argument("--port", type=tcp_port, metavar="N", help="port of page and API (default 8080, 0: any)")
     parser.add_argument(
         "--data",
         type=Path,

@@ -4,6 +4,7 @@ import argparse
 import asyncio
 
 from penfeld.config import Config, load
+from penfeld.options import tcp_port
 from penfeld.output import remark
 
 DESCRIPTION = """\
@@ -17,7 +18,7 @@ EXAMPLES = """\
 
 def arguments(parser: argparse.ArgumentParser) -> None:
     """Declare the options."""
-    parser.add_argument("--port", type=int, metavar="N", help="port of the API (default: [api] port, 8080)")
+    parser.add_argument("--port", type=tcp_port, metavar="N", help="port of the API (default: [api] port, 8080)")
 
 
 def run(options: argparse.Namespace) -> int:

@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING
 
 from model.errors import ConfigError
 from penfeld.config import Config, load
+from penfeld.options import tcp_port
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -25,7 +26,7 @@ _STOP_S = 5  # for requests that are under way; event streams are closed at once
 def arguments(parser: argparse.ArgumentParser) -> None:
     """Declare the options."""
     parser.add_argument("--host", help="address to listen on (default: [api] host, 127.0.0.1)")
-    parser.add_argument("--port", type=int, metavar="N", help="port to listen on (default: [api] port, 8080)")
+    parser.add_argument("--port", type=tcp_port, metavar="N", help="port to listen on (default: [api] port, 8080)")
     parser.add_argument("--wait", type=float, default=30, metavar="S", help="seconds to wait for the database at first")
 
 

@@ -1,0 +1,12 @@
+"""Kinds of option values that several commands share. What is wrong with one is told before anything starts."""
+
+import argparse
+
+_LAST_PORT = 65535
+
+
+def tcp_port(text: str) -> int:
+    """Return a TCP port, 0 for any free one; raise ``ArgumentTypeError`` for what is none."""
+    if not (text.isascii() and text.isdigit() and int(text) <= _LAST_PORT):
+        raise argparse.ArgumentTypeError(f"{text!r} is no port: give a number from 0 (any free one) to {_LAST_PORT}")
+    return int(text)
