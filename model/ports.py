@@ -107,7 +107,10 @@ class Registry(Protocol):
         ...
 
     async def register(self, devices: Sequence[Device]) -> Mapping[str, str]:
-        """Insert or update devices; return id -> ``"created"`` | ``"updated"`` | ``"unchanged"``."""
+        """Insert or update devices; return id -> ``"created"`` | ``"updated"`` | ``"unchanged"``.
+
+        A row says all of a device; only the network on which it was heard stays where the row names none.
+        """
         ...
 
     async def remove(self, device_id: str) -> None:

@@ -35,7 +35,8 @@ for update of d
 update penfeld.latest set time = null, received_at = null, flags = null, fields = '{}' where device = any(%s)
 
 -- name: register
--- Insert, or update where anything differs; what is unchanged is not returned.
+-- Insert, or update where anything differs; what is unchanged is not returned. The network on which a device was heard
+-- stays until a list names another.
 insert into penfeld.device as old (
     id, type, state, name, network, latitude, longitude, district, experiment, simulated, tags, variables
 )
@@ -46,7 +47,8 @@ from jsonb_to_recordset(%s) as new (
 )
 order by id
 on conflict (id) do update set
-    type = excluded.type, state = excluded.state, name = excluded.name, network = excluded.network,
+    type = excluded.type, state = excluded.state, name = excluded.name,
+    network = coalesce(excluded.network, old.network),
     latitude = excluded.latitude, longitude = excluded.longitude, district = excluded.district,
     experiment = excluded.experiment, simulated = excluded.simulated, tags = excluded.tags,
     variables = excluded.variables
@@ -54,8 +56,8 @@ where (
     old.type, old.state, old.name, old.network, old.latitude, old.longitude, old.district, old.experiment,
     old.simulated, old.tags, old.variables
 ) is distinct from (
-    excluded.type, excluded.state, excluded.name, excluded.network, excluded.latitude, excluded.longitude,
-    excluded.district, excluded.experiment, excluded.simulated, excluded.tags, excluded.variables
+    excluded.type, excluded.state, excluded.name, coalesce(excluded.network, old.network),
+    excluded.latitude, excluded.longitude, excluded.district, excluded.experiment, excluded.simulated, excluded.tags, excluded.variables
 )
 returning id, xmax = 0
 

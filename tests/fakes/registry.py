@@ -62,7 +62,10 @@ class Registry:
         done = {}
         for device in devices:
             old = self.memory.devices.get(device.id)
-            new = replace(device, first_seen=old.first_seen if old else None, last_seen=old.last_seen if old else None)
+            new = replace(device, first_seen=None, last_seen=None)
+            if old is not None:
+                heard_on = device.network or old.network
+                new = replace(device, first_seen=old.first_seen, last_seen=old.last_seen, network=heard_on)
             if old and old.type != new.type:
                 self.memory.forget([device.id])
             done[device.id] = "created" if old is None else "unchanged" if old == new else "updated"

@@ -349,7 +349,7 @@ class StoragePromises:
         assert await house.totals() == (3, 0, 0, 3)
 
     async def test_an_unknown_device_becomes_pending(self, house: House) -> None:
-        """Whoever is heard stands in the register, waiting; registering it keeps when it was first heard."""
+        """Whoever is heard stands in the register, waiting; registering it keeps when and where it was heard."""
         batch = Builder({}).aside(b"a", device="new", reason=Reason.UNKNOWN_DEVICE)
         await house.sink.write(batch.build())
         await house.sink.write(
@@ -357,13 +357,13 @@ class StoragePromises:
         )
 
         pending = await house.registry.device("new")
-        done = await house.registry.register([device("new")])
+        done = await house.registry.register([replace(device("new"), network=None)])
 
         assert (pending.state, pending.network) == (State.PENDING, "chirpstack")
         assert (pending.first_seen, pending.last_seen) == (NOON, NOON + MINUTE)
         assert done == {"new": "updated"}
         active = await house.registry.device("new")
-        assert (active.state, active.first_seen) == (State.ACTIVE, NOON)
+        assert (active.state, active.first_seen, active.network) == (State.ACTIVE, NOON, "chirpstack")
 
     async def test_an_unknown_device_does_not_change_a_known_one(self, house: House) -> None:
         """A frame that was judged before the device was registered leaves the device as it is."""
