@@ -39,12 +39,6 @@ class EnvelopeError(SetAsideError):
     reason = Reason.BAD_ENVELOPE
 
 
-class UnknownTopicError(SetAsideError):
-    """No network adapter answers for this topic."""
-
-    reason = Reason.UNKNOWN_TOPIC
-
-
 class UnknownDeviceError(SetAsideError):
     """The device is in no registry."""
 
