@@ -32,7 +32,6 @@ from model.errors import (
     PenfeldError,
     SetAsideError,
     UnavailableError,
-    UnknownDeviceError,
     UnknownTypeError,
 )
 
@@ -69,7 +68,6 @@ UNEXPECTED = Sort(500, "unexpected", Text(en="Something went wrong here", fr="Er
 _TABLE: tuple[tuple[type[PenfeldError], Sort], ...] = (
     # the first line that fits holds: children before their parents
     (UnknownTypeError, UNKNOWN_TYPE),
-    (UnknownDeviceError, UNKNOWN_DEVICE),
     (DecodeError, BAD_PAYLOAD),
     (SetAsideError, INVALID),
     (EncodeError, BAD_VALUES),

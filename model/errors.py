@@ -39,12 +39,6 @@ class EnvelopeError(SetAsideError):
     reason = Reason.BAD_ENVELOPE
 
 
-class UnknownDeviceError(SetAsideError):
-    """The device is in no registry."""
-
-    reason = Reason.UNKNOWN_DEVICE
-
-
 class UnknownTypeError(SetAsideError):
     """The device type is in no catalogue."""
 
