@@ -140,7 +140,7 @@ class _Front:
             await self.app(scope, receive, noting)
         except ClientDisconnect:
             status = status or 499  # nobody is left to be answered
-        except Exception as error:
+        except Exception as error:  # the outermost: a client gets a reference id, the log gets the rest
             if status:
                 raise  # half an answer is out: only breaking the line tells that it is not whole
             request = Request(scope)

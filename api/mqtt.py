@@ -21,13 +21,11 @@ import aiomqtt
 
 from model.broker import BrokerAddress
 from model.errors import UnavailableError
+from model.status import LIVE_TOPIC, STATUS_TOPIC
 
 T = TypeVar("T")
 
 log = logging.getLogger(__name__)
-
-LIVE_TOPIC = "penfeld/v1/live/"
-STATUS_TOPIC = "penfeld/v1/status/"
 
 _PROTOCOLS = {"3.1.1": aiomqtt.ProtocolVersion.V311, "5": aiomqtt.ProtocolVersion.V5}
 

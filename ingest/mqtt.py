@@ -34,12 +34,10 @@ from ingest.batching import Batching, Limits
 from ingest.retry import Backoff
 from model.broker import BrokerAddress
 from model.errors import ConfigError, UnavailableError
+from model.status import LIVE_TOPIC, STATUS_TOPIC
 from model.uplink import Message
 
 logger = logging.getLogger(__name__)
-
-LIVE_TOPIC = "penfeld/v1/live/"
-STATUS_TOPIC = "penfeld/v1/status/"
 
 _FAILURE = 0x80
 _SLICE = 250

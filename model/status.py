@@ -1,8 +1,16 @@
-"""What an ingest worker says of itself, once a second: for ``/metrics``, the console, ``doctor`` and the demo."""
+"""What processes tell while they run, and where: live readings, and once a second how they are.
+
+For ``/metrics``, the console, ``doctor`` and the demo. All of it may be lost without harm.
+"""
 
 from datetime import datetime
 
 import msgspec
+
+LIVE_TOPIC = "penfeld/v1/live/"
+"""Before the name of a device type: JSON arrays of ``LiveReading``, QoS 0."""
+STATUS_TOPIC = "penfeld/v1/status/"
+"""Before the name of a worker: its ``IngestStatus``, QoS 0, kept by the broker."""
 
 
 class IngestStatus(msgspec.Struct, frozen=True, kw_only=True):
@@ -37,3 +45,16 @@ class LiveReading(msgspec.Struct, frozen=True, kw_only=True):
     values: dict[str, float | int | bool | str | None]
     flags: tuple[str, ...] = ()
     simulated: bool = False
+
+
+class SimulationStatus(msgspec.Struct, frozen=True, kw_only=True):
+    """How a simulation is: what it sent (acknowledged, by source), and how much of the past it has told (0 to 1).
+
+    ``lag_s``: how late live frames leave; ``unacknowledged``: frames that no door saw acknowledged at the end.
+    """
+
+    sent: dict[str, int] = {}
+    history_done: float = 0.0
+    history_frames: int = 0
+    lag_s: float = 0.0
+    unacknowledged: int = 0

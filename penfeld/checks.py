@@ -13,10 +13,10 @@ from enum import StrEnum
 
 import msgspec
 
-from api.mqtt import LIVE_TOPIC, MqttConfig, MqttDoor
+from api.mqtt import MqttConfig, MqttDoor
 from model.device import State
 from model.errors import ConfigError, PenfeldError, UnavailableError
-from model.status import IngestStatus
+from model.status import LIVE_TOPIC, IngestStatus
 from penfeld import wiring
 from penfeld.brokers import broker_address
 from penfeld.clock import Clock

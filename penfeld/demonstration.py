@@ -23,7 +23,7 @@ import msgspec
 from api.mqtt import MqttConfig, MqttDoor
 from model.broker import BrokerAddress
 from model.errors import UnavailableError
-from model.status import IngestStatus
+from model.status import IngestStatus, SimulationStatus
 from penfeld.clock import Clock
 from penfeld.stack import Stack
 from penfeld.supervisor import Child, Supervisor
@@ -50,16 +50,6 @@ class Totals:
         """Return what was added since."""
         mine, theirs = asdict(self), asdict(other)
         return Totals(**{name: mine[name] - theirs[name] for name in mine})
-
-
-class SimulatorState(msgspec.Struct, frozen=True, kw_only=True):
-    """One line that ``penfeld simulate --json`` prints each second, and once at its end."""
-
-    sent: dict[str, int] = {}
-    history_done: float = 0.0
-    history_frames: int = 0
-    lag_s: float = 0.0
-    unacknowledged: int = 0
 
 
 class Account(msgspec.Struct, kw_only=True):
@@ -205,7 +195,7 @@ class Demonstration:
 
     async def _end(self, queries: Queries, before: Totals, simulators: Child) -> None:
         await self.supervisor.stop(simulators)
-        state = last_state(simulators.output) or SimulatorState()
+        state = last_state(simulators.output) or SimulationStatus()
         self.account.sent = state.sent
         if state.unacknowledged:
             self.supervisor.tell("simulate", f"{state.unacknowledged} frames were never acknowledged")
@@ -275,9 +265,9 @@ async def totals(queries: Queries) -> Totals:
     )
 
 
-def last_state(lines: Sequence[str]) -> SimulatorState | None:
+def last_state(lines: Sequence[str]) -> SimulationStatus | None:
     """Return the newest state that the simulators printed."""
     for line in reversed(lines):
         with contextlib.suppress(msgspec.DecodeError):
-            return msgspec.json.decode(line, type=SimulatorState)
+            return msgspec.json.decode(line, type=SimulationStatus)
     return None

@@ -16,6 +16,7 @@ import msgspec
 from decoders.catalogue import Catalogue
 from model.device import Device, DeviceType
 from model.errors import UnavailableError
+from model.status import SimulationStatus
 from penfeld import wiring
 from penfeld.brokers import broker_address
 from penfeld.clock import Clock
@@ -37,17 +38,7 @@ _ANSWER_S = 2.0
 _SIGFOX = "sigfox"
 
 
-class State(msgspec.Struct, frozen=True, kw_only=True):
-    """How a simulation is: what it sent (acknowledged, by source), and how much of the past it has told (0 to 1)."""
-
-    sent: dict[str, int] = {}
-    history_done: float = 0.0
-    history_frames: int = 0
-    lag_s: float = 0.0
-    unacknowledged: int = 0
-
-
-Report = Callable[[State], None]
+Report = Callable[[SimulationStatus], None]
 
 
 def sigfox_url(config: Config) -> str:
@@ -99,7 +90,7 @@ async def simulate(
     clock: Clock,
     history: timedelta,
     callbacks: str,
-) -> State:
+) -> SimulationStatus:
     """Send until ``stop`` is set and all is acknowledged; return the last state, which is reported, too."""
     wants_http = any(device.network == _SIGFOX for device in fleet.devices())
     async with doors(config, callbacks if wants_http else None) as there:
@@ -183,9 +174,9 @@ async def _report(simulation: Simulation, report: Report) -> None:
         report(_state(simulation))
 
 
-def _state(simulation: Simulation) -> State:
+def _state(simulation: Simulation) -> SimulationStatus:
     progress = simulation.progress
-    return State(
+    return SimulationStatus(
         sent=simulation.sent,
         history_done=progress.history_done,
         history_frames=progress.history_frames,

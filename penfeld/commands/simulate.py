@@ -11,7 +11,7 @@ from penfeld.output import as_json, remark
 
 if TYPE_CHECKING:
     from decoders.catalogue import Catalogue
-    from penfeld.simulation import State
+    from model.status import SimulationStatus
     from simulators.fleet import Fleet
 
 DESCRIPTION = """\
@@ -136,13 +136,13 @@ def _fleet(config: Config, known: "Catalogue", options: argparse.Namespace) -> "
     return of_type(definition, options.count, seed=options.seed, speed=options.speed, faults=faults)
 
 
-def _as_lines(state: "State") -> None:
+def _as_lines(state: "SimulationStatus") -> None:
     import msgspec
 
     as_json(msgspec.to_builtins(state), compact=True)
 
 
-def _as_remarks(state: "State") -> None:
+def _as_remarks(state: "SimulationStatus") -> None:
     past = f", {state.history_done:.0%} of the past told" if 0 < state.history_done < 1 else ""
     late = f", {state.lag_s:.1f} s late" if state.lag_s > 1 else ""
     remark(f"{sum(state.sent.values())} frames sent{past}{late}")

@@ -348,13 +348,13 @@ class Registry:
         return self._city.devices[device_id]
 
     async def register(self, devices: Sequence[Device]) -> Mapping[str, str]:
-        raise NotImplementedError
+        raise NotImplementedError("the console never changes the register")
 
     async def remove(self, device_id: str) -> None:
-        raise NotImplementedError
+        raise NotImplementedError("the console never changes the register")
 
     async def purge_simulated(self) -> Mapping[str, int]:
-        raise NotImplementedError
+        raise NotImplementedError("the console never changes the register")
 
 
 class Live:

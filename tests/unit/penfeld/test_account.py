@@ -1,6 +1,7 @@
 """The account of a demonstration, and what the simulators told."""
 
-from penfeld.demonstration import Account, SimulatorState, Totals, last_state
+from model.status import SimulationStatus
+from penfeld.demonstration import Account, Totals, last_state
 
 GOOD = {"sent": {"native": 3, "sigfox": 2}, "received": 5, "stored": 3, "duplicate": 1, "quarantined": 1}
 
@@ -37,5 +38,5 @@ def test_the_newest_whole_line_counts() -> None:
     """A line that is cut off is passed over; nothing said is nothing known."""
     lines = ['{"sent": {"native": 1}}', '{"sent": {"native": 2}, "lag_s": 0.5}', '{"sent": {"nat']
 
-    assert last_state(lines) == SimulatorState(sent={"native": 2}, lag_s=0.5)
+    assert last_state(lines) == SimulationStatus(sent={"native": 2}, lag_s=0.5)
     assert last_state([]) is None
