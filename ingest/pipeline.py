@@ -25,6 +25,7 @@ from ingest.topics import Topics
 from model.batch import Batch, Frame, SetAside
 from model.device import DeviceRef, State
 from model.errors import Reason, SetAsideError
+from model.instants import microseconds
 from model.ports import DeviceLookup
 from model.readings import Column, Ints, Readings
 from model.uplink import Message, Uplink
@@ -208,8 +209,9 @@ def _frame(heard: _Heard, definition: Definition, time: datetime) -> Frame:
         source=heard.source,
         device=heard.device,
         device_type=definition.type.name,
-        time=time,
-        received_at=heard.message.received_at,
+        time_us=microseconds(time),
+        received_us=microseconds(heard.message.received_at),
+        network_us=None if heard.uplink.time is None else microseconds(heard.uplink.time),
         simulated=heard.simulated,
         decoded_with=definition.type.version,
     )

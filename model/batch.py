@@ -8,16 +8,19 @@ in a message, or one for a message in which none could be found.
 from dataclasses import dataclass, field
 from datetime import datetime
 
+import msgspec
+
 from model.errors import Reason
+from model.instants import moment
 from model.readings import Readings
 from model.uplink import Uplink
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Frame:
-    """An uplink that was understood. ``device`` is the device's key; ``time`` is the event time in use, UTC.
+class Frame(msgspec.Struct, frozen=True, kw_only=True, gc=False):
+    """An uplink that was understood. ``device`` is the device's key. Made once a frame, like ``Uplink``.
 
-    ``decoded_with``: version of the device type that decoded it.
+    ``time_us``: the event time in use; ``received_us``: the arrival; ``network_us``: what the network told, ``None`` if
+    nothing (microseconds since 1970 UTC). ``decoded_with``: version of the device type that decoded it.
     """
 
     uplink: Uplink
@@ -25,10 +28,21 @@ class Frame:
     source: str
     device: int
     device_type: str
-    time: datetime
-    received_at: datetime
+    time_us: int
+    received_us: int
+    network_us: int | None
     simulated: bool
     decoded_with: str
+
+    @property
+    def time(self) -> datetime:
+        """The event time in use, UTC."""
+        return moment(self.time_us)
+
+    @property
+    def received_at(self) -> datetime:
+        """When it arrived, UTC."""
+        return moment(self.received_us)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

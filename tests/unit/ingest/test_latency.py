@@ -6,6 +6,7 @@ import pytest
 
 from ingest.latency import Latency
 from model.batch import Frame
+from model.instants import microseconds
 from model.uplink import Uplink
 from tests.unit.ingest.scene import NOON
 
@@ -20,8 +21,9 @@ def frame(on_air: datetime | None, *, received_at: datetime = NOON) -> Frame:
         source="s",
         device=1,
         device_type="t",
-        time=received_at,
-        received_at=received_at,
+        time_us=microseconds(received_at),
+        received_us=microseconds(received_at),
+        network_us=None if on_air is None else microseconds(on_air),
         simulated=False,
         decoded_with="",
     )

@@ -8,6 +8,7 @@ import numpy as np
 from model.batch import Batch, Frame, SetAside
 from model.device import Device, DeviceRef, DeviceType, Field, Kind, Text
 from model.errors import Reason
+from model.instants import microseconds
 from model.readings import Array, Column, Readings
 from model.uplink import Uplink, Value
 
@@ -99,8 +100,9 @@ class Builder:
                 source=source,
                 device=ref.key,
                 device_type=ref.type or "",
-                time=time,
-                received_at=arrived,
+                time_us=microseconds(time),
+                received_us=microseconds(arrived),
+                network_us=microseconds(time),
                 simulated=simulated or ref.simulated,
                 decoded_with="v1",
             )
