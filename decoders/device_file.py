@@ -20,7 +20,7 @@ from decoders.layout_parser import parse_layout
 from decoders.layout_shape import FrameLayout
 from model.device import DeviceType, Field, Kind, Text
 from model.errors import ConfigError
-from model.quantities import QUANTITIES, Quantity, ending_problem
+from model.quantities import COUNTED, QUANTITIES, Quantity, ending_problem
 from model.value import Value
 
 DOMAINS = ("lighting", "energy", "mobility", "parking", "tracking", "environment", "water", "waste")
@@ -42,7 +42,7 @@ _KEYS = {
         "frame", "field", "example",
     ),
     "frame": ("name", "f_port", "layout"),
-    "field": ("title", "quantity", "range", "kind"),
+    "field": ("title", "quantity", "range", "kind", "counter"),
     "example": ("name", "f_port", "payload", "values", "records", "warning", "error"),
 }  # fmt: skip
 
@@ -251,7 +251,18 @@ class _Reader:
             minimum=low,
             maximum=high,
             choices=tuple(dict.fromkeys(label for label in labels if isinstance(label, str))),
+            counter=self.counter(table, where, quantity, kind),
         )
+
+    def counter(self, table: Mapping[str, Any], where: Where, quantity: Quantity, kind: Kind) -> bool:
+        """Return whether the field only grows: as the file says, else by its quantity."""
+        number = kind in {Kind.FLOAT, Kind.INT}
+        value = table.get("counter", number and quantity.name in COUNTED)
+        if not isinstance(value, bool):
+            self.problem((*where, "counter"), "counter must be true or false")
+        elif value and not number:
+            self.problem((*where, "counter"), f"a {kind.value} counts nothing: take counter out")
+        return value is True
 
     def kind(self, name: str, lines: list[Item | Derived]) -> Kind:
         """Return the kind that all lines of a field agree in; integers and floats together are floats."""

@@ -49,6 +49,7 @@ class Field:
     ``quantity``: a name of ``model.quantities``; ``unit``: its UCUM code ("" for counts, states and texts).
     ``minimum``, ``maximum``: the plausible range, in that unit; a value outside is kept and flagged.
     ``choices``: the texts that an enumeration can take, empty for others.
+    ``counter``: the value only grows (a meter's index), and starts again from 0: what counts is its increase.
     """
 
     name: str
@@ -59,6 +60,7 @@ class Field:
     minimum: float | None = None
     maximum: float | None = None
     choices: tuple[str, ...] = ()
+    counter: bool = False
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

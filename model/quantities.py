@@ -6,6 +6,8 @@ Rules:
    What a device sends in another unit is converted by its layout.
 2. A field's name ends in what its unit is called (``temperature_c``). Quantities without a unit forbid such endings.
 3. ``minimum`` and ``maximum`` are physical limits: no plausible range of a device type goes beyond them.
+4. Meters count some quantities up for ever (``COUNTED``): a field of one is a counter unless its device file says
+   otherwise.
 """
 
 from dataclasses import dataclass
@@ -138,6 +140,19 @@ water_potential         | kPa        | _kpa               |         |         | 
 wind_component          | m/s        | _ms                |         |         | Wind speed along an axis      | Composante du vent
 wind_speed              | m/s        | _ms                | 0       |         | Wind speed                    | Vitesse du vent
 """)  # noqa: E501 - a table reads best with aligned columns
+
+COUNTED = frozenset(
+    {
+        "apparent_energy",
+        "charge",
+        "energy",
+        "operating_time",
+        "pulse_count",
+        "reactive_energy",
+        "thermal_energy",
+        "volume",
+    }
+)
 
 _UNIT_ENDINGS = tuple(
     sorted({ending for of in QUANTITIES.values() if of.unit not in {"", "1"} for ending in of.endings}, key=len)
