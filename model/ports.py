@@ -10,13 +10,18 @@ from typing import Protocol
 
 from model.batch import Batch, Written
 from model.device import Device, DeviceRef, DeviceType
+from model.resolution import POINTS, Resolution
 from model.uplink import Message
 from model.views import (
+    Chart,
     DatabaseFacts,
+    GapReport,
     Latest,
     LedgerRow,
+    Newest,
     QuarantinedFrame,
     QuarantinePage,
+    Ranking,
     ReadingPage,
 )
 
@@ -166,4 +171,81 @@ class Queries(Protocol):
 
     async def facts(self) -> DatabaseFacts:
         """Return what the database is; raises ``UnavailableError`` when it does not answer."""
+        ...
+
+
+class Dashboards(Protocol):
+    """What charts, maps and rankings ask: statistics by bucket of time, from the rollup that fits the question.
+
+    Ranges are start <= time < end, widened to whole buckets; a text has no statistics. ``resolution``: as asked, or the
+    next coarser that is kept so long; where none is asked, the one that gives a line about ``points`` points.
+    ``simulated``: only simulated data, or only real; ``None``: both.
+    All raise ``BadRequestError`` for what makes no sense, and ``NotFoundError`` for a device that is not of this type.
+    """
+
+    async def series(
+        self,
+        device_type: DeviceType,
+        *,
+        devices: Sequence[str],
+        start: datetime,
+        end: datetime,
+        fields: Sequence[str] = (),
+        resolution: Resolution | None = None,
+        points: int = POINTS,
+        simulated: bool | None = None,
+    ) -> Chart:
+        """Return a line for each device and field; no fields: all that have statistics."""
+        ...
+
+    async def groups(
+        self,
+        device_types: Sequence[DeviceType],
+        *,
+        start: datetime,
+        end: datetime,
+        fields: Sequence[str],
+        by_district: bool = False,
+        districts: Sequence[str] = (),
+        resolution: Resolution | None = None,
+        points: int = POINTS,
+        simulated: bool | None = None,
+    ) -> Chart:
+        """Return a line for each field (and district) over all devices of these types, by hour or by local day.
+
+        Types may be those of a whole domain: each field is taken from those that have it. No districts: all.
+        """
+        ...
+
+    async def top(
+        self,
+        device_type: DeviceType,
+        field: str,
+        *,
+        start: datetime,
+        end: datetime,
+        limit: int = 20,
+        districts: Sequence[str] = (),
+        resolution: Resolution | None = None,
+        simulated: bool | None = None,
+    ) -> Ranking:
+        """Return the devices whose counter ``field`` grew most; those whose counter said nothing are absent."""
+        ...
+
+    async def newest(self, device_type: DeviceType, *, fields: Sequence[str] = ()) -> Sequence[Newest]:
+        """Return the newest values of all active devices of a type that have any, in order of id; no fields: all."""
+        ...
+
+    async def gaps(
+        self,
+        device_type: DeviceType,
+        *,
+        start: datetime,
+        end: datetime,
+        devices: Sequence[str] = (),
+        districts: Sequence[str] = (),
+        limit: int = 100,
+        simulated: bool | None = None,
+    ) -> GapReport:
+        """Return the active devices that lack most of what their period lets expect, and when they were silent."""
         ...

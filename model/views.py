@@ -1,4 +1,4 @@
-"""What storage answers to those who ask: rows of the ledger, of quarantine, of readings, as plain values."""
+"""What storage answers to those who ask: rows of ledger, quarantine and readings, lines of charts, as plain values."""
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
@@ -6,6 +6,7 @@ from datetime import datetime
 
 from model.device import Device
 from model.errors import Reason
+from model.resolution import Resolution
 from model.uplink import Value
 
 
@@ -101,3 +102,134 @@ class DatabaseFacts:
     migration: int
     size_bytes: int
     now: datetime
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Point:
+    """One bucket of a line, or one reading. ``time``: the bucket's beginning, UTC; buckets without a value are absent.
+
+    ``count`` values make the statistics; ``total`` is their sum. Of a switch (bool) the mean is the share of true and
+    the total their number. ``increase``: of a counter, how much it grew since its last value before; else ``None``.
+    ``devices``: how many said anything in the bucket; their sum of power, say, is ``mean * devices``.
+    """
+
+    time: datetime
+    count: int
+    mean: float
+    minimum: float
+    maximum: float
+    total: float
+    increase: float | None = None
+    devices: int = 1
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Line:
+    """One field in order of time: of one device, of one district ("": devices without one), or of all (both ``None``)."""
+
+    field: str
+    device: str | None = None
+    district: str | None = None
+    points: Sequence[Point]
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Chart:
+    """Lines, and how they were made: ``resolution``, and ``sources``, the tables that were read.
+
+    ``start`` and ``end`` are those of whole buckets; ``widened`` says that they reach beyond what was asked.
+    """
+
+    resolution: Resolution
+    sources: tuple[str, ...]
+    start: datetime
+    end: datetime
+    widened: bool
+    lines: Sequence[Line]
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Consumer:
+    """How much a device's counter grew in a range, in the field's unit."""
+
+    device: str
+    name: str
+    district: str | None
+    increase: float
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Ranking:
+    """Devices by consumption, the largest first; the other fields as in ``Chart``."""
+
+    resolution: Resolution
+    sources: tuple[str, ...]
+    start: datetime
+    end: datetime
+    widened: bool
+    consumers: Sequence[Consumer]
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Newest:
+    """An active device on the map: where it is, and the newest value of each field, ``None`` where it said none.
+
+    ``values`` and ``times`` are in the order of the fields asked for; ``time`` is the newest event time of any field.
+    """
+
+    device: str
+    name: str
+    district: str | None
+    latitude: float | None
+    longitude: float | None
+    simulated: bool
+    time: datetime
+    flags: tuple[str, ...]
+    values: tuple[Value | None, ...]
+    times: tuple[datetime | None, ...]
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Gap:
+    """A span in which a device was silent for longer than its period lets expect; ``missing`` readings did not come.
+
+    From readings, ``start`` and ``end`` are those around it (or an end of the range); from rollups, the silent buckets.
+    """
+
+    start: datetime
+    end: datetime
+    missing: int
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Coverage:
+    """How much of what was expected a device has brought. ``completeness``: percent; ``gaps`` in order of time.
+
+    A device first heard within the range is expected from then on.
+    """
+
+    device: str
+    name: str
+    district: str | None
+    expected: int
+    received: int
+    completeness: float
+    gaps: Sequence[Gap]
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class GapReport:
+    """Devices by completeness, the worst first. ``end`` is never later than now; ``devices``: how many were looked at.
+
+    ``resolution`` is that of the gaps: those shorter than a bucket show in ``completeness`` only, which is here that of
+    all devices together, percent.
+    """
+
+    resolution: Resolution
+    sources: tuple[str, ...]
+    start: datetime
+    end: datetime
+    widened: bool
+    devices: int
+    completeness: float
+    worst: Sequence[Coverage]
