@@ -5,10 +5,16 @@ from model.errors import Reason
 from model.views import QuarantinedFrame
 
 _REGISTER = Text(
-    en="Register it, for instance by “penfeld devices add {device} --type {type}” (or POST /api/v1/devices): its next"
-    " frames are then decoded; those in quarantine keep their bytes.",
-    fr="Déclarez-le, par exemple par « penfeld devices add {device} --type {type} » (ou POST /api/v1/devices) : les"
-    " trames suivantes seront décodées ; celles en quarantaine gardent leurs octets.",
+    en="Register it, for instance by “penfeld devices add {device} --type {type}” (or POST /api/v1/devices): its frames"
+    " in quarantine are then taken within seconds, and its next frames as they come.",
+    fr="Déclarez-le, par exemple par « penfeld devices add {device} --type {type} » (ou POST /api/v1/devices) : ses"
+    " trames en quarantaine sont alors reprises en quelques secondes, et les trames suivantes dès leur arrivée.",
+)
+_REGISTER_AGAIN = Text(
+    en="It was retired. If it counts again, register it by “penfeld devices add {device} --type {type}”: its frames in"
+    " quarantine are then taken within seconds. If not, switch it off.",
+    fr="Il a été retiré. S’il doit compter de nouveau, déclarez-le par « penfeld devices add {device} --type {type} » :"
+    " ses trames en quarantaine sont alors reprises en quelques secondes. Sinon, éteignez-le.",
 )
 _REMEDIES = {
     Reason.UNKNOWN_TOPIC: Text(
@@ -21,6 +27,7 @@ _REMEDIES = {
     ),
     Reason.UNKNOWN_DEVICE: _REGISTER,
     Reason.PENDING_DEVICE: _REGISTER,
+    Reason.RETIRED_DEVICE: _REGISTER_AGAIN,
     Reason.UNKNOWN_TYPE: Text(
         en="No device file is named {type}.toml. Add one, or correct the type in the register or in the topic.",
         fr="Aucun fichier d’appareil ne s’appelle {type}.toml. Ajoutez-en un, ou corrigez le type déclaré ou le sujet.",

@@ -163,8 +163,10 @@ class Pipeline:
 
     def _problem(self, uplink: Uplink, ref: DeviceRef) -> tuple[Reason, str] | None:
         """Return why the frame of this device cannot be decoded, ``None`` where it can."""
-        if ref.state is not State.ACTIVE:
-            return Reason.PENDING_DEVICE, f"{uplink.device} is {ref.state}: register it to take its frames"
+        if ref.state is State.PENDING:
+            return Reason.PENDING_DEVICE, f"{uplink.device} is pending: register it to take its frames"
+        if ref.state is State.RETIRED:
+            return Reason.RETIRED_DEVICE, f"{uplink.device} is retired: register it again to take its frames"
         if ref.type and uplink.device_type and ref.type != uplink.device_type:
             detail = f"topic: says {uplink.device_type}, but {uplink.device} is registered as {ref.type}"
             return Reason.BAD_ENVELOPE, detail

@@ -18,6 +18,7 @@ class Reason(StrEnum):
     BAD_ENVELOPE = "bad_envelope"
     UNKNOWN_DEVICE = "unknown_device"
     PENDING_DEVICE = "pending_device"
+    RETIRED_DEVICE = "retired_device"
     UNKNOWN_TYPE = "unknown_type"
     BAD_PAYLOAD = "bad_payload"
     REJECTED_BY_DATABASE = "rejected_by_database"

@@ -13,7 +13,7 @@ from model.errors import Reason
 from storage.connection import Connection
 from storage.statements import statement
 
-_HEARD = {Reason.PENDING_DEVICE, Reason.UNKNOWN_DEVICE}
+_HEARD = {Reason.PENDING_DEVICE, Reason.RETIRED_DEVICE, Reason.UNKNOWN_DEVICE}
 
 
 async def set_aside(connection: Connection, asides: Sequence[SetAside]) -> None:

@@ -323,6 +323,7 @@ TEXTS: dict[str, Text] = {
     "reason.bad_envelope": Text(en="Bad envelope", fr="Enveloppe incorrecte"),
     "reason.unknown_device": Text(en="Unknown device", fr="Appareil inconnu"),
     "reason.pending_device": Text(en="Pending device", fr="Appareil en attente"),
+    "reason.retired_device": Text(en="Retired device", fr="Appareil retiré"),
     "reason.unknown_type": Text(en="Unknown device type", fr="Type inconnu"),
     "reason.bad_payload": Text(en="Payload not understood", fr="Charge utile incomprise"),
     "reason.rejected_by_database": Text(en="Refused by the database", fr="Refusé par la base"),

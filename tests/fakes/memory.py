@@ -157,7 +157,7 @@ class Memory:
             times=old.times + 1 if old else 1,
             simulated=aside.simulated and (old.simulated if old else True),
         )
-        if aside.device and aside.reason in {Reason.UNKNOWN_DEVICE, Reason.PENDING_DEVICE}:
+        if aside.device and aside.reason in {Reason.UNKNOWN_DEVICE, Reason.PENDING_DEVICE, Reason.RETIRED_DEVICE}:
             self._hear_pending(aside, aside.device)
 
     def _hear_pending(self, aside: SetAside, name: str) -> None:

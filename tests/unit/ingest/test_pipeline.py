@@ -119,7 +119,7 @@ async def test_set_aside(sent: Message, reason: Reason, source: str, detail: str
     ("known", "reason"),
     [
         (ref(1, state=State.PENDING), Reason.PENDING_DEVICE),
-        (ref(1, state=State.RETIRED), Reason.PENDING_DEVICE),
+        (ref(1, state=State.RETIRED), Reason.RETIRED_DEVICE),
         (ref(1, None), Reason.UNKNOWN_TYPE),
         (ref(1, "gone"), Reason.UNKNOWN_TYPE),
     ],
