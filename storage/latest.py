@@ -10,10 +10,17 @@ from typing import Any
 
 import msgspec
 import numpy as np
+from psycopg.sql import SQL, Composable, Identifier, Literal
 
 from model.readings import Array, Bools, Ints, Readings
 from storage.arrays import POSTGRES_EPOCH_US, ArrayParameter, Int4s, Jsonbs, Texts, Times
-from storage.rows import Frames, nullable
+from storage.connection import Connection
+from storage.connection import rows as fetch
+from storage.rows import READING_COLUMNS, Frames, nullable
+from storage.statements import statement
+
+TIME = "__time"
+"""How the column with a field's event time ends."""
 
 _encode = msgspec.json.Encoder().encode
 _LARGE = 1e15
@@ -93,3 +100,64 @@ def _values(values: Array, valid: Bools) -> list[Any]:
         for place in np.flatnonzero(valid & (np.abs(values) >= _LARGE)).tolist():
             found[place] = msgspec.Raw(f"{found[place]:.1f}".encode())
     return found
+
+
+def table(device_type: str) -> Composable:
+    """Return the name of a device type's table of latest values, safe to stand in SQL."""
+    return Identifier("latest", device_type)
+
+
+async def prepare(connection: Connection) -> None:
+    """Give each table of readings its table of latest values, with a pair of columns for each field.
+
+    A new table is filled from the readings that there are; a new field of an old one has none yet.
+    """
+    for name, fields, kinds, new in await fetch(connection, statement("missing_latest"), (list(READING_COLUMNS),)):
+        pairs = [
+            SQL("{} {}, {} timestamptz").format(Identifier(field), SQL(kind), Identifier(field + TIME))
+            for field, kind in zip(fields, kinds, strict=True)
+        ]
+        if new:
+            command = SQL("create table {} (device integer primary key, {}) with (fillfactor = 45)")
+            await connection.execute(command.format(table(name), SQL(", ").join(pairs)))
+            await fill(connection, name, fields)
+        else:
+            for field, kind in zip(fields, kinds, strict=True):
+                command = SQL("alter table {} add column {} {}, add column {} timestamptz")
+                names = Identifier(field), SQL(kind), Identifier(field + TIME)
+                await connection.execute(command.format(table(name), *names))
+
+
+async def fill(
+    connection: Connection, device_type: str, fields: Sequence[str], devices: Sequence[int] | None = None
+) -> None:
+    """Find the latest values of a type's devices (``None``: all) again, from their readings.
+
+    One pass over the readings finds the newest time of each field; the values are looked up by it.
+    """
+    times = SQL(", ").join(
+        SQL("max(time) filter (where {} is not null) as {}").format(Identifier(field), Identifier(field + TIME))
+        for field in fields
+    )
+    pairs = SQL(", ").join(
+        SQL("(select {0} from {1} as r where r.device = newest.device and r.time = newest.{2}), newest.{2}").format(
+            Identifier(field), Identifier("readings", device_type), Identifier(field + TIME)
+        )
+        for field in fields
+    )
+    names = SQL(", ").join(SQL("{}, {}").format(Identifier(field), Identifier(field + TIME)) for field in fields)
+    command = SQL(
+        "insert into {target} (device, {names}) select device, {pairs} from ("
+        " select device, {times} from {readings}"
+        " where (%(devices)s::integer[] is null or device = any(%(devices)s))"
+        " and device in (select key from penfeld.device where type = {type} or type is null) group by device"
+        ") as newest"
+    ).format(
+        target=table(device_type),
+        names=names,
+        pairs=pairs,
+        times=times,
+        readings=Identifier("readings", device_type),
+        type=Literal(device_type),
+    )
+    await connection.execute(command, {"devices": None if devices is None else list(devices)})

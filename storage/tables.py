@@ -6,7 +6,8 @@ Rules:
    columns' comments.
 2. A new field is a new column. A column never changes its type and is never dropped: a field that needs another kind
    needs another name. A field that is gone leaves its column, empty from then on.
-3. On TimescaleDB a hypertable; on plain PostgreSQL partitioned by month (``storage.partitions`` makes the parts).
+3. Beside each stands its table of latest values (``storage.latest``).
+4. On TimescaleDB a hypertable; on plain PostgreSQL partitioned by month (``storage.partitions`` makes the parts).
 """
 
 import re
@@ -17,6 +18,7 @@ from psycopg.sql import SQL, Composable, Identifier, Literal
 
 from model.device import DeviceType, Field, Kind
 from model.errors import ConfigError
+from storage import latest
 from storage.connection import Connection, Database, rows
 from storage.migrate import TIMESCALEDB
 from storage.statements import statement
@@ -60,6 +62,7 @@ async def prepare(database: Database, types: Sequence[DeviceType]) -> tuple[str,
                 done.append(f"table readings.{device_type.name}")
             for field in device_type.fields:
                 done.extend(await _fit(connection, device_type.name, field, present))
+        await latest.prepare(connection)
     return tuple(done)
 
 

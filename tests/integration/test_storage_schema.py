@@ -5,6 +5,7 @@ from dataclasses import replace
 from datetime import timedelta
 
 import pytest
+from msgspec import structs
 from psycopg.sql import SQL
 
 from model.device import Kind
@@ -25,7 +26,7 @@ async def test_migrating_twice_applies_nothing_the_second_time(empty_dsn: str) -
         first = await migrate(database)
         second = await migrate(database)
 
-    assert first == ("0001_foundation", "0002_uplink")
+    assert first == ("0001_foundation", "0002_uplink", "0003_heard")
     assert second == ()
 
 
@@ -35,7 +36,7 @@ async def test_processes_that_start_at_once_migrate_once(empty_dsn: str) -> None
         done = await asyncio.gather(*(migrate(database) for _ in range(4)))
         made = await asyncio.gather(*(prepare(database, [PROBE, METER]) for _ in range(4)))
 
-    assert sorted(map(len, done)) == [0, 0, 0, 2]
+    assert sorted(map(len, done)) == [0, 0, 0, 3]
     assert sorted(map(len, made)) == [0, 0, 0, 2]
 
 
@@ -166,7 +167,7 @@ async def test_names_of_sql_are_good_names(database: Database) -> None:
     column = source.readings[0].columns.pop("power_w")
     source.readings[0].columns["order"] = column
     source.readings[0].device_type = "select"
-    batch.frames = [replace(source.frames[0], device_type="select")]
+    batch.frames = [structs.replace(source.frames[0], device_type="select")]
     batch.readings = source.readings
 
     await Writer(database, "w").write(batch)

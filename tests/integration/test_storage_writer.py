@@ -11,6 +11,7 @@ import numpy as np
 import pytest
 from hypothesis import HealthCheck, Phase, given, settings
 from hypothesis import strategies as st
+from msgspec import structs
 from psycopg.sql import SQL
 
 from model.batch import Batch
@@ -92,7 +93,7 @@ async def wipe(database: Database) -> None:
     async with database.connection() as connection:
         await connection.execute(
             SQL(
-                "truncate penfeld.uplink, penfeld.latest, penfeld.device, penfeld.ledger, penfeld.quarantine,"
+                "truncate penfeld.uplink, penfeld.latest, penfeld.heard, penfeld.device, penfeld.ledger, penfeld.quarantine,"
                 " readings.probe restart identity"
             )
         )
@@ -260,10 +261,8 @@ async def test_frames_that_the_database_refuses_are_named(house: Database, chang
     bad = batch.build()
     for number in (7, 23):
         frame = bad.frames[number]
-        uplink = type(frame.uplink)(
-            **{**{name: getattr(frame.uplink, name) for name in frame.uplink.__struct_fields__}, **change}
-        )
-        bad.frames[number] = replace(frame, uplink=uplink)
+        uplink = structs.replace(frame.uplink, **change)
+        bad.frames[number] = structs.replace(frame, uplink=uplink)
     writer = Writer(house, "w")
 
     with pytest.raises(WriteRejectedError) as caught:
