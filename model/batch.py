@@ -51,6 +51,7 @@ class SetAside:
 
     ``device``: canonical id where it is known: a pending device is registered for it when the reason is
     ``UNKNOWN_DEVICE`` (with ``network`` and, where the topic names one, ``device_type``).
+    ``times``: how often exactly this arrived, from ``received_at`` to ``last_received_at`` (``None``: once).
     """
 
     source: str
@@ -63,6 +64,8 @@ class SetAside:
     device: str | None = None
     device_type: str | None = None
     simulated: bool = False
+    times: int = 1
+    last_received_at: datetime | None = None
 
 
 @dataclass(slots=True, kw_only=True)
@@ -81,3 +84,52 @@ class Written:
     stored: tuple[int, ...]
     duplicates: int
     quarantined: int
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class ReplayLine:
+    """A line of quarantine, looked at again: what became of each uplink that it stands for, one at least.
+
+    ``frames``: positions in the batch of those that are understood now. ``set_aside``: those that still are not.
+    ``requested_at``: the mark that the line had when it was read; one that was made since asks for another look.
+    """
+
+    id: int
+    frames: tuple[int, ...] = ()
+    set_aside: tuple[SetAside, ...] = ()
+    requested_at: datetime | None = None
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Replay:
+    """Lines of quarantine with the frames that they became: all that one transaction takes out.
+
+    ``batch`` holds frames and readings; what is still set aside stands with its line.
+    """
+
+    batch: Batch
+    lines: tuple[ReplayLine, ...]
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Replayed:
+    """What became of lines of quarantine: how many were looked at; frames stored now, duplicates, frames that stay.
+
+    ``passed``: lines that somebody else took meanwhile. Sums are added up with ``+``.
+    """
+
+    lines: int = 0
+    stored: int = 0
+    duplicates: int = 0
+    kept: int = 0
+    passed: int = 0
+
+    def __add__(self, other: "Replayed") -> "Replayed":
+        """Return the sums of both."""
+        return Replayed(
+            lines=self.lines + other.lines,
+            stored=self.stored + other.stored,
+            duplicates=self.duplicates + other.duplicates,
+            kept=self.kept + other.kept,
+            passed=self.passed + other.passed,
+        )

@@ -8,7 +8,7 @@ from collections.abc import AsyncIterator, Mapping, Sequence
 from datetime import datetime
 from typing import Protocol
 
-from model.batch import Batch, Written
+from model.batch import Batch, Replay, Replayed, Written
 from model.device import Device, DeviceRef, DeviceType
 from model.resolution import POINTS, Resolution
 from model.uplink import Message
@@ -16,14 +16,21 @@ from model.views import (
     Chart,
     DatabaseFacts,
     GapReport,
+    Interpretation,
     Latest,
     LedgerRow,
+    Marked,
     Newest,
     QuarantinedFrame,
+    QuarantineFilter,
     QuarantinePage,
+    QuarantineSums,
     Ranking,
     ReadingPage,
+    WorkerSums,
 )
+
+EVERYTHING = QuarantineFilter()
 
 
 class FrameSource(Protocol):
@@ -127,6 +134,42 @@ class Registry(Protocol):
         ...
 
 
+class Quarantine(Protocol):
+    """What was set aside, for those who bring it back."""
+
+    async def lines(self, wanted: QuarantineFilter, *, limit: int = 500, after: int = 0) -> Sequence[QuarantinedFrame]:
+        """Return lines in order of their ids, which is that of arrival, behind the line ``after``."""
+        ...
+
+    async def request(self, wanted: QuarantineFilter) -> Marked:
+        """Mark lines for replay, and return how many that are; marking again changes nothing."""
+        ...
+
+    async def request_types(self, device_types: Sequence[str]) -> Marked:
+        """Mark the lines whose device type was unknown and is one of these."""
+        ...
+
+    async def waiting(self, devices: Sequence[str]) -> Marked:
+        """Return how much of these devices' frames is marked for replay."""
+        ...
+
+    async def replay(self, replay: Replay, at: datetime) -> Replayed:
+        """Take lines out of quarantine, with the frames that they became and a line of the ledger at this hour.
+
+        All in one transaction. What is still set aside stays, under its reason of today. Lines that somebody else has
+        taken or holds are passed over. Raise ``WriteRejectedError`` naming frames that can never be stored.
+        """
+        ...
+
+
+class Interpreter(Protocol):
+    """Says what a quarantined frame means today, without changing anything."""
+
+    async def interpret(self, frame: QuarantinedFrame) -> Sequence[Interpretation]:
+        """Return what each uplink of the line would become; at least one."""
+        ...
+
+
 class Queries(Protocol):
     """What API and console ask."""
 
@@ -150,19 +193,24 @@ class Queries(Protocol):
         """Return the newest values of active devices."""
         ...
 
-    async def ledger(self, *, start: datetime | None = None, end: datetime | None = None) -> Sequence[LedgerRow]:
+    async def ledger(
+        self, *, start: datetime | None = None, end: datetime | None = None, source: str | None = None
+    ) -> Sequence[LedgerRow]:
         """Return the ledger, newest hour first, then by source."""
         ...
 
+    async def ledger_workers(self, *, start: datetime | None = None) -> Sequence[WorkerSums]:
+        """Return the ledger's sums by worker over the hours that begin at ``start`` or later, in order of name."""
+        ...
+
     async def quarantine(
-        self,
-        *,
-        reason: str | None = None,
-        device: str | None = None,
-        limit: int = 100,
-        cursor: str | None = None,
+        self, wanted: QuarantineFilter = EVERYTHING, *, limit: int = 100, cursor: str | None = None
     ) -> QuarantinePage:
         """Return what is in quarantine, newest first."""
+        ...
+
+    async def quarantine_sums(self) -> Sequence[QuarantineSums]:
+        """Return how much is in quarantine, by reason; reasons of which there is nothing are absent."""
         ...
 
     async def quarantined(self, frame_id: int) -> QuarantinedFrame:

@@ -18,10 +18,12 @@ class IngestStatus(msgspec.Struct, frozen=True, kw_only=True):
 
     ``latency_*_ms``: from the time in the envelope to the commit, over the newest 10,000 frames that were on air under
     a minute before they arrived: what somebody waits between a frame and its reading. ``None``: no such frame.
+    ``started``: when the worker did; what it counts lies in the ledger's hours from that one on. ``None``: not told.
     """
 
     worker: str
     time: datetime
+    started: datetime | None = None
     received: int = 0
     stored: int = 0
     duplicate: int = 0

@@ -52,7 +52,11 @@ class Latest:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class LedgerRow:
-    """What became of the frames that one source brought in one hour (UTC, by arrival)."""
+    """What became of the frames that one source brought in one hour (UTC, by arrival).
+
+    ``replayed``: frames that left quarantine in this hour. They are off ``quarantined`` already, which may be negative
+    where they had come before; summed over all hours it is what quarantine holds.
+    """
 
     hour: datetime
     source: str
@@ -60,6 +64,7 @@ class LedgerRow:
     stored: int
     duplicate: int
     quarantined: int
+    replayed: int = 0
 
     @property
     def balanced(self) -> bool:
@@ -68,8 +73,22 @@ class LedgerRow:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
+class WorkerSums:
+    """What the ledger says of one worker, over some hours, in frames."""
+
+    worker: str
+    received: int
+    stored: int
+    duplicate: int
+    quarantined: int
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
 class QuarantinedFrame:
-    """A frame that could not be understood, with its original bytes. ``times``: how often exactly it arrived."""
+    """A frame that could not be understood, with its original bytes. ``times``: how often exactly it arrived.
+
+    ``replay_requested_at``: since when it waits to be looked at again; ``None`` where nobody asked for that.
+    """
 
     id: int
     source: str
@@ -83,6 +102,56 @@ class QuarantinedFrame:
     last_received_at: datetime
     times: int
     simulated: bool
+    replay_requested_at: datetime | None = None
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class QuarantineFilter:
+    """Which lines of quarantine are meant; what is ``None`` does not matter.
+
+    ``start``, ``end``: lines of which a frame arrived in start <= time < end. ``frame``: the one line of this id.
+    ``requested``: only lines that wait to be looked at again.
+    """
+
+    reason: str | None = None
+    device: str | None = None
+    source: str | None = None
+    start: datetime | None = None
+    end: datetime | None = None
+    frame: int | None = None
+    requested: bool = False
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class QuarantineSums:
+    """What is in quarantine for one reason: lines, the frames they stand for, and how many of these wait for replay."""
+
+    reason: Reason
+    lines: int
+    frames: int
+    waiting: int
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Marked:
+    """How many lines of quarantine, and how many frames in them, wait for replay now."""
+
+    lines: int
+    frames: int
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Interpretation:
+    """What one uplink of a message means today: the readings it would give, or why it cannot be taken.
+
+    ``reason`` is ``None`` where it would be stored (``rows`` may be empty then: some frames say nothing).
+    """
+
+    device: str | None
+    device_type: str | None
+    reason: Reason | None = None
+    detail: str = ""
+    rows: tuple[ReadingRow, ...] = ()
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
