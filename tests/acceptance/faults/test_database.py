@@ -1,0 +1,36 @@
+"""A database that fails under load: frames wait in the broker, and are stored when it is back."""
+
+import time
+
+from tests.acceptance.faults.city import FLAT_MB
+from tests.acceptance.faults.conftest import Close, Start
+from tests.acceptance.faults.engines import on_every_engine
+from tests.acceptance.faults.scale import scaled
+
+OUTAGE_S = scaled(6.0, 60.0)
+RECOVERS_WITHIN_S = scaled(10.0, 40.0)
+SMALL_WINDOW = "[ingest]\nbatch_frames = 1000\nwindow = 3000\n"
+"""So that a short outage fills it, too."""
+
+
+@on_every_engine
+def test_database_stopped(start: Start, close: Close) -> None:
+    """The database ends without a word and comes back: all is stored once; the log says when it went and came."""
+    city = start(toml=scaled(SMALL_WINDOW, ""))
+    worker = city.worker()
+    with city.load() as load:
+        city.works()
+        city.server.stop()
+        stopped = time.monotonic()
+        time.sleep(OUTAGE_S)
+        grown = worker.grown_mb(stopped)
+        city.server.start()
+        city.recovers(RECOVERS_WITHIN_S)
+        found = city.account(load)
+
+    close(city, found)
+    assert grown < FLAT_MB
+    went, came = worker.lines(r"WARNING .*waits: database"), worker.lines("goes on after")
+    assert 1 <= len(went) <= 3, "one line for each thing that was wrong, not one an attempt"
+    assert len(came) == 1
+    assert worker.runs, "it never ended"
