@@ -4,12 +4,14 @@ Each has one real implementation and a fake of the same name in ``tests/fakes``;
 All raise ``UnavailableError`` when what is behind them does not answer.
 """
 
-from collections.abc import AsyncIterator, Mapping, Sequence
+from collections.abc import AsyncIterator, Awaitable, Callable, Mapping, Sequence
+from contextlib import AbstractAsyncContextManager
 from datetime import datetime
-from typing import Protocol
+from typing import Protocol, TypeVar
 
-from model.batch import Batch, Replay, Replayed, Written
+from model.batch import Batch, Frame, Replay, Replayed, Written
 from model.device import Device, DeviceRef, DeviceType
+from model.history import Changes, Counts, Extent, Part, Place, Reach, Rows, Run, Said, Scope, Seen
 from model.resolution import POINTS, Resolution
 from model.uplink import Message
 from model.views import (
@@ -31,6 +33,7 @@ from model.views import (
 )
 
 EVERYTHING = QuarantineFilter()
+Result = TypeVar("Result")
 
 
 class FrameSource(Protocol):
@@ -296,4 +299,71 @@ class Dashboards(Protocol):
         simulated: bool | None = None,
     ) -> GapReport:
         """Return the active devices that lack most of what their period lets expect, and when they were silent."""
+        ...
+
+
+class HistoryStep(Protocol):
+    """One look at a part of the history, in one transaction that sees everything as it was at one moment."""
+
+    async def frames(self) -> Seen:
+        """Return the part's raw frames in order of device, event time and key."""
+        ...
+
+    async def neighbours(self, start_us: int, end_us: int) -> Sequence[Frame]:
+        """Return other raw frames of the part's devices with start <= event time < end."""
+        ...
+
+    async def rows(self, start_us: int, end_us: int) -> Rows:
+        """Return the readings of the part's devices with start <= time < end."""
+        ...
+
+    async def change(self, changes: Changes, place: Place, counts: Counts) -> None:
+        """Write the changes, with the run's new place and sums."""
+        ...
+
+
+class History(Protocol):
+    """Raw frames, readings and runs, for decoding history again."""
+
+    async def extent(self, scope: Scope) -> Extent:
+        """Return what a scope holds; raise ``NotFoundError`` for a device that there is not."""
+        ...
+
+    async def step(
+        self,
+        device_type: DeviceType,
+        scope: Scope,
+        part: Part,
+        work: Callable[[HistoryStep], Awaitable[Result]],
+        *,
+        until: datetime,
+        run: Run | None = None,
+    ) -> Result:
+        """Return what ``work`` returns; it is done again, from its beginning, when somebody else was faster.
+
+        Only with a ``run`` anything is changed; afterwards newest values and changed hours are right, too.
+        """
+        ...
+
+    async def begin(self, scope: Scope, version: str, extent: Extent, reach: Reach) -> Run:
+        """Write down a new run; earlier open ones of the type are given up for it."""
+        ...
+
+    async def finish(self, run: Run) -> Run:
+        """Write down that a run came to its end."""
+        ...
+
+    async def runs(self) -> Sequence[Run]:
+        """Return all runs, the latest first."""
+        ...
+
+    def working(self, device_type: str) -> AbstractAsyncContextManager[None]:
+        """Keep other processes from changing this type's history; raise ``ConflictError`` if one is at it."""
+        ...
+
+    async def said(self, device: str, start: datetime, end: datetime) -> Sequence[Said]:
+        """Return what readings with start <= time < end say and said, in order of time, the present first.
+
+        Raise ``NotFoundError`` for a device that there is not.
+        """
         ...
