@@ -1,0 +1,276 @@
+"""Where a chart's figures come from: the readings or one rollup of a device type, and the SQL that reads them. Pure.
+
+Rules:
+
+1. Every field is read as the same columns of double precision, whatever its kind; a switch (bool) counts as 0 and 1.
+2. Statistics are made of counts, sums and extremes, never of means.
+3. A counter that falls has started again from 0: ``increase`` and ``INCREASE`` are the same rule, for us and for the
+   database.
+"""
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+
+from psycopg.sql import SQL, Composable, Composed, Identifier, Literal, Placeholder
+
+from model.device import DeviceType, Field, Kind
+from model.resolution import Resolution
+from storage import rollups
+from storage.tables import table
+
+INCREASE = SQL(
+    "case when before is null then 0 when first >= before then first - before else first end"
+    " + case when least >= first then last - first when greatest > last then greatest - first + last else last end"
+)
+_LEVELS = {Resolution(level.name): level for level in rollups.LEVELS}
+_NULL = SQL("null::double precision")
+
+
+@dataclass(frozen=True, slots=True)
+class Statistics:
+    """What one bucket holds of one field. ``first`` and ``last``: of a counter only."""
+
+    count: int
+    total: float
+    least: float
+    greatest: float
+    first: float | None
+    last: float | None
+
+
+def increase(before: float | None, first: float, last: float, least: float, greatest: float) -> float:
+    """Return how much a counter grew in a bucket since its last value ``before``, if there is any.
+
+    Of a counter that started again and then passed the value that it fell from, only what came after is known.
+    """
+    until = 0.0 if before is None else first - before if first >= before else first
+    if least >= first:
+        return until + last - first
+    return until + last + (greatest - first if greatest > last else 0.0)
+
+
+class Source:
+    """One table, view or continuous aggregate; ``name`` is its name with the schema."""
+
+    def __init__(self, device_type: DeviceType, resolution: Resolution, *, group: bool = False) -> None:
+        self.resolution = resolution
+        self._type = device_type
+        self._raw = resolution is Resolution.RAW
+        if self._raw:
+            self.name = f"readings.{device_type.name}"
+            self._relation: Composable = table(device_type.name)
+        else:
+            level = _LEVELS[resolution]
+            self.name = f"{rollups.SCHEMA}.{rollups.name(device_type.name, level, group=group)}"
+            self._relation = rollups.relation(device_type.name, level, group=group)
+        self._time = Identifier("time" if self._raw else "bucket")
+
+    def series(self, fields: Sequence[Field], *, simulated: bool | None) -> Composed:
+        """Return rows of device, time, then for each field the columns of ``Statistics``, or its value in a reading.
+
+        They are in order of device and time.
+        """
+        columns = [column for field in fields for column in (_reading(field) if self._raw else _bucket(field))]
+        return SQL(
+            "select device, {time}{columns} from {relation} where {chosen}{merged} order by device, {time}"
+        ).format(
+            time=self._time,
+            columns=_listed(columns),
+            relation=self._relation,
+            chosen=self._chosen(simulated=simulated, devices=True),
+            merged=SQL("") if self._raw else SQL(" group by device, bucket"),
+        )
+
+    def before(self, fields: Sequence[Field], *, simulated: bool | None) -> Composed:
+        """Return rows of device, then the last value before ``start`` of each counter, null for other fields."""
+        form = SQL(
+            "(select {value}::double precision from {relation} where device = k.device and {time} >= %(before)s"
+            " and {time} < %(start)s and {value} is not null{mark} order by {time} desc limit 1)"
+        )
+        values: list[Composable] = [
+            form.format(
+                value=Identifier(field.name if self._raw else f"{field.name}_last"),
+                relation=self._relation,
+                time=self._time,
+                mark=_mark(simulated=simulated),
+            )
+            if field.counter
+            else _NULL
+            for field in fields
+        ]
+        return SQL("select k.device{} from unnest(%(keys)s::integer[]) as k (device)").format(_listed(values))
+
+    def top(self, counter: Field, *, districts: bool, simulated: bool | None) -> Composed:
+        """Return rows of id, name, district and increase of the devices whose counter grew most."""
+        return SQL(
+            "select d.id, d.name, d.district, t.increase from ("
+            "select device, sum({increase}) as increase from ("
+            "select device, bucket, {first}::double precision as first, {last}::double precision as last,"
+            " {least}::double precision as least, {greatest}::double precision as greatest,"
+            " lag({last}::double precision) over (partition by device, simulated order by bucket) as before"
+            " from {relation} where bucket >= %(before)s and bucket < %(end)s and {count} > 0{mark}"
+            ") as b where bucket >= %(start)s group by device) as t"
+            " join penfeld.device as d on d.key = t.device{where}"
+            ' order by t.increase desc, d.id collate "C" limit %(limit)s'
+        ).format(
+            increase=INCREASE,
+            first=Identifier(f"{counter.name}_first"),
+            last=Identifier(f"{counter.name}_last"),
+            least=Identifier(f"{counter.name}_min"),
+            greatest=Identifier(f"{counter.name}_max"),
+            count=Identifier(f"{counter.name}_count"),
+            relation=self._relation,
+            mark=_mark(simulated=simulated),
+            where=SQL(" where coalesce(d.district, '') = any(%(districts)s)") if districts else SQL(""),
+        )
+
+    def received(self, usual: int, odd: Sequence[int], *, devices: bool, simulated: bool | None) -> Composed:
+        """Return rows of device, first bucket, and how many of the readings that were expected came.
+
+        A bucket counts for no more than what is expected in it: ``usual``, or the next of ``odd`` in the buckets of the
+        parameters ``odd_0``, ``odd_1`` …
+        """
+        expected: Composable = Literal(usual)
+        if odd:
+            cases = SQL(" ").join(
+                SQL("when {} then {}").format(Placeholder(f"odd_{position}"), Literal(number))
+                for position, number in enumerate(odd)
+            )
+            expected = SQL("case bucket {} else {} end").format(cases, expected)
+        return SQL(
+            "select device, min(bucket), sum(least(readings, {}))::bigint from {} where {} group by device"
+        ).format(expected, self._relation, self._chosen(simulated=simulated, devices=devices))
+
+    def silences(self, *, simulated: bool | None) -> Composed:
+        """Return rows of device, time, the time before it and the one after it, by device and time.
+
+        Only those behind which, or before which, nothing is for longer than ``apart``, or nothing at all.
+        """
+        return SQL(
+            "select device, {time}, before, after from ("
+            "select device, {time}, lag({time}) over device as before, lead({time}) over device as after"
+            " from {relation} where {chosen} window device as (partition by device order by {time})) as t"
+            " where before is null or after is null or after - {time} > %(apart)s order by device, {time}"
+        ).format(
+            time=self._time,
+            relation=self._relation,
+            chosen=self._chosen(simulated=simulated, devices=True),
+        )
+
+    def group(self, names: Sequence[str], *, districts: bool, simulated: bool | None) -> Composed:
+        """Return a branch of ``grouped``: rows of this rollup by group, with the columns of all these fields."""
+        columns = [
+            SQL("{} as {}").format(value, _column(position, ending))
+            for position, name in enumerate(names)
+            for ending, value in zip(_ENDINGS, _group(self._type.field(name)), strict=True)
+        ]
+        return SQL("select bucket, district{} from {} where {}{}").format(
+            _listed(columns),
+            self._relation,
+            SQL("district = any(%(districts)s) and ") if districts else SQL(""),
+            self._chosen(simulated=simulated, devices=False),
+        )
+
+    def _chosen(self, *, simulated: bool | None, devices: bool) -> Composed:
+        return SQL("{devices}{time} >= %(start)s and {time} < %(end)s{mark}").format(
+            devices=SQL("device = any(%(keys)s) and ") if devices else SQL(""),
+            time=self._time,
+            mark=_mark(simulated=simulated),
+        )
+
+
+_ENDINGS = ("devices", "count", "total", "least", "greatest", "increase")
+_MEANING: Sequence[SQL] = (
+    SQL("sum({})::bigint"),
+    SQL("sum({})::bigint"),
+    SQL("sum({})"),
+    SQL("min({})"),
+    SQL("max({})"),
+    SQL("sum({})"),
+)
+
+
+def grouped(branches: Sequence[Composed], names: Sequence[str], *, by_district: bool) -> Composed:
+    """Return rows of district (null: all), bucket, then the columns of ``_ENDINGS`` for each name; in that order."""
+    columns = [
+        meaning.format(_column(position, ending))
+        for position in range(len(names))
+        for ending, meaning in zip(_ENDINGS, _MEANING, strict=True)
+    ]
+    return SQL("select {}, bucket{} from ({}) as b group by 1, 2 order by 1, 2").format(
+        SQL("district" if by_district else "null::text"), _listed(columns), SQL(" union all ").join(branches)
+    )
+
+
+def newest(device_type: DeviceType, names: Sequence[str]) -> Composed:
+    """Return rows of the active devices of a type and, for each field, its newest value and that one's time."""
+    columns = [Identifier("l", column) for name in names for column in (name, f"{name}__time")]
+    return SQL(
+        "select d.id, d.name, d.district, d.latitude, d.longitude, d.simulated, h.time, h.flags{}"
+        " from penfeld.device as d join penfeld.heard as h on h.device = d.key join {} as l on l.device = d.key"
+        " where d.type = %(type)s and d.state = 'active' and h.time is not null order by d.id collate \"C\""
+    ).format(_listed(columns), Identifier("latest", device_type.name))
+
+
+def _reading(field: Field) -> list[Composable]:
+    """Return the value of a field in one reading."""
+    form = SQL("{}::integer::double precision" if field.kind is Kind.BOOL else "{}::double precision")
+    return [form.format(Identifier(field.name))]
+
+
+def _bucket(field: Field) -> list[Composable]:
+    """Return the columns of ``Statistics`` over the rows of one bucket: two, if only some of its data is simulated."""
+    count, total, least, greatest = _extremes(field)
+    found: list[Composable] = [
+        SQL("sum({})::bigint").format(count),
+        SQL("sum({})").format(total),
+        SQL("min({})").format(least),
+        SQL("max({})").format(greatest),
+    ]
+    if not field.counter:
+        return [*found, _NULL, _NULL]
+    return [
+        *found,
+        SQL("min({})::double precision").format(Identifier(f"{field.name}_first")),
+        SQL("max({})::double precision").format(Identifier(f"{field.name}_last")),
+    ]
+
+
+def _group(field: Field | None) -> list[Composable]:
+    """Return the columns of ``_ENDINGS`` in one row of a rollup by group."""
+    if field is None:
+        return [_NULL] * len(_ENDINGS)
+    count, total, least, greatest = _extremes(field)
+    devices = SQL("case when {} > 0 then devices end").format(count)
+    delta = SQL("{}::double precision").format(Identifier(f"{field.name}_delta")) if field.counter else _NULL
+    return [devices, count, total, least, greatest, delta]
+
+
+def _extremes(field: Field) -> tuple[Composable, Composable, Composable, Composable]:
+    """Return count, total, least and greatest value in one row of a rollup."""
+    count = Identifier(f"{field.name}_count")
+    if field.kind is Kind.BOOL:
+        true = Identifier(f"{field.name}_true")
+        either = "case when {count} > 0 then ({true} {test})::integer::double precision end"
+        return (
+            count,
+            SQL("{}::double precision").format(true),
+            SQL(either).format(count=count, true=true, test=SQL("= {}").format(count)),
+            SQL(either).format(count=count, true=true, test=SQL("> 0")),
+        )
+    total, least, greatest = (
+        SQL("{}::double precision").format(Identifier(f"{field.name}_{ending}")) for ending in ("sum", "min", "max")
+    )
+    return count, total, least, greatest
+
+
+def _column(position: int, ending: str) -> Identifier:
+    return Identifier(f"{ending}_{position}")
+
+
+def _listed(columns: Sequence[Composable]) -> Composed:
+    return SQL("").join(SQL(", {}").format(column) for column in columns)
+
+
+def _mark(*, simulated: bool | None) -> SQL:
+    return SQL("" if simulated is None else " and simulated = %(simulated)s")
