@@ -1,57 +1,49 @@
-"""``python -m tests.bench [NAME…]``: measure, and print one JSON line a figure, behind one that says on what.
+"""``python -m tests.bench [--full] [NAME…]``: measure; print one JSON line a figure, behind one that says on what.
 
-A module of this folder with a function ``figures`` is a benchmark; without names all of them run.
+A module of this folder with a function ``figures`` is a benchmark; without names all of them run. Figures go to
+standard output, what happens meanwhile to standard error. docs/performance.md says how to read them.
 """
 
+import argparse
 import json
 import pkgutil
-import platform
 import sys
-from dataclasses import asdict
+import time
 from importlib import import_module
-from importlib.metadata import version
-
-import numpy as np
 
 import tests.bench
+from tests.bench.figure import Size
+from tests.bench.machine import machine
+from tests.bench.progress import tell
 
 
 def main() -> None:
     """Run the benchmarks that are named, or all."""
-    found = [module.name for module in pkgutil.iter_modules(tests.bench.__path__)]
-    chosen = sys.argv[1:] or found
-    machine = {
-        "machine": platform.processor() or platform.machine(),
-        "cpu": _cpu(),
-        "system": platform.platform(),
-        "python": platform.python_version(),
-        "numpy": np.__version__,
-        "penfeld": version("penfeld") if _installed() else "from the checkout",
-    }
-    print(json.dumps(machine, ensure_ascii=False), flush=True)
-    for name in chosen:
-        if name not in found:
-            sys.exit(f"there is no benchmark '{name}'; there are {', '.join(found)}")
-        for figure in getattr(import_module(f"tests.bench.{name}"), "figures", tuple)():
-            print(json.dumps(asdict(figure), ensure_ascii=False), flush=True)
+    parser = argparse.ArgumentParser(prog="python -m tests.bench", description=__doc__)
+    parser.add_argument("--full", action="store_true", help="longer, with more rounds and more data")
+    parser.add_argument("name", nargs="*", help="only these benchmarks")
+    options = parser.parse_args()
+    found = benchmarks()
+    if unknown := [name for name in options.name if name not in found]:
+        sys.exit(f"there is no benchmark {', '.join(unknown)}; there are {', '.join(found)}")
+    size = Size.FULL if options.full else Size.SHORT
+    _print(machine())
+    for name in options.name or found:
+        began = time.monotonic()
+        tell(f"{name} ({size})")
+        for figure in import_module(f"tests.bench.{name}").figures(size):
+            _print(figure.line())
+        tell(f"{name}: {time.monotonic() - began:.0f} s")
 
 
-def _cpu() -> str:
-    """Return the processor's name as Linux tells it, empty elsewhere."""
-    try:
-        with open("/proc/cpuinfo", encoding="utf-8") as lines:  # noqa: PTH123 - no path to speak of
-            return next((line.split(":", 1)[1].strip() for line in lines if line.startswith("model name")), "")
-    except OSError:
-        return ""
+def benchmarks() -> tuple[str, ...]:
+    """Return the names of the modules that measure."""
+    names = sorted(module.name for module in pkgutil.iter_modules(tests.bench.__path__) if module.name != "__main__")
+    return tuple(name for name in names if hasattr(import_module(f"tests.bench.{name}"), "figures"))
 
 
-def _installed() -> bool:
-    """Whether Penfeld runs as an installed package."""
-    try:
-        version("penfeld")
-    except ModuleNotFoundError:
-        return False
-    return True
+def _print(line: object) -> None:
+    print(json.dumps(line, ensure_ascii=False), flush=True)
 
 
 if __name__ == "__main__":

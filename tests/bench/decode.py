@@ -11,33 +11,48 @@ from functools import partial
 
 from decoders.catalogue import Catalogue
 from decoders.device import Decoded, Definition
-from tests.bench.figure import Figure, compare
+from tests.bench.figure import Figure, Size, compare
 
 COUNT = 1000
 LAMP_BYTES = 11
 _UNPACK = struct.Struct(">BBHBHHbB").unpack
 
 
-def figures() -> Iterator[Figure]:
+def figures(size: Size) -> Iterator[Figure]:
     """Yield what decoding costs, a frame."""
+    rounds = {Size.TINY: 1, Size.SHORT: 60, Size.FULL: 200}[size]
     catalogue = Catalogue.builtin()
     lamp = catalogue["penfeld_streetlight"]
     payloads, ports = lamp_payloads(), [1] * COUNT
-    for beside, loop in (
-        ("loop over struct.unpack, length check, a dict of the same values with None for null", unpack_to_dicts),
-        ("loop over struct.unpack, length check, a tuple of the same values with None for null", unpack_to_values),
-        ("loop over struct.unpack, length check, raw tuples: no scaling, no flags, no nulls", unpack_only),
+    for name, beside, loop in (
         (
+            "decode",
+            "loop over struct.unpack, length check, a dict of the same values with None for null",
+            unpack_to_dicts,
+        ),
+        (
+            "decode.tuples",
+            "loop over struct.unpack, length check, a tuple of the same values with None for null",
+            unpack_to_values,
+        ),
+        (
+            "decode.raw",
+            "loop over struct.unpack, length check, raw tuples: no scaling, no flags, no nulls",
+            unpack_only,
+        ),
+        (
+            "decode.one_by_one",
             "our own decoding of one payload after the other",
             lambda found: [lamp.decode(one, f_port=1) for one in found],
         ),
     ):
         yield compare(
-            "reference lamp, a frame in a batch of 1,000: columns with validity",
+            name,
             lambda: lamp.decode_batch(payloads, ports),
             beside,
             partial(loop, payloads),
             count=COUNT,
+            rounds=rounds,
         )
     for name in ("penfeld_gridmeter", "penfeld_tramunit", "decentlab_dl_pm", "elsys_ers"):
         definition = catalogue[name]
@@ -45,12 +60,12 @@ def figures() -> Iterator[Figure]:
         many = [chosen[index % len(chosen)] for index in range(COUNT)]
         contents, many_ports = [example.payload for example in many], [example.f_port for example in many]
         yield compare(
-            f"{name}, a frame in a batch of 1,000: its examples mixed",
+            f"decode.{name}",
             partial(definition.decode_batch, contents, many_ports),
-            "our own decoding of one payload after the other",
+            "our own decoding of one payload after the other, its examples mixed",
             partial(one_by_one, definition, contents, many_ports),
             count=COUNT,
-            rounds=20,
+            rounds=rounds // 3 or 1,
         )
 
 

@@ -1,0 +1,160 @@
+"""From the broker to the database: what ``penfeld ingest`` stores, beside what a bare client can only take.
+
+1. ``end_to_end`` beside ``drain``: a load generator publishes as fast as the broker takes it, and the one or the other
+   takes the frames meanwhile; all on this machine. ``backlog`` beside ``drain.backlog``: the frames wait in the broker,
+   as after an outage, and nobody publishes.
+2. The same frames go to both, in turns. Median of the rounds.
+3. Both are timed from the first frame that comes in to the end of the last: the bare client's when it has read it,
+   ours when another connection sees it committed. Ours comes in when the worker says so (the earliest ``received_at``
+   that it stored). The start of the process is not in it; looking up devices and acknowledging are.
+4. Every frame must be stored exactly once, or there is no figure.
+"""
+
+import time
+from collections.abc import Iterator, Mapping, Sequence
+from contextlib import ExitStack
+from dataclasses import dataclass, fields
+from pathlib import Path
+
+from tests.bench import latency, outage, processes
+from tests.bench.figure import Figure, Size, middle
+from tests.bench.frames import DEVICES, PERIOD_S, Load, for_bare_client, write
+from tests.bench.progress import tell
+from tests.bench.rig import Program, Rig, rig
+from tests.bench.servers import temporary_folder
+
+ROUNDS: Mapping[Size, tuple[int, int, int]] = {
+    Size.TINY: (1, 1, 500),
+    Size.SHORT: (3, 2, 100_000),
+    Size.FULL: (7, 5, 200_000),
+}
+"""How many rounds with a load generator, how many with a backlog, of how many frames."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Costs:
+    """A round: rates in frames a second, processor times in µs a frame, memory in MB."""
+
+    rate: float
+    ingest_us: float
+    postgres_us: float
+    broker_us: float
+    peak_mb: float
+    drain: float = 0.0
+    bare_us: float = 0.0
+    bare_broker_us: float = 0.0
+
+    @classmethod
+    def median(cls, rounds: Sequence["Costs"]) -> "Costs":
+        """Return the medians of rounds."""
+        return cls(**{one.name: middle([getattr(each, one.name) for each in rounds]) for one in fields(cls)})
+
+
+def figures(size: Size) -> Iterator[Figure]:
+    """Yield throughput, what it costs each process, memory, and latency at half of that throughput."""
+    with temporary_folder() as folder, rig(folder) as city:
+        loads = list(backlogs(size))
+        idle_mb = meet(city)
+        live, _, _ = ROUNDS[size]
+        one = Costs.median([_round(city, number, load, waiting=False) for number, load in enumerate(loads[:live])])
+        yield Figure("end_to_end", one.rate, "frames/s", "drain", one.drain)
+        yield Figure("cpu.ingest", one.ingest_us, "µs/frame", "bare client", one.bare_us)
+        yield Figure("cpu.broker", one.broker_us, "µs/frame", "broker with the bare client", one.bare_broker_us)
+        if one.postgres_us:
+            yield Figure("cpu.postgres", one.postgres_us, "µs/frame", "cpu.ingest", one.ingest_us)
+        late = Costs.median([_round(city, number, load, waiting=True) for number, load in enumerate(loads[live:])])
+        yield Figure("backlog", late.rate, "frames/s", "drain.backlog", late.drain)
+        peak_mb = max(one.peak_mb, late.peak_mb)
+        yield Figure("rss_peak", peak_mb, "MB", "the same process before its first frame", idle_mb)
+        yield from latency.measure(city, one.rate / 2, size)
+        if city.cluster.stoppable:
+            yield from outage.measure(city, one.rate / 2, size, beside_mb=peak_mb)
+
+
+def backlogs(size: Size) -> Iterator[Load]:
+    """Yield the loads of all rounds: what the lamps said up to now, one round after the other."""
+    live, waiting, count = ROUNDS[size]
+    step_s = PERIOD_S / DEVICES
+    start_s = time.time() - (live + waiting) * count * step_s
+    for number in range(live + waiting):
+        yield Load(count=count, start_s=start_s + number * count * step_s, step_s=step_s, first=number * count)
+
+
+def meet(city: Rig) -> float:
+    """Let ``penfeld ingest`` come once, so that the broker keeps what it will miss; return what it holds idle, MB."""
+    with city.ingest() as running:
+        time.sleep(1)
+        return processes.held_mb(running.process.pid)
+
+
+def _round(city: Rig, number: int, load: Load, *, waiting: bool) -> Costs:
+    file = city.folder / "frames"
+    write(load, file)
+    bare_file = for_bare_client(file)
+    if number % 2:
+        found = stored(city, load, file, waiting=waiting)
+        bare = _drained(city, load, bare_file, waiting=waiting)
+    else:
+        bare = _drained(city, load, bare_file, waiting=waiting)
+        found = stored(city, load, file, waiting=waiting)
+    tell(
+        f"{'backlog' if waiting else 'live'}: drain {bare[0]:.0f}/s, ours {found.rate:.0f}/s; µs a frame: bare client"
+        f" {bare[1]:.1f}, its broker {bare[2]:.1f}, ingest {found.ingest_us:.1f}, broker {found.broker_us:.1f},"
+        f" postgres {found.postgres_us:.1f}; {found.peak_mb:.0f} MB"
+    )
+    costs = {one.name: getattr(found, one.name) for one in fields(Costs)}
+    return Costs(**{**costs, "drain": bare[0], "bare_us": bare[1], "bare_broker_us": bare[2]})
+
+
+def _drained(city: Rig, load: Load, file: Path, *, waiting: bool) -> tuple[float, float, float]:
+    with ExitStack() as stack:
+        if waiting:
+            with city.publishing(file):
+                pass
+        before = city.broker_cpu_s()
+        bare: Program = stack.enter_context(city.bare_client(load.count))
+        bare.ready()
+        if not waiting:
+            stack.enter_context(city.publishing(file))
+        rate, cpu_us = map(float, bare.result().split())
+        return rate, cpu_us, (city.broker_cpu_s() - before) / load.count * 1e6
+
+
+def stored(city: Rig, load: Load, file: Path, *, waiting: bool, workers: int = 1) -> Costs:
+    """Let workers store the frames; return what that cost."""
+    with ExitStack() as stack:
+        if waiting:
+            with city.publishing(file):
+                pass
+        names = ["ingest", *(f"ingest-{number}" for number in range(2, workers + 1))]
+        running = [stack.enter_context(city.ingest(name)) for name in names]
+        pids = [one.process.pid for one in running]
+        if not waiting:
+            stack.enter_context(city.publishing(file))
+        first: tuple[int, tuple[float, ...]] | None = None
+        ended = 0.0
+        for moment, count in city.watched(load.count, *running):
+            ended = moment
+            if first is None:
+                first = count, _cpu(city, pids)
+        cpu, peak_mb = _cpu(city, pids), max(map(processes.peak_mb, pids))
+    city.check(load.count)
+    with city.connect() as connection:
+        (began,) = connection.execute(
+            "select extract(epoch from min(received_at))::float8 from penfeld.uplink where time >= to_timestamp(%s)",
+            (load.start_s - 1e-3,),
+        ).fetchone() or (0,)
+    assert first is not None
+    frames = max(load.count - first[0], 1)
+    ingest_us, postgres_us, broker_us = ((now - then) / frames * 1e6 for now, then in zip(cpu, first[1], strict=True))
+    return Costs(
+        rate=load.count / (ended - began),
+        ingest_us=ingest_us,
+        postgres_us=postgres_us,
+        broker_us=broker_us,
+        peak_mb=peak_mb,
+    )
+
+
+def _cpu(city: Rig, pids: Sequence[int]) -> tuple[float, float, float]:
+    return sum(map(processes.cpu_s, pids)), city.postgres_cpu_s(), city.broker_cpu_s()

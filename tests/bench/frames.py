@@ -1,0 +1,152 @@
+"""What is sent: frames of the simulated city's lamps, as ChirpStack's events, as MQTT packets.
+
+1. Payloads, envelopes and times are those of the simulators: each frame says what its lamp measured at that time, and
+   every twelfth of a lamp is its daily one. The events are of some 1.15 kB, from ``DEVICES`` lamps in turn.
+2. A file holds QoS 1 PUBLISH packets one behind the other, ready to be sent; beside it, where each one ends. A copy of
+   it has another application of the same length in topic and event: what goes to the one client does not wait for the
+   other.
+3. Making frames takes longer than storing them: it is done before anything is measured, by all cores.
+"""
+
+import struct
+from collections.abc import Iterator, Sequence
+from concurrent.futures import ProcessPoolExecutor
+from dataclasses import dataclass
+from functools import cache
+from itertools import pairwise
+from multiprocessing import get_context
+from pathlib import Path
+
+import numpy as np
+
+from decoders.catalogue import Catalogue
+from model.device import Device
+from simulators.chance import Floats, Ints
+from simulators.envelopes import APPLICATION, Event, Frame, event
+from simulators.faults import Faults
+from simulators.fleet import Group
+from simulators.voices import Modelled, Moment
+from simulators.world import World
+
+DEVICES = 5000
+PERIOD_S = 900.0
+TYPE = "penfeld_streetlight"
+FILTER = f"application/{APPLICATION}/device/+/event/up"
+BARE_APPLICATION = "0ba9e000-c6f1-4fbd-8f87-4025e1d49242"
+BARE_FILTER = f"application/{BARE_APPLICATION}/device/+/event/up"
+"""Where the bare client's copy of the frames goes."""
+_RARELY = 12
+_IDS = 65535
+_PUBLISH_QOS_1 = 0x32
+_PART = 10_000
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Load:
+    """Frames to send: frame ``i`` is of lamp ``i`` (in turns), its time ``start_s + i * step_s`` since 1970.
+
+    ``first``: how many frames were made before, so that the lamps' counters go on. ``steady``: so short a time that no
+    lamp measures anything new in it, which makes frames quickly.
+    """
+
+    count: int
+    start_s: float
+    step_s: float
+    first: int = 0
+    steady: bool = False
+
+
+@cache
+def lamps() -> Group:
+    """Return the lamps."""
+    definition = Catalogue.builtin()[TYPE]
+    voice = Modelled(definition, World(1).things(TYPE, DEVICES), "chirpstack")
+    return Group(definition, voice, network="chirpstack", seed=1, speed=1.0)
+
+
+def devices() -> Sequence[Device]:
+    """Return the lamps as the register knows them."""
+    return lamps().devices()
+
+
+def write(load: Load, file: Path) -> None:
+    """Make the frames and write them as packets, with their ends in ``<file>.npy``."""
+    starts = [*range(0, load.count, _PART), load.count]
+    pieces = [(load, start, end) for start, end in pairwise(starts)]
+    sizes: list[int] = []
+    with file.open("wb") as packets:
+        for part in map(_part, pieces) if len(pieces) == 1 else _makers().map(_part, pieces):
+            sizes += map(len, part)
+            packets.write(b"".join(part))
+    np.save(file.with_suffix(".npy"), np.cumsum(sizes))
+
+
+def for_bare_client(file: Path) -> Path:
+    """Write the copy of a file for the bare client."""
+    copy = file.with_name(f"{file.name}-bare")
+    copy.write_bytes(file.read_bytes().replace(APPLICATION.encode(), BARE_APPLICATION.encode()))
+    copy.with_suffix(".npy").write_bytes(file.with_suffix(".npy").read_bytes())
+    return copy
+
+
+def events(load: Load, start: int, end: int) -> Iterator[Event]:
+    """Yield the events of the frames from ``start`` to before ``end``."""
+    numbers = np.arange(start, end)
+    who, counters = numbers % DEVICES, (load.first + numbers) // DEVICES
+    at: Floats = load.start_s + numbers.astype(np.float64) * load.step_s
+    daily = counters % _RARELY == _RARELY - 1
+    payloads: list[tuple[bytes, int | None]] = [(b"", None)] * len(numbers)
+    for speech, chosen in zip(_voice().speeches, (np.flatnonzero(~daily), np.flatnonzero(daily)), strict=True):
+        for position, payload in zip(
+            chosen.tolist(), _payloads(speech.f_port, load, who[chosen], at[chosen]), strict=True
+        ):
+            payloads[position] = payload, speech.f_port
+    senders = lamps().senders
+    for one, time, counter, (payload, port) in zip(who.tolist(), at.tolist(), counters.tolist(), payloads, strict=True):
+        yield event(Frame(sender=senders[one], time=time, counter=counter, payload=payload, f_port=port))
+
+
+def packet(topic: bytes, payload: bytes, number: int) -> bytes:
+    """Return a QoS 1 PUBLISH packet."""
+    body = struct.pack(">H", len(topic)) + topic + struct.pack(">H", number % _IDS + 1) + payload
+    length, size = bytearray(), len(body)
+    while size > 127:
+        length.append(size & 127 | 128)
+        size >>= 7
+    length.append(size)
+    return bytes((_PUBLISH_QOS_1,)) + length + body
+
+
+@cache
+def _makers() -> ProcessPoolExecutor:
+    return ProcessPoolExecutor(2, mp_context=get_context("spawn"))
+
+
+def _part(piece: tuple[Load, int, int]) -> list[bytes]:
+    load, start, end = piece
+    return [
+        packet(one.topic.encode(), one.payload, number) for number, one in enumerate(events(load, start, end), start)
+    ]
+
+
+@cache
+def _voice() -> Modelled:
+    voice = lamps()._voice
+    assert isinstance(voice, Modelled)
+    return voice
+
+
+def _payloads(port: int | None, load: Load, who: Ints, at: Floats) -> list[bytes]:
+    speech = next(speech for speech in _voice().speeches if speech.f_port == port)
+    if not load.steady:
+        return _voice().payloads(speech, Moment(who, lamps().keys[who], at, Faults()))
+    known = _steady(port, load.start_s)
+    return [known[one] for one in who.tolist()]
+
+
+@cache
+def _steady(port: int | None, at: float) -> list[bytes]:
+    """Return what each lamp says at one time."""
+    speech = next(speech for speech in _voice().speeches if speech.f_port == port)
+    who = np.arange(DEVICES)
+    return _voice().payloads(speech, Moment(who, lamps().keys, np.full(DEVICES, at), Faults()))

@@ -1,0 +1,194 @@
+"""What is measured: its broker, its database with its lamps registered, and ``penfeld ingest`` as a process.
+
+1. ``penfeld`` runs as a person runs it: its own command and process, a ``penfeld.toml`` with addresses and one source;
+   everything else is as it comes.
+2. What was stored is what another connection to the database sees in the ledger; each line of it is committed in the
+   transaction of its frames.
+3. Frames that are not stored exactly once void the measurement: ``VoidError`` says what is wrong; no figure is given.
+"""
+
+import contextlib
+import csv
+import subprocess
+import sys
+import time
+from collections.abc import Iterator
+from dataclasses import dataclass
+from pathlib import Path
+
+import psycopg
+from psycopg.sql import SQL
+
+from tests.acceptance.command import ROOT, Service, environment, penfeld, service, until
+from tests.bench import processes
+from tests.bench.frames import FILTER, TYPE, devices
+from tests.bench.progress import tell
+from tests.bench.servers import broker, cluster
+from tests.integration.fix_brokers import Broker
+from tests.integration.fix_database import Cluster, admin
+
+PATIENCE_S = 60.0
+"""How long nothing may be stored before it counts as a failure."""
+_DATABASE = "city"
+_LEDGER = """select coalesce(sum(stored), 0)::bigint, coalesce(sum(duplicate), 0)::bigint,
+coalesce(sum(quarantined), 0)::bigint from penfeld.ledger"""
+
+
+class VoidError(Exception):
+    """A measurement that does not count, and why."""
+
+
+@dataclass
+class Program:
+    """A program of this folder that runs; ``result`` is the last line it prints."""
+
+    process: subprocess.Popen[str]
+
+    def ready(self) -> None:
+        """Return when it says so."""
+        assert self.process.stdout is not None
+        if self.process.stdout.readline() != "ready\n":
+            raise VoidError("it did not get ready")
+
+    def result(self) -> str:
+        """Wait for its end."""
+        said, _ = self.process.communicate(timeout=10 * PATIENCE_S)
+        if self.process.returncode:
+            raise VoidError("it failed; see above")
+        return said
+
+
+@dataclass
+class Rig:
+    """A city to measure. ``stored``: how many frames must be in the database by now."""
+
+    folder: Path
+    broker: Broker
+    cluster: Cluster
+    stored: int = 0
+
+    @property
+    def dsn(self) -> str:
+        """The address of the database."""
+        return self.cluster.dsn(_DATABASE)
+
+    @property
+    def engine(self) -> str:
+        """What the database is."""
+        return "TimescaleDB" if self.cluster.engine == "timescaledb" else "plain PostgreSQL"
+
+    def connect(self) -> psycopg.Connection[tuple[int, ...]]:
+        """Return a connection that sees what is committed."""
+        return psycopg.connect(self.dsn, autocommit=True)
+
+    def configure(self) -> None:
+        """Write the settings."""
+        (self.folder / "penfeld.toml").write_text(
+            f'[broker]\nurl = "mqtt://127.0.0.1:{self.broker.address.port}"\n[database]\nurl = "{self.dsn}"\n'
+            f'[[source]]\nname = "lamps"\nnetwork = "chirpstack"\ntopic = "{FILTER}"\n',
+            encoding="utf-8",
+        )
+
+    @contextlib.contextmanager
+    def ingest(self, worker: str = "ingest") -> Iterator[Service]:
+        """Run ``penfeld ingest`` for as long as the block lasts, which begins when the broker has taken it in."""
+        before = len(self.broker.log.read_bytes())
+        with service("ingest", folder=self.folder, PENFELD_INGEST_WORKER=worker) as running:
+            until(lambda: f"penfeld-{worker}".encode() in self.broker.log.read_bytes()[before:], running)
+            yield running
+
+    @contextlib.contextmanager
+    def publishing(self, file: Path, start_s: float = 0.0, rate: float = 0.0) -> Iterator[None]:
+        """Publish the frames of a file during the block, as fast as may be or at a rate, to the last of them."""
+        timing = [repr(start_s), repr(rate)] if rate else []
+        with self._program("publisher", str(file), *timing) as publisher:
+            yield
+            late_s = float(publisher.result())
+        if rate:
+            tell(f"the publisher was {late_s * 1000:.0f} ms late at most")
+
+    def bare_client(self, count: int) -> contextlib.AbstractContextManager[Program]:
+        """Run the bare client until it has taken so many messages."""
+        return self._program("drain", str(count))
+
+    def watched(self, count: int, *running: Service, every_s: float = 0.01) -> Iterator[tuple[float, int]]:
+        """Yield when (seconds since 1970) how many of ``count`` new frames were stored, at each change, to the end."""
+        with self.connect() as connection:
+            seen, since = 0, time.monotonic()
+            while seen < count:
+                stored, duplicate, quarantined = connection.execute(_LEDGER).fetchone() or (0, 0, 0)
+                now = time.time()
+                if duplicate or quarantined:
+                    raise VoidError(f"{duplicate} frames count as duplicates, {quarantined} are in quarantine")
+                if stored - self.stored > seen:
+                    seen, since = stored - self.stored, time.monotonic()
+                    yield now, seen
+                elif time.monotonic() - since > PATIENCE_S or any(one.process.poll() is not None for one in running):
+                    raise VoidError(f"{seen} of {count} frames were stored: {running[0].output[-2000:]}")
+                time.sleep(every_s)
+
+    def check(self, count: int) -> None:
+        """Raise ``VoidError`` unless ``count`` more frames are stored now, each exactly once, each with its reading."""
+        self.stored += count
+        with self.connect() as connection:
+            frames = connection.execute(
+                "select count(*), count(distinct (device, time, key)) from penfeld.uplink"
+            ).fetchone()
+            readings = connection.execute(f"select count(*) from readings.{TYPE}").fetchone()  # noqa: S608 our name
+            ledger = connection.execute(_LEDGER).fetchone()
+        if (frames, readings, ledger) != ((self.stored, self.stored), (self.stored,), (self.stored, 0, 0)):
+            raise VoidError(
+                f"{self.stored} frames were sent; rows and frames are {frames}, readings {readings}, ledger {ledger}"
+            )
+
+    def postgres_cpu_s(self) -> float:
+        """Return the processor time of the database server and all its processes; 0 for one that is elsewhere."""
+        if not self.cluster.stoppable:
+            return 0.0
+        with self.connect() as connection:
+            return processes.cpu_s(processes.parent(connection.info.backend_pid))
+
+    def broker_cpu_s(self) -> float:
+        """Return the processor time of the broker."""
+        assert self.broker.process is not None
+        return processes.cpu_s(self.broker.process.pid)
+
+    @contextlib.contextmanager
+    def _program(self, name: str, *words: str) -> Iterator[Program]:
+        address = self.broker.address
+        command = (sys.executable, "-P", "-m", f"tests.bench.{name}", address.host, str(address.port), *words)
+        process = subprocess.Popen(command, env=environment(), cwd=ROOT, stdout=subprocess.PIPE, text=True)
+        try:
+            yield Program(process)
+        finally:
+            process.kill()
+            process.communicate()
+
+
+@contextlib.contextmanager
+def rig(folder: Path) -> Iterator[Rig]:
+    """Make a city: servers, tables, lamps, and the session of the bare client."""
+    with broker(folder / "broker") as mosquitto, cluster(folder / "database") as server:
+        admin(server, SQL("drop database if exists {} with (force)"), _DATABASE)
+        admin(server, SQL("create database {}"), _DATABASE)
+        made = Rig(folder=folder, broker=mosquitto, cluster=server)
+        made.configure()
+        try:
+            _prepare(made)
+            yield made
+        finally:
+            admin(server, SQL("drop database if exists {} with (force)"), _DATABASE)
+
+
+def _prepare(made: Rig) -> None:
+    lamps = made.folder / "lamps.csv"
+    with lamps.open("w", encoding="utf-8", newline="") as file:
+        rows = csv.writer(file)
+        rows.writerow(("id", "type", "name", "network", "latitude", "longitude", "district"))
+        rows.writerows((d.id, d.type, d.name, "chirpstack", d.latitude, d.longitude, d.district) for d in devices())
+    for words in (("db", "migrate"), ("devices", "import", str(lamps))):
+        done = penfeld(*words, folder=made.folder)
+        if done.returncode:
+            raise VoidError(f"penfeld {' '.join(words)}: {done.stderr}")
+    with made.bare_client(0) as bare:
+        bare.result()
