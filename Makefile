@@ -3,13 +3,17 @@ PYTHON ?= python3
 VENV := .venv
 BIN := $(VENV)/bin
 
-.PHONY: demo test check format bench clean
+.PHONY: demo test faults check format bench clean
 
 demo: $(VENV)/.runtime
 	$(BIN)/penfeld demo
 
 test: $(VENV)/.dev
 	$(BIN)/python -m pytest tests/unit tests/integration tests/acceptance
+
+# Everything that can fail, long and often: about an hour. `make test` has the short form of each.
+faults: $(VENV)/.dev
+	FAULTS=full $(BIN)/python -m pytest tests/acceptance/faults
 
 check: $(VENV)/.dev
 	$(BIN)/ruff format --check .

@@ -7,13 +7,14 @@ which frames are missing and which are there twice.
 from collections import Counter
 from collections.abc import Collection, Sequence
 from dataclasses import dataclass
+from itertools import islice
 from typing import Any
 
 import psycopg
 
 from tests.acceptance.faults.load import Identity, Publication
 
-_SHOWN = 5
+_SHOWN, _LONGEST = 5, 300
 _UPLINKS = """
 select d.id, u.f_cnt, u.payload, u.time from penfeld.uplink as u join penfeld.device as d on d.key = u.device
 """
@@ -122,7 +123,11 @@ def _ledger(connection: psycopg.Connection[tuple[Any, ...]]) -> Ledger:
 
 
 def _shown(what: str, found: Collection[object]) -> list[str]:
-    return [f"{what}: {len(found)}, such as {list(found)[:_SHOWN]}"] if found else []
+    return (
+        [f"{what}: {len(found)}, such as {', '.join(repr(one)[:_LONGEST] for one in islice(found, _SHOWN))}"]
+        if found
+        else []
+    )
 
 
 def _off(what: str, told: int, counted: int) -> list[str]:

@@ -9,7 +9,7 @@ import re
 import signal
 import subprocess
 import time
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
 from threading import Event, Thread
@@ -140,6 +140,26 @@ class City:
         worker.start()
         return worker
 
+    def unlucky_worker(self) -> Worker:
+        """Start a worker whose clock can be set."""
+        clock = self.folder / "clock"
+        clock.write_text("0")
+        command = (*COMMAND[:-1], "tests.acceptance.faults.unlucky")
+        return self.worker(command=command, UNLUCKY_CLOCK=str(clock))
+
+    def set_clock(self, wrong_s: float) -> None:
+        """Set the clock of the unlucky worker: wrong by so many seconds."""
+        new = self.folder / "clock.new"
+        new.write_text(str(wrong_s))
+        new.replace(self.folder / "clock")
+
+    def broker_saves(self) -> None:
+        """Let Mosquitto write its file now and not at its next ``autosave_interval``."""
+        assert self.broker.process is not None
+        self.broker.process.send_signal(signal.SIGUSR1)
+        until((self.folder / "mosquitto.db").exists, "Mosquitto has written no file")
+        time.sleep(0.5)
+
     def load(self, messages: Iterator[Publication] | None = None, *, rate: float = RATE) -> Publisher:
         """Return a publisher behind its line."""
         return Publisher(self.lamps_line.port, messages or publications(), rate=rate)
@@ -164,9 +184,9 @@ class City:
         """Wait until frames are stored again after a fault that ended so long ago; fail when it takes longer."""
         self.recovery_s = max(self.recovery_s or 0.0, after_s + self.works(within_s - after_s))
 
-    def account(self, load: Publisher, within_s: float = PATIENCE_S) -> Account:
-        """Wait until all is published and stored; return what became of it."""
-        published = load.finish(within_s)
+    def account(self, load: Publisher, within_s: float = PATIENCE_S, *, earlier: Sequence[Publication] = ()) -> Account:
+        """Wait until all is published and stored; return what became of it and of what was published ``earlier``."""
+        published = [*earlier, *load.finish(within_s)]
         with contextlib.suppress(AssertionError):  # the account says what is missing
             until(lambda: settled(self.dsn, published), "", within_s)
             before = None

@@ -104,6 +104,33 @@ def publications(
         serial += 1
 
 
+def poisoned(messages: Iterator[Publication], *, refused_kwh: float, stumbling_block: str) -> Iterator[Publication]:
+    """Yield these messages, and among them what hurts. ``refused_kwh``: the database will not have such a reading."""
+    for number, one in enumerate(messages):
+        if one.identity is not None and one.identity.energy_kwh == refused_kwh:
+            yield one._replace(identity=None)
+            continue
+        yield one
+        if number % 100 == 0:
+            yield one._replace(message=_worse(one, number // 100, stumbling_block), identity=None)
+
+
+def _worse(one: Publication, number: int, stumbling_block: str) -> bytes:
+    """Return the event with something in it that hurts: a NUL, a number out of all ranges, what makes us stumble."""
+    event: dict[str, object] = {**json.loads(one.message), "deduplicationId": f"{number:032x}"}
+    changes: tuple[dict[str, object], ...] = (
+        {"devAddr": "2601\0000"},
+        {"fCnt": 10**30},
+        {"fPort": -1},
+        {"data": "AAAA" * 20_000},
+        {"time": "0001-01-01T00:00:00+23:59"},
+        {"rxInfo": [{"gatewayId": "mast\0"}]},
+        {"deviceInfo": {"devEui": "\0" * 16}},
+        {"regionConfigId": stumbling_block},
+    )
+    return json.dumps(event | changes[number % len(changes)]).encode()
+
+
 def identity_of(frame: Frame) -> Identity:
     """Return by what the frame will be known when it is stored."""
     return Identity(frame.sender.id, frame.counter, frame.payload, datetime.fromtimestamp(frame.time, tz=UTC))
