@@ -8,7 +8,7 @@ Rules:
 3. A type of which nothing was ever stored has no rollups: its charts are empty.
 """
 
-from collections.abc import Callable, Iterable, Sequence
+from collections.abc import Callable, Iterable, Iterator, Sequence
 from dataclasses import dataclass, replace
 from datetime import datetime, timedelta, tzinfo
 from itertools import groupby
@@ -159,19 +159,13 @@ class Dashboards:
         every = [Source(each, window.resolution, group=True) for each in chosen]
         sources = [source for source in every if await self._is_there(source)]
         if not sources:
-            return window.chart([], [])
+            return window.chart([], _group_lines(names, [], by_district=by_district))
         branches = [source.group(names, districts=bool(districts), simulated=simulated) for source in sources]
         rows = await self._database.fetch(
             grouped(branches, names, by_district=by_district),
             {**window.parameters(simulated=simulated), "districts": list(districts)},
         )
-        lines = []
-        for district, rows_of_it in groupby(rows, itemgetter(0)):
-            some = list(rows_of_it)
-            lines += [
-                Line(field=name, district=district, points=list(group_points(some, n))) for n, name in enumerate(names)
-            ]
-        return window.chart(sources, lines)
+        return window.chart(sources, _group_lines(names, rows, by_district=by_district))
 
     async def top(
         self,
@@ -362,6 +356,14 @@ class Dashboards:
             return {each: how for each, how in kept.items() if each in levels}
         views = {Resolution(level.name) for level in rollups.LEVELS if rollups.is_view(device_type, level)}
         return {each: kept[Resolution.RAW] if each in views else how for each, how in kept.items()}
+
+
+def _group_lines(names: Sequence[str], rows: Sequence[Sequence[Any]], *, by_district: bool) -> Iterator[Line]:
+    """Yield a line for each field: of each district that there is, or of all together."""
+    found = {district: list(some) for district, some in groupby(rows, itemgetter(0))}
+    for district, some in found.items() if by_district else [(None, rows)]:
+        for n, name in enumerate(names):
+            yield Line(field=name, district=district, points=list(group_points(some, n)))
 
 
 def _gaps(of: Expectation, known: Known, spoken: Sequence[Spoken]) -> list[Gap]:

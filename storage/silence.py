@@ -9,9 +9,10 @@ Rules:
 4. A device first heard within the range is expected from then on.
 """
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass, replace
 from datetime import datetime, timedelta, tzinfo
+from math import ceil, floor
 
 from model.resolution import Resolution, after, begin, count
 from model.views import Coverage, Gap
@@ -82,23 +83,30 @@ class Expectation:
         for each in spoken:
             until = each.time if self.resolution is Resolution.RAW else after(self.resolution, each.time, self.zone)
             if each.before is None:
-                yield from self._gap(self.start, each.time)
+                yield from self._gap(self.start, each.time, floor)
             if each.after is None:
-                yield from self._gap(until, self.end)
+                yield from self._gap(until, self.end, _until)
             elif each.after - each.time > self.apart:
-                yield from self._gap(until, each.after, between=1)
+                yield from self._gap(until, each.after, _between)
 
-    def _gap(self, start: datetime, end: datetime, *, between: int = 0) -> Iterator[Gap]:
-        """Yield the gap, if it is one; of readings, the one at the end of a gap ``between`` two is not missing."""
+    def _gap(self, start: datetime, end: datetime, missing: Callable[[float], int]) -> Iterator[Gap]:
+        """Yield the gap, if it is one; ``missing`` says how many readings lack in so many periods."""
         periods = (end - start) / self.period
         if self.resolution is not Resolution.RAW:
-            missing = round(periods)
+            if periods >= 1:
+                yield Gap(start=start, end=end, missing=round(periods))
         elif periods > LATE:
-            missing = round(periods) - 1 if between else int(periods)
-        else:
-            missing = 0
-        if missing > 0:
-            yield Gap(start=start, end=end, missing=missing)
+            yield Gap(start=start, end=end, missing=missing(periods))
+
+
+def _between(periods: float) -> int:
+    """Return how many readings lack between two."""
+    return round(periods) - 1
+
+
+def _until(periods: float) -> int:
+    """Return how many lack from a reading until the end, which belongs to what follows."""
+    return ceil(periods) - 1
 
 
 @dataclass(frozen=True, slots=True)

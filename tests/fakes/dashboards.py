@@ -4,6 +4,7 @@ from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
 from itertools import pairwise
+from math import ceil, floor
 from zoneinfo import ZoneInfo
 
 from model.device import Device, DeviceType, State
@@ -284,8 +285,12 @@ class Dashboards:
         elif times:
             for left, right in pairwise([start, *times, end]):
                 if right - left > LATE * period:
-                    edge = left is start or right is end
-                    missing = int((right - left) / period) if edge else round((right - left) / period) - 1
+                    periods = (right - left) / period
+                    missing = round(periods) - 1
+                    if left is start:
+                        missing = floor(periods)
+                    elif right is end:
+                        missing = ceil(periods) - 1
                     gaps.append(Gap(start=left, end=right, missing=missing))
         received = max(0, expected - sum(gap.missing for gap in gaps))
         return Coverage(

@@ -137,10 +137,10 @@ class Builder:
         )
         return self
 
-    def build(self) -> Batch:
+    def build(self, types: Sequence[DeviceType] = TYPES) -> Batch:
         """Return the batch: one ``Readings`` a type, every field a column."""
         readings = []
-        for type_ in TYPES:
+        for type_ in types:
             rows = [row for row in self._rows if self._frames[row[0]].device_type == type_.name]
             if rows:
                 readings.append(_readings(type_, rows))

@@ -50,7 +50,7 @@ def test_silence_at_the_ends_of_the_range_is_a_gap() -> None:
 
     assert gaps == [
         Gap(start=NOON, end=NOON + HOUR, missing=4),
-        Gap(start=NOON + 75 * MINUTE, end=NOON + 6 * HOUR, missing=19),
+        Gap(start=NOON + 75 * MINUTE, end=NOON + 6 * HOUR, missing=18),
     ]
 
 
