@@ -4,44 +4,60 @@ Rules:
 
 1. QoS 1 on a persistent session under a stable client id: what is not acknowledged comes again, however often the line
    breaks. An acknowledgement is sent when the batch is safe, and only on the line that brought the message.
-2. The socket is read when something is there, then not again for a moment: many frames at once cost less.
-3. At most ``window`` messages are held that nobody has acknowledged; beyond that the socket is left alone and the
-   broker keeps them. Nothing is queued without bound. The worker's status is then the line's sign of life.
+2. The socket is read when something is there, then not again for a moment: many frames at once cost less. When much is
+   there it is read on at once, for a full socket costs the broker more than it saves us.
+3. At most ``window`` messages (and ``window_bytes``) are held that nobody has acknowledged; beyond that the socket is
+   left alone and the broker keeps them. Nothing is queued without bound, in neither direction.
 4. The first connection is made by the one who asks (``UnavailableError`` says why not); a lost one is made again in the
    background, with growing pauses.
-5. paho's client is driven by the event loop, without a thread; docs/decisions/0001-mqtt-client.md says why. Each
-   connection is a new ``_Line``.
+5. Each connection is a new ``_Line``; what goes over it is the business of ``ingest.mqtt_packets``.
+   docs/decisions/0001-mqtt-client.md says why there is no MQTT library here.
 """
 
 import asyncio
 import contextlib
 import logging
+import os
+import socket
 import ssl
 from collections.abc import AsyncIterator, Callable, Sequence
 from dataclasses import dataclass, field
 from datetime import datetime
+from operator import attrgetter
 from random import Random
-from typing import Protocol
+from typing import TypeVar
 
-from paho.mqtt import client as paho
-from paho.mqtt.enums import CallbackAPIVersion
-from paho.mqtt.packettypes import PacketTypes
-from paho.mqtt.properties import Properties
-from paho.mqtt.reasoncodes import ReasonCode
-from paho.mqtt.subscribeoptions import SubscribeOptions
+import numpy as np
 
+from ingest import mqtt_packets as packets
 from ingest.batching import Batching, Limits
 from ingest.retry import Backoff
 from model.broker import BrokerAddress
 from model.errors import ConfigError, UnavailableError
+from model.readings import Ints
 from model.status import LIVE_TOPIC, STATUS_TOPIC
 from model.uplink import Message
 
 logger = logging.getLogger(__name__)
 
-_FAILURE = 0x80
-_SLICE = 250
-_MIDS = 1 << 16
+_MUCH = 1 << 16
+_UNSENT = 1 << 18
+_SUBSCRIPTION = 1
+_SHARE = "$share/"
+
+_USER, _ID, _VERSION = "check user and password", "set another client_id", "set protocol to the other version"
+_HINTS = {
+    **dict.fromkeys((4, 5, 0x86, 0x87, 0x8C), f"{_USER} in [broker]"),
+    **dict.fromkeys((2, 0x85), f"{_ID} in [broker]"),
+    **dict.fromkeys((1, 0x84), f"{_VERSION} in [broker]"),
+    **dict.fromkeys((3, 0x88, 0x89, 0x97, 0x9F), "look into the broker's limits and log"),
+}
+"""What to do about a refusal, by its code."""
+
+T = TypeVar("T")
+
+_payload = attrgetter("payload")
+_token = attrgetter("token")
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -49,19 +65,27 @@ class MqttConfig:
     """``filters``: topics to subscribe to; ``window``: messages held unacknowledged at most; times in seconds.
 
     ``client_id`` names the session that the broker keeps: one worker, one id, the same after a restart.
+    ``share``: name of the group of workers that divide the messages among them; empty: this one gets all.
     """
 
     broker: BrokerAddress
     client_id: str
     filters: tuple[str, ...]
+    share: str = ""
     worker: str = "ingest"
     limits: Limits = field(default_factory=Limits)
-    window: int = 5000
-    read_every_s: float = 0.02
+    window: int = 30_000
+    window_bytes: int = 64 << 20
+    read_every_s: float = 0.01
     keepalive_s: int = 30
     answer_within_s: float = 10.0
     session_expiry_s: int = 7 * 86_400
     backoff: Backoff = field(default_factory=Backoff)
+
+    @property
+    def subscriptions(self) -> tuple[str, ...]:
+        """The filters as they are subscribed to."""
+        return tuple(f"{_SHARE}{self.share}/{one}" if self.share else one for one in self.filters)
 
 
 class MqttSource:
@@ -75,11 +99,11 @@ class MqttSource:
         self._batching = Batching(config.limits)
         self._buffer: list[Message] = []
         self._given = 0
+        self._bytes = 0
         self._line: _Line | None = None
         self._lines = 0
         self._keeper: asyncio.Task[None] | None = None
         self._changed = asyncio.Event()
-        self._room = asyncio.Event()
         self._trouble = "not connected yet"
 
     async def open(self) -> None:
@@ -97,15 +121,19 @@ class MqttSource:
                 await self._keeper
             self._keeper = None
         if self._line is not None:
-            self._line.close()
+            await self._line.close()
             self._line = None
         self._trouble = "closed"
-        self._buffer.clear()
+        self._drop(all_of_it=True)
         self._changed.set()
 
     def trouble(self) -> str:
         """Return what keeps the line from being up, empty when it is."""
         return self._trouble
+
+    def waiting(self) -> tuple[int, datetime | None]:
+        """Return how many messages came and are in no batch yet, and when the first of them did."""
+        return len(self._buffer), self._buffer[0].received_at if self._buffer else None
 
     async def batches(self) -> AsyncIterator[Sequence[Message]]:
         """Yield batches until ``close``; raise ``UnavailableError`` when the first connection cannot be made."""
@@ -128,14 +156,14 @@ class MqttSource:
     async def acknowledge(self, batch: Sequence[Message]) -> None:
         """Acknowledge; raise ``UnavailableError`` when the line that brought some is gone: they come again."""
         self._given -= len(batch)
-        self._room.set()
-        line = self._line
-        lost = 0
-        for message in batch:
-            if message.token and (line is None or not line.acknowledge(message.token)):
-                lost += 1
-        if lost:
-            raise UnavailableError(f"the line that brought {lost} messages is gone")
+        self._bytes -= sum(map(len, map(_payload, batch)))
+        tokens = np.array(list(map(_token, batch)), dtype=np.int64)
+        tokens = tokens[tokens > 0]
+        sent = self._line.acknowledge(tokens) if self._line is not None else 0
+        if self._line is not None:
+            self._line.go_on()
+        if sent < len(tokens):
+            raise UnavailableError(f"the line that brought {len(tokens) - sent} messages is gone")
 
     async def publish(self, device_type: str, readings: bytes) -> None:
         """Send live readings, QoS 0; raise ``UnavailableError`` when the line is down or full."""
@@ -151,66 +179,51 @@ class MqttSource:
 
     async def _connect(self) -> None:
         self._lines += 1
-        line = _Line(self._config, self._tls, self._lines, self._receive)
+        line = _Line(self._config, self._lines, self._receive)
         try:
-            await line.open()
+            await line.open(self._tls)
         except BaseException:
-            line.close()
+            line.abort()
+            self._drop()
             raise
         self._line, self._trouble = line, ""
-        logger.info("connected to %s as %s", self._config.broker, self._config.client_id)
+        logger.info("connected to %s as %s%s", self._config.broker, self._config.client_id, line.terms)
         if self._lines > 1 and not line.session_present:
             logger.warning("%s has forgotten the session: what was sent meanwhile is lost", self._config.broker)
 
-    def _receive(self, line: int, message: paho.MQTTMessage) -> None:
-        try:
-            topic = message.topic
-        except UnicodeDecodeError:
-            topic = "(not UTF-8)"
-        self._buffer.append(
-            Message(
-                topic=topic,
-                payload=bytes(message.payload),
-                received_at=self._clock(),
-                token=line * _MIDS + message.mid if message.qos else 0,
-                redelivered=message.dup,
-            )
-        )
-        self._batching.add(1, self._now())
-        self._changed.set()
+    def _receive(self, reader: packets.Reader) -> tuple[Sequence[packets.Packet], bool]:
+        """Take what came, as far as there is room; return what else came, and whether there is room for more."""
+        held = len(self._buffer)
+        came = reader.take(self._room(), self._clock(), self._buffer)
+        fresh = self._buffer[held:]
+        if fresh:
+            self._bytes += sum(map(len, map(_payload, fresh)))
+            self._batching.add(len(fresh), self._now())
+            self._changed.set()
+        return came, self._room() > 0
+
+    def _room(self) -> int:
+        if self._bytes >= self._config.window_bytes:
+            return 0
+        return max(0, self._config.window - len(self._buffer) - self._given)
+
+    def _drop(self, *, all_of_it: bool = False) -> None:
+        """Forget what waits and comes again on the next line; what came with QoS 0 never does."""
+        kept = [] if all_of_it else [message for message in self._buffer if not message.token]
+        self._bytes -= sum(map(len, map(_payload, self._buffer))) - sum(map(len, map(_payload, kept)))
+        self._buffer = kept
+        self._batching.drop(len(kept))
 
     async def _keep(self) -> None:
-        """Read from the line; make a new one whenever it breaks."""
+        """Make a new line whenever the one there is breaks."""
         while True:
-            line = self._line
-            if line is None:
+            if self._line is None:
                 await self._reconnect()
                 continue
-            try:
-                await self._read(line)
-            except UnavailableError as error:
-                line.close()
-                self._line, self._trouble = None, str(error)
-                # what came with QoS 1 comes again on the next line; what came with QoS 0 never does
-                self._buffer = [message for message in self._buffer if not message.token]
-                self._batching.drop(len(self._buffer))
-                logger.warning("%s", error)
-
-    async def _read(self, line: "_Line") -> None:
-        """Read from this line until it breaks (``UnavailableError``)."""
-        while True:
-            await line.readable(1.0)
-            held = len(self._buffer)
-            room = self._config.window - held - self._given
-            line.turn(min(room, _SLICE))
-            came = len(self._buffer) - held
-            if room <= came:
-                self._room.clear()
-                await self._room.wait()
-            elif came < _SLICE:
-                await asyncio.sleep(self._config.read_every_s)
-            else:
-                await asyncio.sleep(0)
+            self._trouble = await self._line.lost()
+            self._line = None
+            self._drop()
+            logger.warning("%s", self._trouble)
 
     async def _reconnect(self) -> None:
         failures = 1
@@ -231,190 +244,254 @@ class MqttSource:
         return asyncio.get_running_loop().time()
 
 
-class _Socket(Protocol):
-    """What is needed of paho's socket here."""
-
-    def fileno(self) -> int:
-        """Return its descriptor."""
-        ...
-
-
-class _Line:
-    """One connection, from CONNECT to its end: paho's client, turned by whoever waits for it."""
+class _Line(asyncio.Protocol):
+    """One connection, from CONNECT to its end. ``receive`` takes what came, and says whether more may come."""
 
     def __init__(
         self,
         config: MqttConfig,
-        tls: ssl.SSLContext | None,
         number: int,
-        receive: Callable[[int, paho.MQTTMessage], None],
+        receive: Callable[[packets.Reader], tuple[Sequence[packets.Packet], bool]],
     ) -> None:
         self.session_present = False
+        self.terms = ""
         self._config = config
+        self._version = config.broker.protocol
         self._number = number
-        self._came = 0
+        self._receive = receive
+        self._reader = packets.Reader(self._version, line=number)
         self._loop = asyncio.get_running_loop()
-        self._connected: asyncio.Future[None] = self._loop.create_future()
-        self._subscribed: asyncio.Future[None] = self._loop.create_future()
-        self._end = ""
-        self._ready = asyncio.Event()
-        self._version_5 = version_5 = config.broker.protocol == "5"
-        self._client = paho.Client(
-            CallbackAPIVersion.VERSION2,
-            client_id=config.client_id,
-            clean_session=None if version_5 else False,
-            protocol=paho.MQTTv5 if version_5 else paho.MQTTv311,
-            manual_ack=True,
-            reconnect_on_failure=False,
-        )
-        self._client.connect_timeout = config.answer_within_s
-        if config.broker.username is not None:
-            self._client.username_pw_set(config.broker.username, config.broker.password)
-        if tls is not None:
-            self._client.tls_set_context(tls)
+        self._transport: asyncio.Transport | None = None
+        self._connack: asyncio.Future[packets.Connack] = self._loop.create_future()
+        self._suback: asyncio.Future[packets.Suback] = self._loop.create_future()
+        self._lost: asyncio.Future[str] = self._loop.create_future()
+        self._ping_every_s = config.keepalive_s / 2
+        self._pinging: asyncio.TimerHandle | None = None
+        self._pinged = False
+        self._full = False
+        self._may_retain = True
 
-        def on_message(_client: paho.Client, _data: object, message: paho.MQTTMessage) -> None:
-            self._came += 1
-            receive(number, message)
-
-        self._client.on_message = on_message
-        self._client.on_connect = self._on_connect
-        self._client.on_subscribe = self._on_subscribe
-        self._client.on_disconnect = self._on_disconnect
-        self._client.on_socket_close = self._on_socket_close
-
-    async def open(self) -> None:
+    async def open(self, tls: ssl.SSLContext | None) -> None:
         """Connect and subscribe, or raise ``UnavailableError``."""
-        config = self._config
-        properties = None
-        if self._version_5:
-            properties = Properties(PacketTypes.CONNECT)  # type: ignore[no-untyped-call]  # paho's types stop here
-            properties.SessionExpiryInterval = config.session_expiry_s
-            properties.ReceiveMaximum = min(config.window, _MIDS - 1)
+        broker, seconds = self._config.broker, self._config.answer_within_s
+        request = packets.subscribe(self._version, _SUBSCRIPTION, self._config.subscriptions)
         try:
-            await asyncio.to_thread(  # it resolves names, connects and shakes hands without giving way
-                self._client.connect,
-                config.broker.host,
-                config.broker.port,
-                config.keepalive_s,
-                clean_start=False if self._version_5 else paho.MQTT_CLEAN_START_FIRST_ONLY,
-                properties=properties,
-            )
-        except ssl.SSLError as error:
-            raise UnavailableError(f"{config.broker}: TLS fails: {error.reason or error}; check ca_file") from error
-        except OSError as error:
-            why = error.strerror or str(error) or type(error).__name__
-            raise UnavailableError(f"{config.broker} does not answer: {why}; is it running there?") from error
-        await self._answer(self._connected)
-        if self._version_5:
-            self._client.subscribe([(one, SubscribeOptions(qos=1)) for one in config.filters])
-        else:
-            self._client.subscribe([(one, 1) for one in config.filters])
-        await self._answer(self._subscribed)
-
-    async def _answer(self, future: asyncio.Future[None]) -> None:
-        try:
-            async with asyncio.timeout(self._config.answer_within_s):
-                while not future.done():
-                    await self.readable(0.1)
-                    self.turn(1)
+            async with asyncio.timeout(seconds):
+                await self._reach(tls)
+                self._agree(await self._answer(self._connect(), self._connack))
+                self._check(await self._answer(request, self._suback))
         except TimeoutError:
-            broker, seconds = self._config.broker, self._config.answer_within_s
             raise UnavailableError(f"{broker} gives no answer within {seconds:g} s; is it an MQTT broker?") from None
-        future.result()
+        except ssl.SSLError as error:
+            raise UnavailableError(f"{broker}: {_tls_trouble(error)}") from error
+        except OSError as error:
+            raise UnavailableError(f"{broker} does not answer: {_why(error)}; is it running there?") from error
+        self._pinging = self._loop.call_later(self._ping_every_s, self._ping)
 
-    async def readable(self, at_most_s: float) -> None:
-        """Return when there is something to read, or after that time."""
-        sock = self._client.socket()
-        if sock is None or _pending(sock):
-            return
-        self._ready.clear()
-        self._loop.add_reader(sock.fileno(), self._ready.set)
-        with contextlib.suppress(TimeoutError):
-            async with asyncio.timeout(self._config.read_every_s if self._client.want_write() else at_most_s):
-                await self._ready.wait()
-        if self._client.socket() is sock:
-            self._loop.remove_reader(sock.fileno())
+    async def lost(self) -> str:
+        """Return, when the line is broken, why in one line."""
+        return f"{self._config.broker} has broken the line: {await asyncio.shield(self._lost)}"
 
-    def turn(self, at_most: int) -> None:
-        """Read what is there, up to so many messages; write what waits; keep the line alive. Raise when it broke."""
-        goal, idle = self._came + at_most, 0
-        while idle <= 1 and self._came < goal:  # paho does not tell an empty socket from a packet without message
-            before = self._came
-            self._client.loop_read()
-            idle = 0 if self._came > before else idle + 1
-            if self._client.socket() is None:
-                break
-        if self._client.want_write():
-            self._client.loop_write()
-        if at_most > 0:  # while nothing is read, no answer to a ping is either
-            self._client.loop_misc()
-        if self._client.socket() is None:
-            if self._connected.done() and not self._connected.cancelled() and self._connected.exception():
-                self._connected.result()
-            raise UnavailableError(f"{self._config.broker} has broken the line: {self._end or 'connection lost'}")
+    async def close(self) -> None:
+        """End the connection politely."""
+        if self._transport is not None and not self._transport.is_closing():
+            self._transport.write(packets.DISCONNECT)
+            self._transport.close()
+            with contextlib.suppress(TimeoutError):
+                async with asyncio.timeout(1.0):
+                    await asyncio.shield(self._lost)
+        self.abort()
 
-    def acknowledge(self, token: int) -> bool:
-        """Acknowledge one message; ``False`` when it came on another line, or this one is gone."""
-        number, mid = divmod(token, _MIDS)
-        if number != self._number or self._client.socket() is None:
-            return False
-        return self._client.ack(mid, 1) == paho.MQTT_ERR_SUCCESS
+    def abort(self) -> None:
+        """End the connection at once."""
+        if self._pinging is not None:
+            self._pinging.cancel()
+        if self._transport is not None:
+            self._transport.abort()
+        self._connack.cancel()
+        self._suback.cancel()
+
+    def acknowledge(self, tokens: Ints) -> int:
+        """Acknowledge what came on this line; return how many that were, 0 when it is gone."""
+        if self._transport is None or self._transport.is_closing():
+            return 0
+        mine = tokens[tokens // packets.MIDS == self._number]
+        self._transport.write(packets.acknowledgements(mine % packets.MIDS))
+        return len(mine)
 
     def send(self, topic: str, payload: bytes, *, retain: bool) -> bool:
         """Send with QoS 0; ``False`` when the line cannot take it now."""
-        if self._client.socket() is None or self._client.want_write():
+        transport = self._transport
+        if transport is None or transport.is_closing() or transport.get_write_buffer_size() > _UNSENT:
             return False
-        return self._client.publish(topic, payload, qos=0, retain=retain).rc == paho.MQTT_ERR_SUCCESS
+        transport.write(packets.publish(self._version, topic, payload, retain=retain and self._may_retain))
+        return True
 
-    def close(self) -> None:
-        """End the connection, as politely as it allows."""
-        self._client.on_disconnect = None
-        self._client.disconnect()
-        for future in (self._connected, self._subscribed):
-            if future.done() and not future.cancelled():
-                future.exception()  # seen, so that asyncio does not report it as forgotten
-            future.cancel()
+    def go_on(self) -> None:
+        """Read on, where there is room again."""
+        if self._full:
+            self._read_on()
 
-    def _on_connect(
-        self, _client: paho.Client, _data: object, flags: paho.ConnectFlags, code: ReasonCode, _: Properties | None
-    ) -> None:
-        self.session_present = flags.session_present
-        if not code.is_failure:
-            self._settle(self._connected, None)
-            return
-        hint = "check user and password" if code.value in (0x86, 0x87) else "check [broker]"
-        self._settle(self._connected, UnavailableError(f"{self._config.broker} refuses us: {code}; {hint}"))
+    def connection_made(self, transport: asyncio.BaseTransport) -> None:
+        """Keep the transport."""
+        assert isinstance(transport, asyncio.Transport)  # noqa: S101 TCP and TLS are streams
+        self._transport = transport
 
-    def _on_subscribe(
-        self, _client: paho.Client, _data: object, _mid: int, codes: list[ReasonCode], _: Properties | None
-    ) -> None:
-        refused = [one for one, code in zip(self._config.filters, codes, strict=False) if code.value >= _FAILURE]
-        problem = f"{self._config.broker} refuses the topics {', '.join(refused)}; check what the user may read"
-        self._settle(self._subscribed, UnavailableError(problem) if refused else None)
+    def data_received(self, data: bytes) -> None:
+        """Take what came; then leave the socket alone for a moment, unless there is much."""
+        self._pinged = False
+        self._reader.feed(data)
+        if self._take() and len(data) < _MUCH and self._transport is not None:
+            self._transport.pause_reading()
+            self._loop.call_later(self._config.read_every_s, self._read_on)
 
-    def _on_disconnect(
-        self, _client: paho.Client, _data: object, _flags: paho.DisconnectFlags, code: ReasonCode, _: Properties | None
-    ) -> None:
-        self._end = str(code)
-
-    def _on_socket_close(self, _client: paho.Client, _data: object, sock: _Socket) -> None:
-        self._loop.remove_reader(sock.fileno())
-        self._ready.set()
-
-    @staticmethod
-    def _settle(future: asyncio.Future[None], problem: Exception | None) -> None:
-        if future.done():
-            return
-        if problem is None:
-            future.set_result(None)
+    def connection_lost(self, exc: Exception | None) -> None:
+        """Tell those who wait."""
+        if isinstance(exc, ssl.SSLError):
+            self._end(_tls_trouble(exc))
         else:
-            future.set_exception(problem)
+            self._end(_why(exc) if isinstance(exc, OSError) else "connection lost")
+
+    def _read_on(self) -> None:
+        if self._transport is not None and not self._transport.is_closing() and self._take():
+            self._transport.resume_reading()
+
+    def _take(self) -> bool:
+        """Take what came; return whether there is room for more. Without room the socket is left alone."""
+        try:
+            came, room = self._receive(self._reader)
+        except packets.MalformedError as error:
+            self._end(f"it sent what is no MQTT: {error}")
+            return False
+        for packet in came:
+            self._hear(packet)
+        self._full = not room
+        if self._full and self._transport is not None:
+            self._transport.pause_reading()
+        return room
+
+    def _hear(self, packet: packets.Packet) -> None:
+        match packet:
+            case packets.Connack():
+                _settle(self._connack, packet)
+            case packets.Suback():
+                _settle(self._suback, packet)
+            case packets.Disconnect():
+                self._end(packets.words(packet.code, packet.reason))
+            case packets.Pong():
+                pass
+
+    def _end(self, why: str) -> None:
+        """Break the line; the first reason counts."""
+        if not self._lost.done():
+            self._lost.set_result(why)
+            self.abort()
+
+    def _ping(self) -> None:
+        """Give a sign of life, and miss the broker's. While the socket is left alone, none can be seen."""
+        if self._transport is None or self._lost.done():
+            return
+        if self._pinged and not self._full:
+            self._end(f"no sign of life for {self._ping_every_s:g} s")
+            return
+        self._pinged = True
+        self._transport.write(packets.PING)
+        self._pinging = self._loop.call_later(self._ping_every_s, self._ping)
+
+    def _connect(self) -> bytes:
+        config = self._config
+        return packets.connect(
+            self._version,
+            config.client_id,
+            keepalive_s=config.keepalive_s,
+            session_expiry_s=config.session_expiry_s,
+            receive_maximum=min(config.window, packets.MIDS - 1),
+            username=config.broker.username,
+            password=config.broker.password,
+        )
+
+    def _agree(self, connack: packets.Connack) -> None:
+        """Take the broker's terms, or raise ``UnavailableError``."""
+        broker, told = self._config.broker, connack.properties
+        if connack.code:
+            why = packets.words(connack.code, str(told.get(packets.REASON, "")))
+            raise UnavailableError(f"{broker} refuses us: {why}; {_HINTS.get(connack.code, 'check [broker]')}")
+        if self._config.share and told.get(packets.SHARED_AVAILABLE) == 0:
+            raise UnavailableError(
+                f"{broker} has no shared subscriptions; take share out of [ingest], or run one worker"
+            )
+        self.session_present = connack.session_present
+        self._may_retain = told.get(packets.RETAIN_AVAILABLE) != 0
+        keepalive_s = int(told.get(packets.SERVER_KEEP_ALIVE, self._config.keepalive_s))
+        self._ping_every_s = min(keepalive_s or self._config.keepalive_s, self._config.keepalive_s) / 2
+        expiry_s = int(told.get(packets.SESSION_EXPIRY, self._config.session_expiry_s))
+        if expiry_s < self._config.session_expiry_s:
+            self.terms += f"; it keeps the session for {expiry_s} s without us"
+        if packets.RECEIVE_MAXIMUM in told:
+            self.terms += f"; it takes {told[packets.RECEIVE_MAXIMUM]} unacknowledged messages at most"
+
+    def _check(self, suback: packets.Suback) -> None:
+        """Raise ``UnavailableError`` for filters that the broker does not let us have."""
+        answers = zip(self._config.subscriptions, suback.codes, strict=False)
+        refused = [f"{one} ({packets.words(code)})" for one, code in answers if packets.refused(code)]
+        if len(suback.codes) != len(self._config.subscriptions):
+            refused = [f"{len(suback.codes)} codes for {len(self._config.subscriptions)} filters"]
+        if refused:
+            more = f"; {suback.reason[:200]!r}" if suback.reason else ""
+            hint = ", and whether the broker shares subscriptions" if self._config.share else ""
+            what = f"{self._config.broker} refuses the topics {', '.join(refused)}{more}"
+            raise UnavailableError(f"{what}; check what the user may read{hint}")
+
+    async def _reach(self, tls: ssl.SSLContext | None) -> None:
+        """Make the connection to one of the host's addresses."""
+        broker, failure = self._config.broker, OSError("it has no address")
+        found = await self._loop.getaddrinfo(broker.host, broker.port, type=socket.SOCK_STREAM)
+        for family, _, _, _, address in found:
+            try:
+                await self._loop.create_connection(
+                    lambda: self,
+                    str(address[0]),
+                    broker.port,
+                    family=family,
+                    ssl=tls,
+                    server_hostname=broker.host if tls else None,
+                )
+            except ssl.SSLError:
+                raise
+            except OSError as error:
+                failure = error
+            else:
+                return
+        raise failure
+
+    async def _answer(self, request: bytes, answer: asyncio.Future[T]) -> T:
+        """Send, and return what the broker answers; raise ``UnavailableError`` when it ends the line instead."""
+        if self._transport is not None:
+            self._transport.write(request)
+        await asyncio.wait((answer, self._lost), return_when=asyncio.FIRST_COMPLETED)
+        if answer.cancelled() or not answer.done():
+            raise UnavailableError(await self.lost())
+        return answer.result()
 
 
-def _pending(sock: object) -> bool:
-    """Whether TLS holds bytes that it has decrypted and nobody has read."""
-    return isinstance(sock, ssl.SSLSocket) and sock.pending() > 0
+def _settle(future: asyncio.Future[T], packet: T) -> None:
+    if not future.done():
+        future.set_result(packet)
+
+
+def _why(error: OSError) -> str:
+    """Return why a connection failed, without the address, which stands before it."""
+    if error.errno is not None and error.errno > 0:
+        return os.strerror(error.errno)
+    return error.strerror or str(error) or type(error).__name__
+
+
+def _tls_trouble(error: ssl.SSLError) -> str:
+    reason = error.reason or ""
+    why = getattr(error, "verify_message", "") or reason.replace("_", " ").lower() or str(error)
+    if "ALERT" in reason:  # the broker's own word
+        return f"TLS fails: the broker says {why}; check cert_file and key_file"
+    return f"TLS fails: {why}; " + ("is this its port for TLS?" if "VERSION" in reason else "check ca_file")
 
 
 def _tls_context(broker: BrokerAddress) -> ssl.SSLContext | None:

@@ -47,6 +47,10 @@ class FrameSource(Protocol):
         """Tell the source that these messages are safe; to be called after the commit, never before."""
         ...
 
+    def waiting(self) -> tuple[int, datetime | None]:
+        """Return how many messages came and are in no batch yet, and when the first of them did."""
+        ...
+
     def trouble(self) -> str:
         """Return, in one line, what keeps the source from its broker now; empty when nothing does."""
         ...

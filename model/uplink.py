@@ -22,13 +22,17 @@ __all__ = ["Message", "Uplink", "Value"]
 
 
 class Message(msgspec.Struct, frozen=True, kw_only=True, gc=False):
-    """One message as it came from a source. ``token`` lets that source acknowledge it and means nothing elsewhere."""
+    """One message as it came from a source. ``token`` lets that source acknowledge it and means nothing elsewhere.
+
+    ``cut``: how many bytes are missing at the end of the payload, because the message was too large to be held.
+    """
 
     topic: str
     payload: bytes
     received_at: datetime
     token: int = 0
     redelivered: bool = False
+    cut: int = 0
 
 
 class Uplink(msgspec.Struct, frozen=True, kw_only=True, gc=False):

@@ -20,7 +20,7 @@ class FrameSource:
     """Messages in a list, and which of them are acknowledged."""
 
     def __init__(self, *messages: Message) -> None:
-        self.waiting: list[Message] = []
+        self.queued: list[Message] = []
         self.unacknowledged: dict[int, Message] = {}
         self.acknowledged: list[Message] = []
         self.failures = 0
@@ -35,7 +35,7 @@ class FrameSource:
         """Let messages wait for the next batch."""
         for message in messages:
             self._token += 1
-            self.waiting.append(msgspec.structs.replace(message, token=self._token))
+            self.queued.append(msgspec.structs.replace(message, token=self._token))
         self._changed.set()
 
     def publish(self, topic: str, payload: bytes, *, received_at: datetime = NOON) -> None:
@@ -46,13 +46,17 @@ class FrameSource:
         """Deliver again what was handed out and not acknowledged."""
         again = [msgspec.structs.replace(message, redelivered=True) for message in self.unacknowledged.values()]
         self.unacknowledged.clear()
-        self.waiting[:0] = again
+        self.queued[:0] = again
         self._changed.set()
 
     def close(self) -> None:
         """End ``batches`` when nothing waits any more."""
         self._closed = True
         self._changed.set()
+
+    def waiting(self) -> tuple[int, datetime | None]:
+        """Return what no batch has taken yet."""
+        return len(self.queued), self.queued[0].received_at if self.queued else None
 
     def trouble(self) -> str:
         """Return ``reason``."""
@@ -64,12 +68,12 @@ class FrameSource:
             self.failures -= 1
             raise UnavailableError("the broker does not answer")
         while True:
-            while not self.waiting:
+            while not self.queued:
                 if self._closed:
                     return
                 self._changed.clear()
                 await self._changed.wait()
-            batch, self.waiting = self.waiting, []
+            batch, self.queued = self.queued, []
             self.unacknowledged.update((message.token, message) for message in batch)
             yield batch
 

@@ -188,7 +188,7 @@ async def test_wrong_password(
     with pytest.raises(UnavailableError) as failed:
         await source_of(address).open()
 
-    assert str(failed.value) == f"{address} refuses us: Not authorized; check user and password"
+    assert str(failed.value) == f"{address} refuses us: not authorized; check user and password in [broker]"
 
 
 async def test_right_password(locked_broker: Broker) -> None:

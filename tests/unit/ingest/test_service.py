@@ -276,7 +276,7 @@ async def test_stop_finishes_the_batch() -> None:
 
     await asyncio.wait_for(task, 10)
     assert [frame.uplink.f_cnt for frame in worker.memory.frames] == [7]
-    assert (len(worker.source.acknowledged), len(worker.source.waiting)) == (1, 1)
+    assert (len(worker.source.acknowledged), len(worker.source.queued)) == (1, 1)
 
 
 async def test_stop_in_trouble() -> None:
@@ -381,7 +381,7 @@ async def test_ledger_is_exact(seed: int) -> None:
             if random.random() < 0.3:
                 worker.source.reconnect()
         worker.source.line_lost, worker.sink.failures = False, 0
-        while worker.source.unacknowledged or worker.source.waiting:
+        while worker.source.unacknowledged or worker.source.queued:
             worker.source.reconnect()
             await worker.until(statuses=2)
 
