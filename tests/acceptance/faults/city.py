@@ -199,9 +199,8 @@ class City:
 
 
 @contextlib.contextmanager
-def running(folder: Path, server: Server, *, toml: str = "") -> Iterator[City]:
+def running(folder: Path, server: Server, database: str, toml: str) -> Iterator[City]:
     """Run broker and lines for as long as the block lasts; ``toml``: more settings."""
-    database = server.database()
     broker = mosquitto(folder)
     _as_deployed(folder)
     broker.start()

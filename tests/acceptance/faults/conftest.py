@@ -3,8 +3,6 @@
 import contextlib
 import shutil
 from collections.abc import Callable, Iterator
-from contextlib import AbstractContextManager
-from pathlib import Path
 
 import pytest
 
@@ -41,10 +39,12 @@ def start(server: Server) -> Iterator[Start]:
     """Return what starts a city for this test."""
     with contextlib.ExitStack() as stack:
 
-        def make(*, toml: str = "", on: Server = server) -> City:
-            folder: Path = stack.enter_context(temporary_folder())
-            opened: AbstractContextManager[City] = running(folder, on, toml=toml)
-            return stack.enter_context(opened)
+        def make(*, toml: str = "", database: str = "") -> City:
+            if not database:
+                database = server.database()
+                stack.callback(server.drop, database)
+            folder = stack.enter_context(temporary_folder())
+            return stack.enter_context(running(folder, server, database, toml))
 
         yield make
 

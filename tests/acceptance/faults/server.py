@@ -86,12 +86,18 @@ class Server:
             self.process.wait(_START_S)
             self.process = None
 
-    def database(self, name: str | None = None) -> str:
+    def database(self, tablespace: str = "pg_default") -> str:
         """Make a database with all tables and all lamps; return its name."""
-        name = name or f"city_{next(_NUMBERS)}"
+        name = f"city_{next(_NUMBERS)}"
+        parts = map(Identifier, (name, _TEMPLATE, tablespace))
         with psycopg.connect(self.dsn("postgres"), autocommit=True) as connection:
-            connection.execute(SQL("create database {} template {}").format(Identifier(name), Identifier(_TEMPLATE)))
+            connection.execute(SQL("create database {} template {} tablespace {}").format(*parts))
         return name
+
+    def drop(self, database: str) -> None:
+        """Drop a database, whoever uses it."""
+        with psycopg.connect(self.dsn("postgres"), autocommit=True) as connection:
+            connection.execute(SQL("drop database {} with (force)").format(Identifier(database)))
 
     def make_template(self, folder: Path) -> None:
         """Let ``penfeld`` make the tables and register the lamps, once."""
