@@ -20,7 +20,7 @@ from ingest.survey import Found, Look, Tally
 from model.batch import Frame
 from model.device import DeviceType
 from model.errors import ConflictError
-from model.history import Changes, Counts, Moved, Part, Place, Reach, Run, RunState, Scope, Survey
+from model.history import Changes, Counts, Extent, Moved, Part, Place, Reach, Run, RunState, Scope, Survey
 from model.instants import microseconds, moment
 from model.ports import History, HistoryStep
 from model.readings import Bools
@@ -42,9 +42,9 @@ class Redecoding:
         self._type: DeviceType = definition.type
         self._at_once = at_once
 
-    async def survey(self, scope: Scope, *, watch: Watch | None = None) -> Survey:
-        """Return what decoding again would change; nothing is changed."""
-        extent = await self._history.extent(scope)
+    async def survey(self, scope: Scope, *, extent: Extent | None = None, watch: Watch | None = None) -> Survey:
+        """Return what decoding again would change; nothing is changed. ``extent``: of the scope, if it is known."""
+        extent = extent or await self._history.extent(scope)
         reach = Reach(back_us=extent.lateness // _MICROSECOND)
         tally = Tally(self._type)
 

@@ -25,6 +25,7 @@ COMMANDS = {
     "encode": "encode values as a device of a type would send them",
     "devices": "list, show, add, import and export devices; list device types",
     "db": "state of the database, and bringing it up to date",
+    "redecode": "decode history again after a device file was mended, the difference first",
     "purge-simulated": "delete simulated devices and all that came from them",
     "doctor": "check everything and say what to do",
 }

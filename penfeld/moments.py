@@ -3,6 +3,7 @@
 A day or time without a zone is local (of the city); everything is returned in UTC. A day begins at its midnight.
 """
 
+import argparse
 import re
 from datetime import UTC, datetime, time, timedelta
 from zoneinfo import ZoneInfo
@@ -30,3 +31,8 @@ def moment_of(text: str, *, now: datetime, zone: str = "Europe/Paris") -> dateti
         return (when if when.tzinfo else when.replace(tzinfo=local)).astimezone(UTC)
     except (ValueError, OverflowError):
         raise BadRequestError(f"{text!r} is no time: write {FORMS}") from None
+
+
+def take_spans(parser: argparse.ArgumentParser) -> None:
+    """Let options take ``-24h`` as their value: argparse would look for an option of that name."""
+    parser._negative_number_matcher = re.compile(r"-\d+(\.\d+)?(min|h|d|w)?$")  # noqa: SLF001 -- there is no public way

@@ -1,11 +1,12 @@
 """Times as people write them."""
 
+import argparse
 from datetime import UTC, datetime
 
 import pytest
 
 from model.errors import BadRequestError
-from penfeld.moments import moment_of
+from penfeld.moments import moment_of, take_spans
 
 NOW = datetime(2026, 7, 2, 22, 30, tzinfo=UTC)  # half past midnight of the third, in Paris
 
@@ -39,3 +40,13 @@ def test_what_is_no_time_is_refused_with_the_forms_there_are(text: str) -> None:
     """The message shows how to write it."""
     with pytest.raises(BadRequestError, match=r"is no time: write 2026-07-01, .*yesterday.*-24h"):
         moment_of(text, now=NOW)
+
+
+def test_a_span_is_the_value_of_an_option() -> None:
+    """``--from -24h`` is read as it is written."""
+    parser = argparse.ArgumentParser()
+    parser.add_argument("--from", dest="start")
+    parser.add_argument("--dry-run", action="store_true")
+    take_spans(parser)
+
+    assert parser.parse_args(["--from", "-24h", "--dry-run"]) == argparse.Namespace(start="-24h", dry_run=True)
