@@ -5,12 +5,13 @@ rows caught by one would forbid to make the right part later. A part is made asi
 neither readers nor writers.
 """
 
+import re
 from collections.abc import Iterable
 from datetime import UTC, datetime
 
 from psycopg.sql import SQL, Identifier, Literal
 
-from storage.connection import Database, rows
+from storage.connection import Connection, Database, rows
 from storage.statements import statement
 
 UPLINK = "_uplink"
@@ -39,19 +40,55 @@ class Partitions:
             return
         async with self._database.transaction() as connection:
             await connection.execute(statement("lock_schema"))
-            there = {name for (name,) in await rows(connection, statement("partitions"))}
-            for name, (table, month) in missing.items():
-                if name in there:
-                    continue
-                part = Identifier("partitions", name)
-                parent = Identifier("penfeld", "uplink") if table == UPLINK else Identifier("readings", table)
-                await connection.execute(SQL("create table {} (like {} including all)").format(part, parent))
-                await connection.execute(
-                    SQL("alter table {} attach partition {} for values from ({}) to ({})").format(
-                        parent, part, Literal(_first(month)), Literal(_first(month + 1))
-                    )
-                )
+            await make_parts(connection, missing.values())
         self._known |= missing.keys()
+
+
+async def make_parts(connection: Connection, wanted: Iterable[tuple[str, int]]) -> list[str]:
+    """Make the parts of these (device type or ``UPLINK``, month) that are missing; return a line for each.
+
+    The caller holds the schema's lock.
+    """
+    there = {name for (name,) in await rows(connection, statement("partitions"))}
+    done = []
+    for table, month in wanted:
+        name = _name(table, month)
+        if name in there:
+            continue
+        part, parent = Identifier("partitions", name), _parent(table)
+        await connection.execute(SQL("create table {} (like {} including all)").format(part, parent))
+        await connection.execute(
+            SQL("alter table {} attach partition {} for values from ({}) to ({})").format(
+                parent, part, Literal(_first(month)), Literal(_first(month + 1))
+            )
+        )
+        done.append(f"part partitions.{name}")
+    return done
+
+
+async def drop_older(connection: Connection, table: str, before: datetime) -> list[str]:
+    """Drop the parts of a device type (or ``UPLINK``) that end before a time; return a line for each.
+
+    The caller holds the schema's lock. Who reads or writes such a part is waited for.
+    """
+    newest = _name(table, month_of(before))
+    pattern = re.compile(rf"{re.escape(table)}_\d{{4}}_\d\d")
+    old = sorted(
+        name for (name,) in await rows(connection, statement("partitions")) if pattern.fullmatch(name) and name < newest
+    )
+    for name in old:
+        await connection.execute(SQL("drop table {}").format(Identifier("partitions", name)))
+    return [f"part partitions.{name} dropped: older than it is kept" for name in old]
+
+
+def month_of(time: datetime) -> int:
+    """Return the month (UTC) in which a time lies, counted from January 1970."""
+    time = time.astimezone(UTC)
+    return (time.year - 1970) * 12 + time.month - 1
+
+
+def _parent(table: str) -> Identifier:
+    return Identifier("penfeld", "uplink") if table == UPLINK else Identifier("readings", table)
 
 
 def _name(table: str, month: int) -> str:
