@@ -1,7 +1,7 @@
 """What storage answers to those who ask: rows of ledger, quarantine and readings, lines of charts, as plain values."""
 
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from datetime import datetime
 
 from model.device import Device
@@ -102,7 +102,7 @@ class QuarantinedFrame:
     last_received_at: datetime
     times: int
     simulated: bool
-    replay_requested_at: datetime | None = None
+    replay_requested_at: datetime | None = field(default=None, compare=False)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -19,6 +19,7 @@ from psycopg.sql import SQL, Composed, Identifier
 
 from model.device import DeviceType
 from model.errors import BadRequestError, NotFoundError, Reason
+from model.ports import EVERYTHING
 from model.uplink import Value
 from model.views import (
     DatabaseFacts,
@@ -26,11 +27,15 @@ from model.views import (
     LatestValue,
     LedgerRow,
     QuarantinedFrame,
+    QuarantineFilter,
     QuarantinePage,
+    QuarantineSums,
     ReadingPage,
     ReadingRow,
+    WorkerSums,
 )
 from storage.connection import Database
+from storage.quarantine import REPLAY, filtered, frame_of, parameters_of
 from storage.registry import device_of
 from storage.rows import moment
 from storage.statements import statement
@@ -97,41 +102,63 @@ class Queries:
         parameters = {"type": device_type, "devices": list(devices) or None}
         return [_latest(row) for row in await self._database.fetch(statement("latest"), parameters)]
 
-    async def ledger(self, *, start: datetime | None = None, end: datetime | None = None) -> Sequence[LedgerRow]:
+    async def ledger(
+        self, *, start: datetime | None = None, end: datetime | None = None, source: str | None = None
+    ) -> Sequence[LedgerRow]:
         """Return the ledger's hours that begin in start <= hour < end, newest first, then by source."""
         check_page(1, start=start, end=end)
-        found = await self._database.fetch(statement("ledger"), {"start": start, "end": end})
+        parameters = {"start": start, "end": end, "source": source, "replay": REPLAY}
         return [
             LedgerRow(
-                hour=hour, source=source, received=received, stored=stored, duplicate=duplicate, quarantined=quarantined
+                hour=hour,
+                source=name,
+                received=received,
+                stored=stored,
+                duplicate=duplicate,
+                quarantined=quarantined,
+                replayed=replayed,
             )
-            for hour, source, received, stored, duplicate, quarantined in found
+            for hour, name, received, stored, duplicate, quarantined, replayed in await self._database.fetch(
+                statement("ledger"), parameters
+            )
+        ]
+
+    async def ledger_workers(self, *, start: datetime | None = None) -> Sequence[WorkerSums]:
+        """Return the ledger's sums by worker over the hours that begin at ``start`` or later, in order of name."""
+        check_page(1, start=start)
+        return [
+            WorkerSums(worker=worker, received=received, stored=stored, duplicate=duplicate, quarantined=quarantined)
+            for worker, received, stored, duplicate, quarantined in await self._database.fetch(
+                statement("ledger_workers"), {"start": start}
+            )
         ]
 
     async def quarantine(
-        self,
-        *,
-        reason: str | None = None,
-        device: str | None = None,
-        limit: int = 100,
-        cursor: str | None = None,
+        self, wanted: QuarantineFilter = EVERYTHING, *, limit: int = 100, cursor: str | None = None
     ) -> QuarantinePage:
         """Return what is in quarantine, newest first by first arrival; raise ``BadRequestError`` for a bad cursor."""
         check_page(limit)
         before = None if cursor is None else read_number(cursor)
-        parameters = {"reason": reason, "device": device, "before": before, "limit": limit + 1}
-        found = await self._database.fetch(statement("quarantine"), parameters)
-        page = [_quarantined(row) for row in found[:limit]]
+        parameters = {**parameters_of(wanted), "before": before, "limit": limit + 1}
+        found = await self._database.fetch(filtered(statement("quarantine")), parameters)
+        page = [frame_of(row) for row in found[:limit]]
         return QuarantinePage(rows=page, next_cursor=str(page[-1].id) if len(found) > limit else None)
+
+    async def quarantine_sums(self) -> Sequence[QuarantineSums]:
+        """Return how much is in quarantine, by reason; reasons of which there is nothing are absent."""
+        return [
+            QuarantineSums(reason=Reason(reason), lines=lines, frames=frames, waiting=waiting)
+            for reason, lines, frames, waiting in await self._database.fetch(statement("quarantine_sums"))
+        ]
 
     async def quarantined(self, frame_id: int) -> QuarantinedFrame:
         """Return one frame of quarantine; raise ``NotFoundError``."""
-        found = []
+        found: Sequence[QuarantinedFrame] = ()
         if 0 < frame_id < 2**63:
-            found = await self._database.fetch(statement("quarantined"), (frame_id,))
+            found = (await self.quarantine(QuarantineFilter(frame=frame_id), limit=1)).rows
         if not found:
             raise NotFoundError(f"no frame {frame_id} is in quarantine")
-        return _quarantined(found[0])
+        return found[0]
 
     async def facts(self) -> DatabaseFacts:
         """Return what the database is; raise ``UnavailableError`` when it does not answer."""
@@ -221,20 +248,3 @@ def _latest(row: Sequence[Any]) -> Latest:
     for name, (value, time_us) in sorted(fields.items()):
         values[name] = LatestValue(value=value, time=moment(time_us))
     return Latest(device=device_of(row), time=time, received_at=received_at, values=values, flags=tuple(flags or ()))
-
-
-def _quarantined(row: Sequence[Any]) -> QuarantinedFrame:
-    return QuarantinedFrame(
-        id=row[0],
-        source=row[1],
-        reason=Reason(row[2]),
-        detail=row[3],
-        topic=row[4],
-        message=row[5],
-        device=row[6],
-        device_type=row[7],
-        received_at=row[8],
-        last_received_at=row[9],
-        times=row[10],
-        simulated=row[11],
-    )

@@ -10,6 +10,7 @@ from model.device import Device, DeviceRef, State
 from model.errors import BadRequestError, NotFoundError
 from storage.arrays import Texts
 from storage.connection import Connection, Database, RefusedError, rows
+from storage.quarantine import devices_changed
 from storage.statements import statement
 from storage.tables import FIXED, columns, table
 from storage.writer import LOCKS
@@ -81,6 +82,7 @@ class Registry:
                 retyped = [key for (key,) in await rows(connection, statement("retyped"), (document,))]
                 await connection.execute(statement("forget_latest"), (retyped,))
                 changed = dict(await rows(connection, statement("register"), (document,)))
+                await devices_changed(connection, list(changed))
         except RefusedError as error:
             raise BadRequestError(f"the database refuses these devices: {error}") from error
         states = {None: "unchanged", True: "created", False: "updated"}

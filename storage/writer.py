@@ -13,12 +13,13 @@ Rules:
 
 from collections import Counter
 from collections.abc import Iterable, Mapping, Sequence
+from datetime import datetime
 from typing import Any
 
 import numpy as np
 from psycopg.sql import SQL, Composable, Composed, Identifier
 
-from model.batch import Batch, Written
+from model.batch import Batch, Replay, Replayed, Written
 from model.errors import ConfigError, UnavailableError, WriteRejectedError
 from model.readings import Bools, Column, Readings
 from storage import latest, rows
@@ -27,7 +28,7 @@ from storage.connection import CollisionError, Connection, Database, RefusedErro
 from storage.connection import rows as fetch
 from storage.migrate import POSTGRESQL
 from storage.partitions import UPLINK, Partitions
-from storage.quarantine import set_aside
+from storage.quarantine import Taking, set_aside
 from storage.rows import FIELD_TYPES, READING_COLUMNS, UPLINK_COLUMNS, Frames
 from storage.statements import statement
 from storage.tables import engine, kinds, table
@@ -54,6 +55,16 @@ class Writer:
         Raise ``WriteRejectedError`` naming frames that can never be stored, ``UnavailableError`` when the database
         does not answer, ``ConfigError`` when a table or column is missing; nothing is stored then.
         """
+        written, _ = await self._in_attempts(batch, None)
+        return written
+
+    async def replay(self, replay: Replay, at: datetime) -> Replayed:
+        """Take lines out of quarantine together with the frames that they became. Raises as ``write`` does."""
+        taking = Taking(replay, at)
+        _, replayed = await self._in_attempts(replay.batch, taking)
+        return replayed
+
+    async def _in_attempts(self, batch: Batch, taking: Taking | None) -> tuple[Written, Replayed]:
         frames = Frames.of(batch.frames)
         if rejected := rows.misplaced(batch, frames):
             raise WriteRejectedError(rejected)
@@ -61,7 +72,7 @@ class Writer:
         for _ in range(_ATTEMPTS):
             try:
                 try:
-                    return await self._write(batch, frames, careful=careful)
+                    return await self._write(batch, frames, taking, careful=careful)
                 except RefusedError as error:
                     raise WriteRejectedError(await self._rejected(batch, str(error))) from error
             except CollisionError:  # also while the refused frames are looked for
@@ -69,19 +80,28 @@ class Writer:
                 self._partitions.forget()
         raise UnavailableError(f"database {self._database.address}: other writers were faster {_ATTEMPTS} times")
 
-    async def _write(self, batch: Batch, frames: Frames, *, careful: bool, keep: bool = True) -> Written:
+    async def _write(
+        self, batch: Batch, frames: Frames, taking: Taking | None, *, careful: bool, keep: bool = True
+    ) -> tuple[Written, Replayed]:
         await self._make_ready(batch, frames)
+        replayed = Replayed()
         async with self._database.transaction(keep=keep) as connection:
             kept = await _new_frames(connection, frames)
+            if taking is not None:
+                kept = await taking.claim(connection, kept)
             stored = np.flatnonzero(kept)
             await self._store(connection, batch, frames, kept, careful=careful)
-            await set_aside(connection, batch.set_aside)
-            await self._count(connection, batch, frames, kept)
-        return Written(
+            if taking is None:
+                await set_aside(connection, batch.set_aside)
+                await self._count(connection, batch, frames, kept)
+            else:
+                replayed = await taking.settle(connection, kept)
+        written = Written(
             stored=tuple(stored.tolist()),
             duplicates=len(batch.frames) - len(stored),
             quarantined=len(batch.set_aside),
         )
+        return written, replayed
 
     async def _make_ready(self, batch: Batch, frames: Frames) -> None:
         """Know versions, columns and parts of tables before the transaction begins."""
@@ -188,7 +208,7 @@ class Writer:
     async def _refused(self, batch: Batch, positions: Sequence[int]) -> dict[int, str]:
         some = rows.part(batch, positions)
         try:
-            await self._write(some, Frames.of(some.frames), careful=True, keep=False)
+            await self._write(some, Frames.of(some.frames), None, careful=True, keep=False)
         except RefusedError as error:
             if len(positions) == 1:
                 return {positions[0]: str(error)}

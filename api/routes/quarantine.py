@@ -14,7 +14,7 @@ from api.schemas import Page, QuarantinedMessageOut, QuarantinedOut, Word
 from model.device import Language
 from model.errors import NotFoundError, Reason
 from model.identity import possible_ids
-from model.views import QuarantinedFrame
+from model.views import QuarantinedFrame, QuarantineFilter
 
 router = APIRouter(prefix=PREFIX, tags=["accounts"])
 
@@ -37,9 +37,8 @@ async def quarantine(
     cursor: CursorQuery = None,
 ) -> Page[QuarantinedOut]:
     """Newest first. Nothing is lost here: the original bytes are kept, see one frame for them."""
-    page = await context.queries.quarantine(
-        reason=reason, device=await _spelling(context, device), limit=limit, cursor=cursor
-    )
+    wanted = QuarantineFilter(reason=reason, device=await _spelling(context, device))
+    page = await context.queries.quarantine(wanted, limit=limit, cursor=cursor)
     response.headers.update(next_link(request, page.next_cursor))
     items = [QuarantinedOut.model_validate(_told(frame, language)) for frame in page.rows]
     return Page(items=items, limit=limit, next_cursor=page.next_cursor)

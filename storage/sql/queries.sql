@@ -12,26 +12,21 @@ order by d.id collate "C"
 
 -- name: ledger
 -- All workers' lines of an hour and source together.
-select hour, source, sum(received)::bigint, sum(stored)::bigint, sum(duplicate)::bigint, sum(quarantined)::bigint
+select hour, source, sum(received)::bigint, sum(stored)::bigint, sum(duplicate)::bigint, sum(quarantined)::bigint,
+       coalesce(-sum(quarantined) filter (where worker = %(replay)s), 0)::bigint
 from penfeld.ledger
 where (%(start)s::timestamptz is null or hour >= %(start)s)
   and (%(end)s::timestamptz is null or hour < %(end)s)
+  and (%(source)s::text is null or source = %(source)s)
 group by hour, source
 order by hour desc, source collate "C"
 
--- name: quarantine
-select id, source, reason, detail, topic, message, device, device_type, received_at, last_received_at, times, simulated
-from penfeld.quarantine
-where (%(reason)s::text is null or reason = %(reason)s)
-  and (%(device)s::text is null or device = %(device)s)
-  and (%(before)s::bigint is null or id < %(before)s)
-order by id desc
-limit %(limit)s
-
--- name: quarantined
-select id, source, reason, detail, topic, message, device, device_type, received_at, last_received_at, times, simulated
-from penfeld.quarantine
-where id = %s
+-- name: ledger_workers
+select worker, sum(received)::bigint, sum(stored)::bigint, sum(duplicate)::bigint, sum(quarantined)::bigint
+from penfeld.ledger
+where (%(start)s::timestamptz is null or hour >= %(start)s)
+group by worker
+order by worker collate "C"
 
 -- name: facts
 select current_setting('server_version'),

@@ -3,23 +3,25 @@
 ``write`` is the ``FrameSink``, row by row and without any cleverness: the model that the real writer is held against.
 """
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Collection, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from datetime import UTC, datetime, timedelta
 from itertools import count
 
 import numpy as np
 
-from model.batch import Batch, Frame, SetAside, Written
+from model.batch import Batch, Frame, Replay, Replayed, ReplayLine, SetAside, Written
 from model.device import Device, State
 from model.errors import Reason, WriteRejectedError
 from model.readings import Readings
 from model.uplink import Value
-from model.views import Latest, LatestValue, QuarantinedFrame, ReadingRow
+from model.views import Latest, LatestValue, Marked, QuarantinedFrame, QuarantineFilter, ReadingRow
 
 HOUR = timedelta(hours=1)
 EPOCH = datetime(1970, 1, 1, tzinfo=UTC)
 FIRST, LAST = EPOCH, datetime(2200, 1, 1, tzinfo=UTC)
+HEARD = {Reason.UNKNOWN_DEVICE, Reason.PENDING_DEVICE, Reason.RETIRED_DEVICE}
+Key = tuple[str, str | None, bytes]
 
 
 @dataclass
@@ -43,10 +45,13 @@ class Memory:
         self.frames: list[Frame] = []
         self.rows: dict[str, dict[tuple[str, datetime], ReadingRow]] = {}
         self.latest: dict[str, Seen] = {}
+        self.worker = "worker-1"
         self.ledger: dict[tuple[datetime, str], list[int]] = {}
+        self.replays: dict[tuple[datetime, str], list[int]] = {}
         self.quarantine: dict[tuple[str, str | None, bytes], QuarantinedFrame] = {}
         self._keys = count(1)
         self._ids = count(1)
+        self._mark = EPOCH
 
     def add(self, device: Device) -> None:
         """Put a device in, or in place of the one with its id."""
@@ -74,18 +79,21 @@ class Memory:
             self._count(frame.received_at, frame.source)[0 if new else 1] += 1
             if new:
                 stored.append(position)
-                self.frames.append(frame)
-                self._hear(ids[frame.device], frame)
-        for readings in batch.readings:
-            for row in range(len(readings)):
-                if readings.frame[row] in stored:
-                    self._keep(ids, batch.frames[readings.frame[row]], readings, row)
+                self._store(batch, position)
         for aside in batch.set_aside:
             self._count(aside.received_at, aside.source)[2] += 1
             self._set_aside(aside)
         return Written(
             stored=tuple(stored), duplicates=len(batch.frames) - len(stored), quarantined=len(batch.set_aside)
         )
+
+    def _store(self, batch: Batch, position: int) -> None:
+        ids, frame = {key: name for name, key in self.keys.items()}, batch.frames[position]
+        self.frames.append(frame)
+        self._hear(ids[frame.device], frame)
+        for readings in batch.readings:
+            for row in np.flatnonzero(readings.frame == position).tolist():
+                self._keep(ids, frame, readings, row)
 
     def _refuse(self, batch: Batch, ids: Mapping[int, str]) -> None:
         rejected = {}
@@ -140,9 +148,92 @@ class Memory:
             if name not in seen.values or seen.values[name].time < time:
                 seen.values[name] = LatestValue(value=value, time=time)
 
+    async def replay(self, replay: Replay, at: datetime) -> Replayed:
+        """Take lines out of quarantine; what a line stands for is counted frame by frame."""
+        ids = {key: name for name, key in self.keys.items()}
+        self._refuse(replay.batch, ids)
+        there = {frame.id: key for key, frame in self.quarantine.items()}
+        sums = Replayed(passed=sum(line.id not in there for line in replay.lines))
+        for line in replay.lines:
+            if line.id in there:
+                sums += self._take(line, there[line.id], replay.batch, at)
+        return sums
+
+    def _take(self, line: ReplayLine, key: Key, batch: Batch, at: datetime) -> Replayed:
+        frame = self.quarantine[key]
+        stored = [position for position in line.frames if not self._known(batch.frames[position])]
+        for position in stored:
+            self._store(batch, position)
+        same = [aside for aside in line.set_aside if (aside.topic, aside.device, aside.message) == key]
+        moved = [aside for aside in line.set_aside if aside not in same]
+        rest = frame.times - len(stored) if line.frames else frame.times
+        kept = max(1, rest) if same else 0
+        if same:
+            mark = frame.replay_requested_at
+            self.quarantine[key] = replace(
+                frame,
+                reason=same[-1].reason,
+                detail=same[-1].detail,
+                device_type=same[-1].device_type,
+                times=kept,
+                replay_requested_at=None if mark == line.requested_at else mark,
+            )
+        else:
+            del self.quarantine[key]
+        for aside in moved:
+            first, last = frame.received_at, frame.last_received_at
+            self._set_aside(replace(aside, times=frame.times, received_at=first, last_received_at=last))
+        kept += frame.times * len(moved)
+        duplicates = max(0, rest) if line.frames and not same else 0
+        hour = at.astimezone(UTC).replace(minute=0, second=0, microsecond=0)
+        counts = self.replays.setdefault((hour, frame.source), [0, 0, 0])
+        for place, more in enumerate((len(stored), duplicates, kept - frame.times)):
+            counts[place] += more
+        if not any(counts):
+            del self.replays[hour, frame.source]
+        return Replayed(lines=1, stored=len(stored), duplicates=duplicates, kept=kept)
+
+    def lines(self, wanted: QuarantineFilter) -> list[QuarantinedFrame]:
+        """Return the lines of quarantine that a filter means, in order of their ids."""
+        return sorted(
+            (
+                frame
+                for frame in self.quarantine.values()
+                if wanted.reason in (None, frame.reason)
+                and wanted.device in (None, frame.device)
+                and wanted.source in (None, frame.source)
+                and wanted.frame in (None, frame.id)
+                and (wanted.start is None or frame.last_received_at >= wanted.start)
+                and (wanted.end is None or frame.received_at < wanted.end)
+                and (frame.replay_requested_at is not None or not wanted.requested)
+            ),
+            key=lambda frame: frame.id,
+        )
+
+    def mark(self, wanted: Callable[[QuarantinedFrame], bool]) -> Marked:
+        """Mark lines for replay."""
+        self._mark += HOUR
+        marked = [(key, frame) for key, frame in self.quarantine.items() if wanted(frame)]
+        for key, frame in marked:
+            self.quarantine[key] = replace(frame, replay_requested_at=self._mark)
+        return Marked(lines=len(marked), frames=sum(frame.times for _, frame in marked))
+
+    def devices_changed(self, names: Collection[str]) -> None:
+        """Mark what was judged by what these devices were before."""
+        active = {name: self.devices[name] for name in names if self.devices[name].state is State.ACTIVE}
+        self.mark(
+            lambda frame: (
+                frame.device in active
+                and (frame.reason in {*HEARD, Reason.UNKNOWN_TYPE} or frame.device_type != active[frame.device].type)
+            )
+        )
+
     def _set_aside(self, aside: SetAside) -> None:
         key = aside.topic, aside.device, aside.message
         old = self.quarantine.get(key)
+        last = aside.last_received_at or aside.received_at
+        known = self.devices.get(aside.device or "")
+        late = aside.reason in HEARD and known is not None and known.state is State.ACTIVE
         self.quarantine[key] = QuarantinedFrame(
             id=old.id if old else next(self._ids),
             source=aside.source,
@@ -153,11 +244,12 @@ class Memory:
             device=aside.device,
             device_type=aside.device_type,
             received_at=min(old.received_at, aside.received_at) if old else aside.received_at,
-            last_received_at=max(old.last_received_at, aside.received_at) if old else aside.received_at,
-            times=old.times + 1 if old else 1,
+            last_received_at=max(old.last_received_at, last) if old else last,
+            times=(old.times if old else 0) + aside.times,
             simulated=aside.simulated and (old.simulated if old else True),
+            replay_requested_at=self._mark if late else (old.replay_requested_at if old else None),
         )
-        if aside.device and aside.reason in {Reason.UNKNOWN_DEVICE, Reason.PENDING_DEVICE, Reason.RETIRED_DEVICE}:
+        if aside.device and aside.reason in HEARD:
             self._hear_pending(aside, aside.device)
 
     def _hear_pending(self, aside: SetAside, name: str) -> None:
@@ -175,7 +267,7 @@ class Memory:
                 known,
                 simulated=known.simulated and (known.state is not State.PENDING or aside.simulated),
                 first_seen=min(known.first_seen or aside.received_at, aside.received_at),
-                last_seen=max(known.last_seen or aside.received_at, aside.received_at),
+                last_seen=max(known.last_seen or aside.received_at, aside.last_received_at or aside.received_at),
             )
         )
 

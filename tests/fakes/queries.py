@@ -7,15 +7,19 @@ from datetime import UTC, datetime
 import msgspec
 
 from model.device import DeviceType, State
-from model.errors import BadRequestError, NotFoundError
+from model.errors import BadRequestError, NotFoundError, Reason
+from model.ports import EVERYTHING
 from model.views import (
     DatabaseFacts,
     Latest,
     LedgerRow,
     QuarantinedFrame,
+    QuarantineFilter,
     QuarantinePage,
+    QuarantineSums,
     ReadingPage,
     ReadingRow,
+    WorkerSums,
 )
 from tests.fakes.memory import Memory
 
@@ -77,40 +81,76 @@ class Queries:
         ]
         return [latest for latest in found if latest is not None]
 
-    async def ledger(self, *, start: datetime | None = None, end: datetime | None = None) -> Sequence[LedgerRow]:
+    async def ledger(
+        self, *, start: datetime | None = None, end: datetime | None = None, source: str | None = None
+    ) -> Sequence[LedgerRow]:
         """Return the ledger, newest hour first, then by source."""
         _check(1, start, end)
-        newest = sorted(self.memory.ledger.items(), key=lambda line: (-line[0][0].timestamp(), line[0][1]))
         return [
-            LedgerRow(hour=hour, source=source, received=sum(n), stored=n[0], duplicate=n[1], quarantined=n[2])
-            for (hour, source), n in newest
-            if (start is None or hour >= start) and (end is None or hour < end)
+            LedgerRow(
+                hour=hour,
+                source=name,
+                received=sum(n),
+                stored=n[0],
+                duplicate=n[1],
+                quarantined=n[2],
+                replayed=-self.memory.replays[hour, name][2] if (hour, name) in self.memory.replays else 0,
+            )
+            for (hour, name), n in sorted(self._lines().items(), key=lambda line: (-line[0][0].timestamp(), line[0][1]))
+            if (start is None or hour >= start) and (end is None or hour < end) and (source is None or name == source)
         ]
 
+    def _lines(self) -> dict[tuple[datetime, str], list[int]]:
+        """Return the lines of all workers together."""
+        lines = {place: list(counts) for place, counts in self.memory.ledger.items()}
+        for place, counts in self.memory.replays.items():
+            lines[place] = [a + b for a, b in zip(lines.get(place, [0, 0, 0]), counts, strict=True)]
+        return lines
+
+    async def ledger_workers(self, *, start: datetime | None = None) -> Sequence[WorkerSums]:
+        """Return the ledger's sums by worker."""
+        _check(1, start)
+        found = []
+        for worker, lines in (("replay", self.memory.replays), (self.memory.worker, self.memory.ledger)):
+            some = [counts for (hour, _), counts in lines.items() if start is None or hour >= start]
+            if some:
+                stored, duplicate, quarantined = (sum(column) for column in zip(*some, strict=True))
+                received = stored + duplicate + quarantined
+                found.append(
+                    WorkerSums(
+                        worker=worker, received=received, stored=stored, duplicate=duplicate, quarantined=quarantined
+                    )
+                )
+        return sorted(found, key=lambda sums: sums.worker)
+
     async def quarantine(
-        self,
-        *,
-        reason: str | None = None,
-        device: str | None = None,
-        limit: int = 100,
-        cursor: str | None = None,
+        self, wanted: QuarantineFilter = EVERYTHING, *, limit: int = 100, cursor: str | None = None
     ) -> QuarantinePage:
         """Return what is in quarantine, newest first."""
-        _check(limit)
+        _check(limit, wanted.start, wanted.end)
         if cursor is not None and not (cursor.isascii() and cursor.isdigit()):
             raise BadRequestError(f"cursor {cursor!r} is none")
         found = sorted(
-            (
-                frame
-                for frame in self.memory.quarantine.values()
-                if (reason is None or frame.reason == reason)
-                and (device is None or frame.device == device)
-                and (cursor is None or frame.id < int(cursor))
-            ),
+            (frame for frame in self.memory.lines(wanted) if cursor is None or frame.id < int(cursor)),
             key=lambda frame: -frame.id,
         )
         page = found[:limit]
         return QuarantinePage(rows=page, next_cursor=str(page[-1].id) if len(found) > limit else None)
+
+    async def quarantine_sums(self) -> Sequence[QuarantineSums]:
+        """Return how much is in quarantine, by reason."""
+        found: dict[Reason, list[QuarantinedFrame]] = {}
+        for frame in self.memory.quarantine.values():
+            found.setdefault(frame.reason, []).append(frame)
+        return [
+            QuarantineSums(
+                reason=reason,
+                lines=len(some),
+                frames=sum(frame.times for frame in some),
+                waiting=sum(frame.times for frame in some if frame.replay_requested_at is not None),
+            )
+            for reason, some in sorted(found.items())
+        ]
 
     async def quarantined(self, frame_id: int) -> QuarantinedFrame:
         """Return one frame of quarantine."""

@@ -70,6 +70,7 @@ class Registry:
                 self.memory.forget([device.id])
             done[device.id] = "created" if old is None else "unchanged" if old == new else "updated"
             self.memory.add(new)
+        self.memory.devices_changed([name for name, word in done.items() if word != "unchanged"])
         return done
 
     async def remove(self, device_id: str) -> None:

@@ -25,6 +25,7 @@ from api.context import context_of
 from decoders.catalogue import Catalogue
 from model.device import Device, DeviceType, State
 from model.errors import NotFoundError, Reason
+from model.ports import EVERYTHING
 from model.status import IngestStatus, LiveReading
 from model.uplink import Value
 from model.views import (
@@ -33,6 +34,7 @@ from model.views import (
     LatestValue,
     LedgerRow,
     QuarantinedFrame,
+    QuarantineFilter,
     QuarantinePage,
     ReadingPage,
     ReadingRow,
@@ -274,12 +276,12 @@ class Queries:
         return rows
 
     async def quarantine(
-        self, *, reason: str | None = None, device: str | None = None, limit: int = 100, cursor: str | None = None
+        self, wanted: QuarantineFilter = EVERYTHING, *, limit: int = 100, cursor: str | None = None
     ) -> QuarantinePage:
         frames = [
             f
             for f in (_quarantined(n, self._city.start) for n in range(45))
-            if (not reason or f.reason == reason) and (not device or f.device == device)
+            if wanted.reason in (None, f.reason) and wanted.device in (None, f.device)
         ]
         skip = int(cursor or 0)
         page = frames[skip : skip + limit]

@@ -11,7 +11,7 @@ from api.console.parts import Parts
 from api.console.texts import Words
 from api.remedies import remedy
 from model.errors import Reason
-from model.views import QuarantinedFrame
+from model.views import QuarantinedFrame, QuarantineFilter
 
 _SIZE = 20
 _BYTES = 1024
@@ -71,12 +71,11 @@ class QuarantinePage:
 
     async def _load(self) -> None:
         cursor = self._cursors[-1]
-        page = await self._queries.quarantine(
-            reason=self._reason or None, device=self._device or None, limit=_SIZE, cursor=cursor
-        )
+        wanted = QuarantineFilter(reason=self._reason or None, device=self._device or None)
+        page = await self._queries.quarantine(wanted, limit=_SIZE, cursor=cursor)
         self._next = page.next_cursor
-        wanted = {frame.id for frame in page.rows}
-        for frame_id in [i for i in self._cards if i not in wanted]:
+        there = {frame.id for frame in page.rows}
+        for frame_id in [i for i in self._cards if i not in there]:
             self._cards.pop(frame_id).element.delete()
         for position, quarantined in enumerate(page.rows):
             card = self._cards.get(quarantined.id)

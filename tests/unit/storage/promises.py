@@ -15,7 +15,7 @@ from model.device import Device, DeviceRef, State
 from model.errors import BadRequestError, NotFoundError, Reason, WriteRejectedError
 from model.ports import DeviceLookup, FrameSink, Queries, Registry
 from model.uplink import Value
-from model.views import LedgerRow, ReadingRow
+from model.views import LedgerRow, QuarantineFilter, ReadingRow
 from tests.unit.storage.batches import HOUR, METER, MINUTE, NOON, PROBE, SECOND, Builder, device
 
 FULL: dict[str, Value] = {"power_w": 61.25, "steps": 7, "lamp_on": True, "role": "solar"}
@@ -399,7 +399,7 @@ class StoragePromises:
                 break
 
         assert sorted(found) == [bytes([number]) for number in range(7)]
-        some = await house.queries.quarantine(reason="bad_payload", device="d0")
+        some = await house.queries.quarantine(QuarantineFilter(reason="bad_payload", device="d0"))
         assert [row.message for row in some.rows] == [b"\x03"]
 
     async def test_a_frame_not_in_quarantine_is_not_found(self, house: House) -> None:

@@ -1,0 +1,49 @@
+"""``Quarantine`` in memory."""
+
+from collections.abc import Sequence
+from datetime import datetime
+
+from model.batch import Replay, Replayed
+from model.views import Marked, QuarantinedFrame, QuarantineFilter
+from tests.fakes.memory import Memory
+
+
+class Quarantine:
+    """What was set aside in a ``Memory``. ``replays`` are those that were asked for."""
+
+    def __init__(self, memory: Memory | None = None) -> None:
+        self.memory = memory or Memory()
+        self.replays: list[Replay] = []
+
+    async def lines(self, wanted: QuarantineFilter, *, limit: int = 500, after: int = 0) -> Sequence[QuarantinedFrame]:
+        """Return lines in order of their ids, behind the line ``after``."""
+        return [frame for frame in self.memory.lines(wanted) if frame.id > after][:limit]
+
+    async def request(self, wanted: QuarantineFilter) -> Marked:
+        """Mark lines for replay."""
+        ids = {frame.id for frame in self.memory.lines(wanted)}
+        return self.memory.mark(lambda frame: frame.id in ids)
+
+    async def request_types(self, device_types: Sequence[str]) -> Marked:
+        """Mark lines whose device type was unknown."""
+        types = {name: device.type for name, device in self.memory.devices.items()}
+        return self.memory.mark(
+            lambda frame: (
+                frame.reason == "unknown_type"
+                and (frame.device_type in device_types or types.get(frame.device or "") in device_types)
+            )
+        )
+
+    async def waiting(self, devices: Sequence[str]) -> Marked:
+        """Return how much of these devices' frames is marked."""
+        found = [
+            frame
+            for frame in self.memory.quarantine.values()
+            if frame.device in devices and frame.replay_requested_at is not None
+        ]
+        return Marked(lines=len(found), frames=sum(frame.times for frame in found))
+
+    async def replay(self, replay: Replay, at: datetime) -> Replayed:
+        """Take lines out."""
+        self.replays.append(replay)
+        return await self.memory.replay(replay, at)
