@@ -29,15 +29,16 @@ class Devices:
         if self._since is None or not timedelta(0) <= now - self._since < self._forget_after:
             self.forget()
             self._since = now
+        known = self._known  # what is answered to a question from before ``forget`` is forgotten with it
         wanted = set(ids)
-        asked = sorted(wanted - self._known.keys())
+        asked = sorted(wanted - known.keys())
         if not asked:
-            return self._known
+            return known
         answered = await self._lookup.identify(asked)
-        remembered = {id_: self._known[id_] for id_ in wanted & self._known.keys()}
-        if len(self._known) + len(answered) > self._at_most:
-            self.forget()
-        self._known.update((id_, ref) for id_, ref in answered.items() if ref.state is State.ACTIVE)
+        remembered = {id_: known[id_] for id_ in wanted & known.keys()}
+        if len(known) + len(answered) > self._at_most:
+            known.clear()
+        known.update((id_, ref) for id_, ref in answered.items() if ref.state is State.ACTIVE)
         return {**remembered, **answered}
 
     def forget(self) -> None:

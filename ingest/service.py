@@ -3,15 +3,19 @@
 Rules:
 
 1. A batch is acknowledged after its transaction, never before. What is not acknowledged comes again.
-2. When broker or database do not answer, the same batch is tried again, with growing pauses, until it is stored.
-3. Frames that the database can never store are set aside with its reason; the others of their batch are stored.
-4. ``stop`` lets the batch in hand finish; if the database is down at that moment, the broker keeps the batch.
-5. What is told live may be lost without harm, and never holds up what is stored.
+2. While one batch is written the next is decoded, and the source collects the one after it: ``DEPTH`` batches are in
+   hand at most. They are stored and acknowledged in the order in which they came.
+3. When broker or database do not answer, the same batch is tried again, with growing pauses, until it is stored. What
+   was decoded meanwhile is decoded again: devices may have changed.
+4. Frames that the database can never store are set aside with its reason; the others of their batch are stored.
+5. ``stop`` lets the batches in hand finish; if the database is down at that moment, the broker keeps them.
+6. What is told live may be lost without harm, and never holds up what is stored.
 """
 
 import asyncio
+import contextlib
 import logging
-from collections import Counter
+from collections import Counter, deque
 from collections.abc import AsyncIterator, Callable, Sequence
 from dataclasses import dataclass, field
 from datetime import datetime, timedelta
@@ -24,12 +28,15 @@ from ingest.live import live_readings
 from ingest.pipeline import Pipeline, Prepared
 from ingest.retry import Backoff
 from model.batch import Written
-from model.errors import UnavailableError, WriteRejectedError
+from model.errors import PenfeldError, UnavailableError, WriteRejectedError
 from model.ports import FrameSink, FrameSource, LiveFeed
 from model.status import IngestStatus
 from model.uplink import Message
 
 logger = logging.getLogger(__name__)
+
+DEPTH = 2
+"""Batches in hand at once: one that is written, and the next, which is decoded meanwhile."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -40,6 +47,15 @@ class IngestConfig:
     backoff: Backoff = field(default_factory=Backoff)
     status_every_s: float = 1.0
     fresh: timedelta = timedelta(hours=1)
+
+
+@dataclass(slots=True, kw_only=True)
+class _Work:
+    """A batch in hand. ``prepared``: what it says, by what was known of devices in ``epoch``; ``None``: not yet."""
+
+    messages: Sequence[Message]
+    prepared: Prepared | None = None
+    epoch: int = 0
 
 
 class Ingest:
@@ -64,25 +80,31 @@ class Ingest:
         self._config = config
         self._random = random
         self._stopping = asyncio.Event()
-        self._in_hand: Sequence[Message] = ()
+        self._in_hand: deque[_Work] = deque()
+        self._ready: asyncio.Queue[_Work | None] = asyncio.Queue()
+        self._freed = asyncio.Event()
+        self._epoch = 0
         self._counts: Counter[str] = Counter()
         self._aside: Counter[str] = Counter()
         self._latency = Latency()
         self._trouble = ""
 
     async def run(self) -> None:
-        """Work until ``stop`` is called or the source ends."""
-        async with asyncio.TaskGroup() as tasks:
-            telling = tasks.create_task(self._tell_status())
-            try:
-                await self._ingest()
-            finally:
+        """Work until ``stop`` is called or the source ends; raise ``ConfigError`` when a person must act."""
+        try:
+            async with asyncio.TaskGroup() as tasks:
+                telling = tasks.create_task(self._tell_status())
+                preparing = tasks.create_task(self._prepare())
+                await self._bring_home()
+                preparing.cancel()
                 telling.cancel()
+        except* PenfeldError as problems:
+            raise problems.exceptions[0] from None
         await self._tell_once()
         logger.info("ingest stopped after %d batches, %d frames", self._counts["batches"], self._counts["received"])
 
     def stop(self) -> None:
-        """Finish the batch in hand, then end ``run``."""
+        """Finish the batches in hand, then end ``run``."""
         self._stopping.set()
 
     def status(self) -> IngestStatus:
@@ -90,7 +112,9 @@ class Ingest:
         now = self._clock()
         trouble = self._source.trouble()
         p50, p99 = self._latency.percentiles_ms(50, 99)
-        oldest = min((message.received_at for message in self._in_hand), default=now)
+        waiting, since = self._source.waiting()
+        if self._in_hand:
+            since = self._in_hand[0].messages[0].received_at
         return IngestStatus(
             worker=self._config.worker,
             time=now,
@@ -98,8 +122,8 @@ class Ingest:
             stored=self._counts["stored"],
             duplicate=self._counts["duplicate"],
             quarantined=self._counts["quarantined"],
-            unacknowledged=len(self._in_hand),
-            oldest_unacknowledged_s=max(0.0, (now - oldest).total_seconds()),
+            unacknowledged=waiting + sum(len(work.messages) for work in self._in_hand),
+            oldest_unacknowledged_s=max(0.0, (now - since).total_seconds()) if since else 0.0,
             batches=self._counts["batches"],
             latency_p50_ms=p50,
             latency_p99_ms=p99,
@@ -107,18 +131,31 @@ class Ingest:
             trouble=trouble or self._trouble,
         )
 
-    async def _ingest(self) -> None:
+    async def _prepare(self) -> None:
+        """Take batches and decode them, as far as ``DEPTH`` allows."""
         failures = 0
         while not self._stopping.is_set():
             try:
                 async for messages in self._until_stopped(self._source.batches()):
                     failures = 0
-                    await self._bring_home(messages)
+                    await self._take(messages)
             except UnavailableError as error:
                 failures += 1
                 await self._pause(error, failures)
             else:
-                return
+                break
+        self._ready.put_nowait(None)
+
+    async def _take(self, messages: Sequence[Message]) -> None:
+        """Decode a batch and hand it on; return when there is room for the next."""
+        work = _Work(messages=messages, epoch=self._epoch)
+        self._in_hand.append(work)
+        with contextlib.suppress(UnavailableError):  # who writes it tries again, and waits
+            work.prepared = await self._pipeline.process(messages)
+        self._ready.put_nowait(work)
+        while len(self._in_hand) >= DEPTH:
+            self._freed.clear()
+            await self._freed.wait()
 
     async def _until_stopped(self, batches: AsyncIterator[Sequence[Message]]) -> AsyncIterator[Sequence[Message]]:
         """Yield batches; end when the source does or when asked to stop, whichever comes first."""
@@ -141,33 +178,35 @@ class Ingest:
         finally:
             stopped.cancel()
 
-    async def _bring_home(self, messages: Sequence[Message]) -> None:
-        """Store a batch, however long it takes, and acknowledge it; leave it to the broker when asked to stop."""
-        self._in_hand = messages
-        stored = await self._store_patiently(messages)
-        if stored is None:
-            return
-        prepared, written = stored
-        self._count(prepared, written)
-        try:
-            await self._source.acknowledge(messages)
-        except UnavailableError as error:
-            logger.warning("%d stored messages will come again, as duplicates: %s", len(messages), error)
-        self._in_hand = ()
-        await self._tell_live(prepared, written)
+    async def _bring_home(self) -> None:
+        """Store and acknowledge batch by batch, until there are no more or they are left to the broker."""
+        while (work := await self._ready.get()) is not None:
+            stored = await self._store_patiently(work)
+            if stored is None:
+                return
+            prepared, written = stored
+            self._count(prepared, written)
+            try:
+                await self._source.acknowledge(work.messages)
+            except UnavailableError as error:
+                logger.warning("%d stored messages will come again, as duplicates: %s", len(work.messages), error)
+            self._in_hand.popleft()
+            self._freed.set()
+            await self._tell_live(prepared, written)
 
-    async def _store_patiently(self, messages: Sequence[Message]) -> tuple[Prepared, Written] | None:
+    async def _store_patiently(self, work: _Work) -> tuple[Prepared, Written] | None:
         """Try until it is stored; ``None`` when asked to stop before that."""
         failures = 0
         while True:
             try:
-                stored = await self._store(messages)
+                stored = await self._store(work)
             except UnavailableError as error:
                 failures += 1
-                self._pipeline.forget()
+                self._forget()
                 await self._pause(error, failures)
                 if self._stopping.is_set():
-                    logger.warning("%d messages are left to the broker: %s", len(messages), error)
+                    left = sum(len(work.messages) for work in self._in_hand)
+                    logger.warning("%d messages are left to the broker: %s", left, error)
                     return None
             else:
                 if self._trouble:
@@ -175,9 +214,11 @@ class Ingest:
                     self._trouble = ""
                 return stored
 
-    async def _store(self, messages: Sequence[Message]) -> tuple[Prepared, Written]:
+    async def _store(self, work: _Work) -> tuple[Prepared, Written]:
         """Write the batch, without the frames that the database refuses."""
-        prepared = await self._pipeline.process(messages)
+        prepared = work.prepared if work.epoch == self._epoch else None
+        if prepared is None:
+            prepared = await self._pipeline.process(work.messages)
         looked_up_again = False
         while True:
             try:
@@ -185,8 +226,8 @@ class Ingest:
             except WriteRejectedError as error:
                 if not looked_up_again:  # a device may have been removed since it was looked up
                     looked_up_again = True
-                    self._pipeline.forget()
-                    prepared = await self._pipeline.process(messages)
+                    self._forget()
+                    prepared = await self._pipeline.process(work.messages)
                     continue
                 logger.warning("the database refuses %d frames: %s", len(error.rejected), error)
                 known = range(len(prepared.batch.frames))
@@ -194,6 +235,13 @@ class Ingest:
                     raise UnavailableError(f"the database refuses what is set aside: {error}") from error
                 rejected = {i: why for i, why in error.rejected.items() if i in known}
                 prepared = prepared.without(rejected or dict.fromkeys(known, str(error)))
+
+    def _forget(self) -> None:
+        """Look up every device again, and decode again what was decoded before (which need not fill memory now)."""
+        self._pipeline.forget()
+        self._epoch += 1
+        for work in self._in_hand:
+            work.prepared = None
 
     def _count(self, prepared: Prepared, written: Written) -> None:
         batch = prepared.batch

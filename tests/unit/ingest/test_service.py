@@ -4,7 +4,7 @@ import asyncio
 import contextlib
 import itertools
 import logging
-from collections.abc import AsyncIterator
+from collections.abc import AsyncIterator, Mapping, Sequence
 from datetime import timedelta
 from random import Random
 
@@ -14,8 +14,8 @@ from ingest.pipeline import Pipeline, default_sources
 from ingest.retry import Backoff
 from ingest.service import Ingest, IngestConfig
 from model.batch import Batch, Written
-from model.device import Device
-from model.errors import Reason, WriteRejectedError
+from model.device import Device, DeviceRef
+from model.errors import ConfigError, Reason, WriteRejectedError
 from tests.fakes.live import LiveFeed
 from tests.fakes.memory import Memory
 from tests.fakes.registry import Registry
@@ -24,7 +24,21 @@ from tests.fakes.source import FrameSource
 from tests.unit.ingest.scene import LORA, NOON, OTHER_LORA, catalogue, lora
 
 AT_ONCE = Backoff(first_s=0.0, longest_s=0.0)
+NEW_LORA = "70b3d50000000003"
 NEVER = Backoff(first_s=3600.0, longest_s=3600.0)
+
+
+class Asked(Registry):
+    """A registry that remembers for which devices it was asked."""
+
+    def __init__(self, memory: Memory) -> None:
+        super().__init__(memory)
+        self.asked: list[str] = []
+
+    async def identify(self, devices: Sequence[str]) -> Mapping[str, DeviceRef]:
+        """Answer, and remember."""
+        self.asked += devices
+        return await super().identify(devices)
 
 
 class Worker:
@@ -37,15 +51,28 @@ class Worker:
         self.source = FrameSource()
         self.sink = FrameSink(self.memory)
         self.live = LiveFeed()
+        self.registry = Asked(self.memory)
         self.ingest = Ingest(
             source=self.source,
-            pipeline=Pipeline(catalogue(), default_sources(), Registry(self.memory)),
+            pipeline=Pipeline(catalogue(), default_sources(), self.registry),
             sink=self.sink,
             live=self.live,
             clock=lambda: NOON + timedelta(seconds=1),
             config=IngestConfig(worker="w1", backoff=backoff, status_every_s=0.001),
             random=Random(1),  # noqa: S311 chance, not secrecy
         )
+
+    def slow_down(self) -> None:
+        """Let every write wait until ``leave`` is set; ``entered`` tells of the first."""
+        self.entered, self.leave = asyncio.Event(), asyncio.Event()
+        write = self.sink.write
+
+        async def slow(batch: Batch) -> Written:
+            self.entered.set()
+            await self.leave.wait()
+            return await write(batch)
+
+        self.sink.write = slow  # type: ignore[method-assign]  # the fake, slowed down
 
     @contextlib.asynccontextmanager
     async def running(self) -> AsyncIterator[None]:
@@ -254,29 +281,79 @@ async def test_stop_when_quiet() -> None:
     assert worker.live.statuses[-1].unacknowledged == 0
 
 
-async def test_stop_finishes_the_batch() -> None:
-    """A stop while a batch is being written lets it be stored and acknowledged; the next is left to the broker."""
+async def test_overlap() -> None:
+    """While one batch is written the next is decoded, and no more than that is taken; all are stored in order."""
     worker = Worker()
-    entered, leave = asyncio.Event(), asyncio.Event()
-    write = worker.sink.write
+    worker.slow_down()
+    worker.source.send(lora("09c405"))
+    async with worker.running():
+        await worker.entered.wait()
+        worker.source.send(lora("09c505", f_cnt=8, device=OTHER_LORA))
+        await worker.until(statuses=2)
+        worker.source.send(lora("09c605", f_cnt=9), lora("09c705", f_cnt=10))
+        await worker.until(statuses=2)
+        status = worker.ingest.status()
+        taken, asked = len(worker.source.unacknowledged), worker.registry.asked
+        worker.leave.set()
+        await worker.until(attempts=3, statuses=3)
 
-    async def slow(batch: Batch) -> Written:
-        entered.set()
-        await leave.wait()
-        return await write(batch)
+    assert (taken, asked) == (2, [LORA, OTHER_LORA])
+    assert (status.unacknowledged, status.oldest_unacknowledged_s) == (4, 1.0)
+    assert [frame.uplink.f_cnt for frame in worker.memory.frames] == [7, 8, 9, 10]
+    assert [message.token for message in worker.source.acknowledged] == [1, 2, 3, 4]
 
-    worker.sink.write = slow  # type: ignore[method-assign]  # the fake, slowed down
+
+async def test_decoded_again() -> None:
+    """What was decoded while the database was away is decoded again: a device may have been registered meanwhile."""
+    worker = Worker()
+    worker.slow_down()
+    worker.source.send(lora("09c405"))
+    async with worker.running():
+        await worker.entered.wait()
+        worker.source.send(lora("09c405", device=NEW_LORA))
+        await worker.until(statuses=2)
+        worker.memory.add(Device(id=NEW_LORA, type="probe"))
+        worker.sink.failures = 1
+        worker.leave.set()
+        await worker.until(attempts=3, statuses=2)
+
+    assert [frame.uplink.device for frame in worker.memory.frames] == [LORA, NEW_LORA]
+    assert worker.memory.quarantine == {}
+
+
+async def test_person_must_act() -> None:
+    """What only a person can mend ends the worker with the error that says so; nothing is acknowledged."""
+    worker = Worker()
+
+    async def broken(_: Batch) -> Written:
+        raise ConfigError(["readings.probe has no column temperature_c: run `penfeld db migrate`"])
+
+    worker.sink.write = broken  # type: ignore[method-assign,assignment]  # the fake, with a mind of its own
+    worker.source.send(lora("09c405"))
+
+    with pytest.raises(ConfigError, match="db migrate"):
+        await worker.finish()
+
+    assert worker.source.acknowledged == []
+
+
+async def test_stop_finishes_the_batch() -> None:
+    """A stop lets the batch that is written and the one decoded meanwhile be stored; the next is left to the broker."""
+    worker = Worker()
+    worker.slow_down()
     worker.source.send(lora("09c405"))
     task = asyncio.create_task(worker.ingest.run())
-    await entered.wait()
+    await worker.entered.wait()
     worker.source.send(lora("09c505", f_cnt=8))
+    await worker.until(statuses=2)
+    worker.source.send(lora("09c605", f_cnt=9))
 
     worker.ingest.stop()
-    leave.set()
+    worker.leave.set()
 
     await asyncio.wait_for(task, 10)
-    assert [frame.uplink.f_cnt for frame in worker.memory.frames] == [7]
-    assert (len(worker.source.acknowledged), len(worker.source.queued)) == (1, 1)
+    assert [frame.uplink.f_cnt for frame in worker.memory.frames] == [7, 8]
+    assert (len(worker.source.acknowledged), len(worker.source.queued)) == (2, 1)
 
 
 async def test_stop_in_trouble() -> None:
