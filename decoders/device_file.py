@@ -21,6 +21,7 @@ from decoders.layout_shape import FrameLayout
 from model.device import DeviceType, Field, Kind, Text
 from model.errors import ConfigError
 from model.quantities import COUNTED, QUANTITIES, Quantity, ending_problem
+from model.retention import KEYS, Age, Retention, age, too_short
 from model.value import Value
 
 DOMAINS = ("lighting", "energy", "mobility", "parking", "tracking", "environment", "water", "waste")
@@ -39,10 +40,11 @@ _KEY = re.compile(r"\s*([\w-]+)\s*=")
 _KEYS = {
     "file": (
         "title", "vendor", "model", "domain", "networks", "period", "source", "reference",
-        "frame", "field", "example",
+        "frame", "field", "example", "storage",
     ),
     "frame": ("name", "f_port", "layout"),
     "field": ("title", "quantity", "range", "kind", "counter"),
+    "storage": ("retired", *KEYS),
     "example": ("name", "f_port", "payload", "values", "records", "warning", "error"),
 }  # fmt: skip
 
@@ -378,7 +380,35 @@ class _Reader:
             fields=fields,
             version=_version(table, frames, fields),
             reference=bool(reference),
+            **self.storage(table, fields),
         )
+
+    def storage(self, table: Mapping[str, Any], fields: tuple[Field, ...]) -> dict[str, Any]:
+        """Return which fields are retired, and how long what the type says is kept."""
+        entry = table.get("storage", {})
+        if not isinstance(entry, dict):
+            self.problem(("storage",), "[storage] must be a table of keys")
+            return {}
+        self.keys(entry, "storage", ("storage",))
+        retired = entry.get("retired", [])
+        where: Where = ("storage", "retired")
+        if not isinstance(retired, list) or not all(isinstance(name, str) for name in retired):
+            self.problem(where, 'retired must be a list of names that fields once had: retired = ["old_w"]')
+            retired = []
+        for field in fields:
+            if field.name in retired:
+                self.problem(where, f"'{field.name}' is a field of this file: take it out of retired")
+        ages: dict[str, Age] = {}
+        for key in KEYS:
+            if key in entry:
+                try:
+                    ages[key] = age(entry[key])
+                    trouble = too_short(ages[key])
+                except ValueError as error:
+                    trouble = str(error)
+                if trouble:
+                    self.problem(("storage", key), f"{key} {trouble}")
+        return {"retired": tuple(retired), "retention": Retention(ages)}
 
 
 _NO_BODY = Layout(parse_layout("_ u8")[0].body).body

@@ -5,10 +5,13 @@ need only what stands here.
 """
 
 from collections.abc import Mapping
-from dataclasses import dataclass, field
+from dataclasses import dataclass
+from dataclasses import field as dataclass_field
 from datetime import datetime, timedelta
 from enum import StrEnum
 from typing import Literal
+
+from model.retention import Retention
 
 Language = Literal["en", "fr"]
 
@@ -65,7 +68,10 @@ class Field:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class DeviceType:
-    """A sensor model. ``version`` changes whenever what it decodes to may change (hash of the file's meaning)."""
+    """A sensor model. ``version`` changes whenever what it decodes to may change (hash of the file's meaning).
+
+    ``retired``: fields that it once had; their columns stay. ``retention``: how long what it says is kept.
+    """
 
     name: str
     title: Text
@@ -78,6 +84,8 @@ class DeviceType:
     fields: tuple[Field, ...]
     version: str
     reference: bool = False
+    retired: tuple[str, ...] = ()
+    retention: Retention = dataclass_field(default_factory=Retention)
 
     def field(self, name: str) -> Field | None:
         """Return the field of that name, ``None`` if there is none."""
@@ -101,8 +109,8 @@ class Device:
     district: str | None = None
     experiment: str | None = None
     simulated: bool = False
-    tags: Mapping[str, str] = field(default_factory=dict)
-    variables: Mapping[str, str] = field(default_factory=dict)
+    tags: Mapping[str, str] = dataclass_field(default_factory=dict)
+    variables: Mapping[str, str] = dataclass_field(default_factory=dict)
     first_seen: datetime | None = None
     last_seen: datetime | None = None
 

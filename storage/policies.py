@@ -60,7 +60,7 @@ class Policies:
             done += await _refresh(connection, known, reach, _FIRST_MINUTE * (position + 1))
             if planned.level is not DAY:
                 done += await _columnstore(connection, known, _ROLLUPS_COLUMNSTORE, columnstore.ROLLUP)
-            kept = retention.rollup(planned.level)
+            kept = retention.rollup(planned.level.name)
             done += await _retention(connection, known, kept)
             ages.append(kept)
         return done
@@ -81,7 +81,7 @@ class Policies:
             targets = [(planned.level, False) for planned in levels if planned.kind == TABLE]
             targets += [(level, True) for level in GROUP_LEVELS]
             for level, group in targets:
-                age = retention.rollup(level)
+                age = retention.rollup(level.name)
                 if age is not None:
                     await connection.execute(
                         SQL("delete from {} where bucket < %s").format(relation(device_type, level, group=group)),

@@ -5,7 +5,8 @@ Rules:
 1. A table has the columns of ``FIXED``, then one for each field; unique by device and time. Unit and titles are in the
    columns' comments.
 2. A new field is a new column. A column never changes its type and is never dropped: a field that needs another kind
-   needs another name. A field that is gone leaves its column, empty from then on.
+   needs another name. A field that goes must be called retired by its device file, if its column holds anything:
+   nobody loses one by a slip of the pen. The column stays, empty from then on.
 3. Beside each stands its table of latest values (``storage.latest``).
 4. On TimescaleDB a hypertable; on plain PostgreSQL partitioned by month (``storage.partitions`` makes the parts).
 """
@@ -18,7 +19,7 @@ from psycopg.sql import SQL, Composable, Identifier, Literal
 
 from model.device import DeviceType, Field, Kind
 from model.errors import ConfigError
-from storage import latest
+from storage import columnstore, latest
 from storage.connection import Connection, Database, rows
 from storage.migrate import TIMESCALEDB
 from storage.statements import statement
@@ -30,6 +31,8 @@ COLUMN_TYPES: Mapping[Kind, LiteralString] = {
     Kind.BOOL: "boolean",
     Kind.TEXT: "text",
 }
+OLDEST_TIMESCALEDB = (2, 28)
+"""The first that adds columns to continuous aggregates."""
 _TYPE_NAME = re.compile(r"[a-z][a-z0-9_]{0,47}")
 _FIELD_NAME = re.compile(r"[a-z][a-z0-9_]{0,62}")
 
@@ -46,15 +49,19 @@ async def engine(database: Database) -> str:
 async def prepare(database: Database, types: Sequence[DeviceType]) -> tuple[str, ...]:
     """Make the tables and columns that these types need; return what was made, a line each.
 
-    Raise ``ConfigError`` with every problem found: a field of another kind than its column, a name that is no column.
+    Raise ``ConfigError`` with every problem found: a field of another kind than its column, a field that is gone, a
+    name that is no column, an extension that is too old.
     """
     _check_names(types)
     hypertables = await engine(database) == TIMESCALEDB
     done: list[str] = []
     async with database.transaction() as connection:
         await connection.execute(statement("lock_schema"))
+        if hypertables:
+            await _check_version(connection)
         there = await columns(connection)
-        _check_kinds(types, there)
+        if problems := [*_retyped(types, there), *await _gone(connection, types, there)]:
+            raise ConfigError(problems)
         for device_type in types:
             present = there.get(device_type.name)
             if present is None:
@@ -87,7 +94,8 @@ async def _make(connection: Connection, device_type: DeviceType, *, hypertable: 
     )
     await connection.execute(SQL("create index {} on {} (time)").format(Identifier(f"{device_type.name}_time"), table))
     if hypertable:
-        await connection.execute(statement("make_hypertable"), (f"readings.{device_type.name}",))
+        values = (f"readings.{device_type.name}", columnstore.chunk(device_type))
+        await connection.execute(statement("make_hypertable"), values)
     title = f"{device_type.title.en} | {device_type.title.fr}"
     await connection.execute(SQL("comment on table {} is {}").format(table, Literal(title)))
 
@@ -129,10 +137,38 @@ def _check_names(types: Sequence[DeviceType]) -> None:
         raise ConfigError(problems)
 
 
-def _check_kinds(types: Sequence[DeviceType], there: Mapping[str, Mapping[str, tuple[str, str | None]]]) -> None:
-    problems = list(_retyped(types, there))
-    if problems:
-        raise ConfigError(problems)
+async def _check_version(connection: Connection) -> None:
+    """Refuse a TimescaleDB that cannot do what rollups ask of it."""
+    [(version,)] = await rows(connection, statement("timescaledb_version"))
+    if tuple(int(number) for number in re.findall(r"\d+", version)[:2]) < OLDEST_TIMESCALEDB:
+        raise ConfigError(
+            [
+                (
+                    f"TimescaleDB {version} is older than {'.'.join(map(str, OLDEST_TIMESCALEDB))}: install a newer one,"
+                    " then run `ALTER EXTENSION timescaledb UPDATE` as the first command of a psql -X"
+                )
+            ]
+        )
+
+
+async def _gone(
+    connection: Connection, types: Sequence[DeviceType], there: Mapping[str, Mapping[str, tuple[str, str | None]]]
+) -> list[str]:
+    """Return a problem for each column with values that its device file knows nothing of any more."""
+    problems = []
+    for device_type in types:
+        known = {*FIXED, *device_type.retired, *(field.name for field in device_type.fields)}
+        for name in there.get(device_type.name, {}).keys() - known:
+            query = SQL("select exists (select from {} where {} is not null)")
+            [(filled,)] = await rows(connection, query.format(table(device_type.name), Identifier(name)))
+            if filled:
+                retired = ", ".join(f'"{one}"' for one in (*device_type.retired, name))
+                problems.append(
+                    f"device type {device_type.name}: field {name} is gone from {device_type.name}.toml, but readings"
+                    f" have values of it: bring it back, or add the lines `[storage]` and `retired = [{retired}]`"
+                    " (the column and its history stay; a renamed field is a new one)"
+                )
+    return sorted(problems)
 
 
 def _retyped(types: Sequence[DeviceType], there: Mapping[str, Mapping[str, tuple[str, str | None]]]) -> Iterator[str]:
@@ -143,8 +179,8 @@ def _retyped(types: Sequence[DeviceType], there: Mapping[str, Mapping[str, tuple
             if is_now != COLUMN_TYPES[field.kind]:
                 yield (
                     f"device type {device_type.name}: field {field.name} is {field.kind} ({COLUMN_TYPES[field.kind]})"
-                    f" in the device file, but its column holds {is_now}: give the field a new name;"
-                    " the old column keeps the history"
+                    f" in the device file, but its column holds {is_now}: give the field a new name, and add"
+                    f' the lines `[storage]` and `retired = ["{field.name}"]`; the old column keeps the history'
                 )
 
 

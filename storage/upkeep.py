@@ -289,7 +289,7 @@ class Upkeep:
         for finer in real(self._levels[name]):
             if finer.level is planned.level:
                 break
-            ages.append(retention.rollup(finer.level))
+            ages.append(retention.rollup(finer.level.name))
         known = [age for age in ages if age is not None]
         if not known:
             return None

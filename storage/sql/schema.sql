@@ -37,6 +37,9 @@ select exists (select from pg_extension where extname = 'timescaledb'),
 -- name: create_timescaledb
 create extension if not exists timescaledb
 
+-- name: timescaledb_version
+select extversion from pg_extension where extname = 'timescaledb'
+
 -- name: engine
 select engine from penfeld.migration order by number desc limit 1
 
@@ -50,7 +53,7 @@ where n.nspname = 'readings' and c.relkind in ('r', 'p')
 order by c.relname, a.attnum
 
 -- name: make_hypertable
-select create_hypertable(%s::regclass, by_range('time', interval '7 days'), create_default_indexes => false)
+select create_hypertable(%s::regclass, by_range('time', %s::interval), create_default_indexes => false)
 
 -- name: partitions
 -- Names of the monthly parts that exist and are attached.

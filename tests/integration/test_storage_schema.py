@@ -105,13 +105,14 @@ async def test_columns_say_unit_and_titles(database: Database) -> None:
 
 
 async def test_a_new_field_is_a_new_column(database: Database) -> None:
-    """A field added to a device file fills from then on; a field taken away leaves its column."""
+    """A field added to a device file fills from then on; a field that is retired leaves its column."""
     await prepare(database, [PROBE])
     registry, writer = Registry(database), Writer(database, "w")
     await registry.register([device("lamp-1")])
     refs = await registry.identify(["lamp-1"])
     await writer.write(Builder(refs).frame("lamp-1", NOON, {"power_w": 1.5}).build())
-    wider = replace(PROBE, fields=(*PROBE.fields[1:], field("voltage_v", Kind.FLOAT, "V")))
+    fields = (*PROBE.fields[1:], field("voltage_v", Kind.FLOAT, "V"))
+    wider = replace(PROBE, fields=fields, retired=("power_w",))
 
     made = await prepare(database, [wider])
     batch = Builder(refs).frame("lamp-1", NOON + HOUR, {"power_w": 2.5}).build()
@@ -124,6 +125,30 @@ async def test_a_new_field_is_a_new_column(database: Database) -> None:
     assert [row.values for row in rows.rows] == [{"voltage_v": None}, {"voltage_v": 2.5}]
     old = await Queries(database).readings(PROBE, fields=["power_w"])
     assert [row.values for row in old.rows] == [{"power_w": 1.5}, {"power_w": None}]
+
+
+async def test_a_field_that_is_gone_is_refused_with_the_line_to_add(database: Database) -> None:
+    """A field whose column has values does not go by mistake; one that never had any may."""
+    await prepare(database, [PROBE])
+    registry, writer = Registry(database), Writer(database, "w")
+    await registry.register([device("lamp-1")])
+    refs = await registry.identify(["lamp-1"])
+    await writer.write(Builder(refs).frame("lamp-1", NOON, {"power_w": 1.5}).build())
+    renamed = replace(PROBE, fields=(field("active_power_w", Kind.FLOAT, "W"), PROBE.fields[2]), retired=("steps",))
+
+    with pytest.raises(ConfigError) as caught:
+        await prepare(database, [renamed])
+
+    assert caught.value.problems == (
+        (
+            "device type probe: field power_w is gone from probe.toml, but readings have values of it: bring it back, or"
+            ' add the lines `[storage]` and `retired = ["steps", "power_w"]` (the column and its history stay; a renamed'
+            " field is a new one)"
+        ),
+    )
+    assert await prepare(database, [replace(renamed, retired=("steps", "power_w"))]) == (
+        "column readings.probe.active_power_w",
+    )
 
 
 async def test_a_field_of_another_kind_is_refused_with_the_way_to_do_it(database: Database) -> None:
