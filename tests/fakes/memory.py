@@ -161,9 +161,11 @@ class Memory:
 
     def _take(self, line: ReplayLine, key: Key, batch: Batch, at: datetime) -> Replayed:
         frame = self.quarantine[key]
-        stored = [position for position in line.frames if not self._known(batch.frames[position])]
-        for position in stored:
-            self._store(batch, position)
+        stored = []
+        for position in line.frames:
+            if not self._known(batch.frames[position]):
+                stored.append(position)
+                self._store(batch, position)
         same = [aside for aside in line.set_aside if (aside.topic, aside.device, aside.message) == key]
         moved = [aside for aside in line.set_aside if aside not in same]
         rest = frame.times - len(stored) if line.frames else frame.times

@@ -4,16 +4,21 @@ from collections.abc import Sequence
 from datetime import datetime
 
 from model.batch import Replay, Replayed
+from model.errors import WriteRejectedError
 from model.views import Marked, QuarantinedFrame, QuarantineFilter
 from tests.fakes.memory import Memory
 
 
 class Quarantine:
-    """What was set aside in a ``Memory``. ``replays`` are those that were asked for."""
+    """What was set aside in a ``Memory``. ``replays`` are those that were asked for.
+
+    ``refuse``: devices (keys) whose frames can never be stored, and why.
+    """
 
     def __init__(self, memory: Memory | None = None) -> None:
         self.memory = memory or Memory()
         self.replays: list[Replay] = []
+        self.refuse: dict[int, str] = {}
 
     async def lines(self, wanted: QuarantineFilter, *, limit: int = 500, after: int = 0) -> Sequence[QuarantinedFrame]:
         """Return lines in order of their ids, behind the line ``after``."""
@@ -45,5 +50,8 @@ class Quarantine:
 
     async def replay(self, replay: Replay, at: datetime) -> Replayed:
         """Take lines out."""
+        frames = replay.batch.frames
+        if refused := {i: self.refuse[frame.device] for i, frame in enumerate(frames) if frame.device in self.refuse}:
+            raise WriteRejectedError(refused)
         self.replays.append(replay)
         return await self.memory.replay(replay, at)
