@@ -15,13 +15,16 @@ import re
 import tomllib
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import MISSING, dataclass, field, fields
+from datetime import UTC, datetime, timedelta
 from difflib import get_close_matches
 from pathlib import Path
 from typing import Any, ClassVar, Literal, get_args, get_origin
 from urllib.parse import urlsplit
+from zoneinfo import ZoneInfo, ZoneInfoNotFoundError
 
 from model.broker import BrokerAddress
 from model.errors import ConfigError
+from model.retention import KEYS, Age, age, too_short
 
 FILE_NAME = "penfeld.toml"
 PREFIX = "PENFELD_"
@@ -55,6 +58,23 @@ def _broker(value: str) -> str | None:
     return None
 
 
+def _zone(value: str) -> str | None:
+    """Check a time zone: its days must consist of whole hours of UTC, since rollups of days are made of hours."""
+    try:
+        zone = ZoneInfo(value)
+    except (ValueError, ZoneInfoNotFoundError, OSError):
+        return 'is no time zone: write its name, as "Europe/Paris"'
+    moments = (datetime(year, month, 1, tzinfo=UTC) for year in range(1990, 2040) for month in (1, 7))
+    if any((moment.astimezone(zone).utcoffset() or timedelta()) % timedelta(hours=1) for moment in moments):
+        return "is no whole number of hours from UTC: rollups of days are made of hours"
+    return None
+
+
+def _positive(value: Age) -> str | None:
+    """Check an age that must be one."""
+    return None if value is not None else "must be a time: chunks that are still written to stay as they are"
+
+
 def _between(low: int, high: int) -> Callable[[Any], str | None]:
     """Return a check that a number lies in a range."""
     return lambda value: None if low <= value <= high else f"must be between {low} and {high}"
@@ -63,6 +83,11 @@ def _between(low: int, high: int) -> Callable[[Any], str | None]:
 def _name(value: str) -> str | None:
     """Check a word that ends up in topics and in the ledger."""
     return None if re.fullmatch(r"[A-Za-z0-9_.-]{1,64}", value) else "may hold letters, digits, _ . - (at most 64)"
+
+
+def _share(value: str) -> str | None:
+    """Check the name of a shared subscription; MQTT forbids / + # in it."""
+    return None if not value else _name(value)
 
 
 def _centre(value: tuple[float, ...]) -> str | None:
@@ -95,7 +120,7 @@ class DatabaseSettings:
 
     url: str = field(default=EMBEDDED, repr=False, metadata={"check": _database})
     min_connections: int = field(default=1, metadata={"check": _between(1, 100)})
-    max_connections: int = field(default=4, metadata={"check": _between(1, 100)})
+    max_connections: int = field(default=6, metadata={"check": _between(1, 100)})
 
     @property
     def embedded(self) -> bool:
@@ -114,12 +139,16 @@ class ApiSettings:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class IngestSettings:
-    """``[ingest]``. A batch ends at ``batch_frames`` or after ``batch_ms``; ``window``: unacknowledged messages."""
+    """``[ingest]``. A batch ends at ``batch_frames`` or after ``batch_ms``; ``window``: unacknowledged messages.
 
-    batch_frames: int = field(default=1000, metadata={"check": _between(1, 100_000)})
+    ``share``: the group of workers that divide the messages among them; empty: this worker gets all.
+    """
+
+    batch_frames: int = field(default=10_000, metadata={"check": _between(1, 65535)})
     batch_ms: int = field(default=50, metadata={"check": _between(1, 60_000)})
-    window: int = field(default=5000, metadata={"check": _between(1, 65535)})
+    window: int = field(default=30_000, metadata={"check": _between(1, 65535)})
     worker: str = field(default="ingest", metadata={"check": _name})
+    share: str = field(default="", metadata={"check": _share})
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -141,6 +170,41 @@ class ConsoleSettings:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
+class CitySettings:
+    """``[city]``. ``time_zone``: that of its days."""
+
+    time_zone: str = field(default="Europe/Paris", metadata={"check": _zone})
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class RetentionSettings:
+    """``[retention]``: how long is kept what, ``None`` for ever. ``Config.retention_types``: what differs by type."""
+
+    uplink: Age = None
+    readings: Age = field(default=None, metadata={"check": too_short})
+    rollups_1min: Age = field(default=None, metadata={"check": too_short})
+    rollups_15min: Age = field(default=None, metadata={"check": too_short})
+    rollups_1h: Age = field(default=None, metadata={"check": too_short})
+    rollups_1d: Age = field(default=None, metadata={"check": too_short})
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class ColumnstoreSettings:
+    """``[columnstore]``: at which age readings and raw frames go into it (TimescaleDB)."""
+
+    readings: Age = field(default=timedelta(days=7), metadata={"check": _positive})
+    uplink: Age = field(default=timedelta(days=2), metadata={"check": _positive})
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class TypeRetention:
+    """One ``[retention.types.<type>]`` and where it stands."""
+
+    ages: Mapping[str, Age]
+    place: str
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
 class Config:
     """All settings. ``file`` is where they came from; ``notes`` are worth telling but stop nothing."""
 
@@ -150,6 +214,9 @@ class Config:
         "api": ApiSettings,
         "ingest": IngestSettings,
         "console": ConsoleSettings,
+        "city": CitySettings,
+        "retention": RetentionSettings,
+        "columnstore": ColumnstoreSettings,
     }
     TOP: ClassVar[tuple[str, ...]] = ("data_dir", "catalogue")
 
@@ -160,6 +227,10 @@ class Config:
     api: ApiSettings = ApiSettings()
     ingest: IngestSettings = IngestSettings()
     console: ConsoleSettings = ConsoleSettings()
+    city: CitySettings = CitySettings()
+    retention: RetentionSettings = RetentionSettings()
+    columnstore: ColumnstoreSettings = ColumnstoreSettings()
+    retention_types: Mapping[str, TypeRetention] = field(default_factory=dict)
     sources: tuple[SourceSettings, ...] = ()
     file: Path | None = None
     notes: tuple[str, ...] = ()
@@ -200,16 +271,19 @@ class _Reader:
         self._parse()
         known = (*Config.TOP, *Config.SECTIONS, "source")
         self._refuse_unknown(self.document, known, "")
+        retention_types = self._retention_types()
         sections = {name: self._section(name, kind) for name, kind in Config.SECTIONS.items()}
         sources = self._sources()
         data_dir = self._value("", "data_dir", Path, Path("penfeld-data"))
         own = self.folder / OWN_FOLDER
         catalogue = self._value("", "catalogue", tuple[Path, ...], (own,) if own.is_dir() else ())
+        self._check_ingest(sections["broker"], sections["ingest"])
         if self.problems:
             raise ConfigError(self.problems)
         return Config(
             data_dir=data_dir,
             catalogue=catalogue,
+            retention_types=retention_types,
             sources=sources,
             file=self.path,
             notes=tuple(self._notes()),
@@ -227,13 +301,36 @@ class _Reader:
         except (tomllib.TOMLDecodeError, UnicodeDecodeError) as error:
             raise ConfigError([f"{self.path}: is no TOML: {error}"]) from error
 
-    def _section(self, name: str, kind: type[Any]) -> Any:  # noqa: ANN401 -- one of five settings classes
+    def _section(self, name: str, kind: type[Any]) -> Any:  # noqa: ANN401 -- one of the settings classes
         table = self.document.get(name, {})
         if not isinstance(table, dict):
             self._problem(name, "", f"[{name}] must be a table of keys")
             table = {}
         self._refuse_unknown(table, [f.name for f in fields(kind)], name)
         return kind(**self._values(kind, name, table))
+
+    def _check_ingest(self, broker: BrokerSettings, ingest: IngestSettings) -> None:
+        """Refuse settings that are good each alone, but not together."""
+        if ingest.window < ingest.batch_frames:
+            key = "window" if self._told("ingest", "window") else "batch_frames"
+            why = f"window ({ingest.window}) must not be smaller than batch_frames ({ingest.batch_frames})"
+            self._refuse("ingest", key, f"makes no sense: {why}")
+        if ingest.share and broker.embedded:
+            why = "needs a broker of your own ([broker] url): the embedded one serves one worker"
+            self._refuse("ingest", "share", why)
+
+    def _told(self, section: str, key: str) -> bool:
+        """Whether a key is set anywhere."""
+        table = self.document.get(section)
+        return f"{PREFIX}{section}_{key}".upper() in self.environ or (isinstance(table, dict) and key in table)
+
+    def _refuse(self, section: str, key: str, trouble: str) -> None:
+        """Tell a problem of a key where it is set: in the environment or in a line of the file."""
+        variable = f"{PREFIX}{section}_{key}".upper()
+        if variable in self.environ:
+            self.problems.append(f"{variable} {trouble}")
+        else:
+            self._problem(section, key, f"{key} {trouble}")
 
     def _values(self, kind: type[Any], section: str, table: Mapping[str, Any]) -> dict[str, Any]:
         values = {}
@@ -254,12 +351,16 @@ class _Reader:
     ) -> Any:  # noqa: ANN401 -- a value of that type
         table = self.document if table is None else table
         variable = PREFIX + (f"{section}_{key}" if section else key).upper()
-        from_environment = variable in self.environ and section != "source"  # a list: PENFELD_SOURCE holds it whole
+        # Lists and tables of tables come whole (PENFELD_SOURCE), or not at all.
+        from_environment = variable in self.environ and section != "source" and "." not in section
         raw = _from_text(self.environ[variable], kind) if from_environment else table.get(key, MISSING)
         if raw is MISSING:
             return default
-        value = self._convert(raw, kind, Path() if from_environment else self.folder)
-        trouble = f"must be {_wanted(kind)}" if value is MISSING else self._check(value, metadata or {})
+        try:
+            value = self._convert(raw, kind, Path() if from_environment else self.folder)
+            trouble = f"must be {_wanted(kind)}" if value is MISSING else self._check(value, metadata or {})
+        except ValueError as error:  # of an age: it says what would be right
+            value, trouble = default, str(error)
         if trouble is None:
             return value
         if from_environment:
@@ -272,6 +373,8 @@ class _Reader:
         """Return the value as its type wants it, ``MISSING`` if it cannot be."""
         if get_origin(kind) is Literal:
             return raw if raw in get_args(kind) else MISSING
+        if kind == Age:
+            return age(raw)
         if get_origin(kind) is tuple:
             if not isinstance(raw, list | tuple):
                 return MISSING
@@ -289,6 +392,27 @@ class _Reader:
             return f"names {value}, which is no file"
         check: Callable[[Any], str | None] | None = metadata.get("check")
         return check(value) if check else None
+
+    def _retention_types(self) -> dict[str, TypeRetention]:
+        """Take ``[retention.types.<type>]`` out of its section, and read it."""
+        retention = self.document.get("retention", {})
+        if not isinstance(retention, dict) or "types" not in retention:
+            return {}
+        tables = retention.pop("types")
+        if not isinstance(tables, dict) or not all(isinstance(table, dict) for table in tables.values()):
+            self._problem("retention", "types", "types are tables: [retention.types.penfeld_streetlight]")
+            return {}
+        found = {}
+        for name, table in tables.items():
+            section = f"retention.types.{name}"
+            self._refuse_unknown(table, KEYS, section)
+            ages = {}
+            for key in KEYS:
+                value = self._value(section, key, Age, MISSING, table, {"check": too_short})
+                if value is not MISSING:
+                    ages[key] = value
+            found[name] = TypeRetention(ages=ages, place=self._place(section, ""))
+        return found
 
     def _sources(self) -> tuple[SourceSettings, ...]:
         variable = f"{PREFIX}SOURCE"
@@ -320,9 +444,12 @@ class _Reader:
                 self._problem(section, key, f"{key} is no setting{f' of [{section}]' if section else ''}; {hint}")
 
     def _problem(self, section: str, key: str, text: str) -> None:
-        line = _line(self.text, section, key)
-        place = f"{self.path}:{line}" if line else str(self.path)
+        place = self._place(section, key)
         self.problems.append(f"{place}: {f'[{section}] ' if section and section not in text else ''}{text}")
+
+    def _place(self, section: str, key: str) -> str:
+        line = _line(self.text, section, key)
+        return f"{self.path}:{line}" if line else str(self.path)
 
     def _notes(self) -> list[str]:
         """Tell of variables that look like ours and are none: a typing error, or another program's."""
@@ -339,7 +466,7 @@ class _Reader:
 
 def _from_text(text: str, kind: Any) -> Any:  # noqa: ANN401 -- TOML values in, TOML values out
     """Return what an environment variable says: texts as they are, the rest as TOML would write it."""
-    if kind is str or kind is Path or get_origin(kind) is Literal or kind == Path | None:
+    if kind in (str, Path, Age, Path | None) or get_origin(kind) is Literal:
         return text
     if kind == tuple[Path, ...] and not text.lstrip().startswith("["):
         return [part for part in text.split(os.pathsep) if part]

@@ -8,10 +8,11 @@ from penfeld.config import Config, load
 
 DESCRIPTION = """\
 Take frames from the broker, decode them, store them, acknowledge them. Any number of workers may run, each with a name
-of its own ([ingest] worker). Ctrl-C or SIGTERM finishes the batch in hand; what is not stored stays in the broker."""
+of its own ([ingest] worker); with one [ingest] share they divide the frames among them. Ctrl-C or SIGTERM finishes the
+batches in hand; what is not stored stays in the broker."""
 EXAMPLES = """\
   penfeld ingest
-  PENFELD_INGEST_WORKER=ingest-2 penfeld ingest"""
+  PENFELD_INGEST_SHARE=city PENFELD_INGEST_WORKER=ingest-2 penfeld ingest"""
 
 
 def arguments(parser: argparse.ArgumentParser) -> None:
@@ -39,6 +40,7 @@ async def _ingest(config: Config, wait_s: float) -> int:
     from penfeld.devicefiles import catalogue
     from penfeld.reach import answers
     from penfeld.sources import sources
+    from penfeld.upkeep import Repeated, rounds, upkeep
     from penfeld.wiring import database, make_ready
     from storage.registry import Registry
     from storage.writer import Writer
@@ -56,6 +58,7 @@ async def _ingest(config: Config, wait_s: float) -> int:
                 broker=address,
                 client_id=f"{config.broker.client_id}-{settings.worker}",
                 filters=tuple(topic for source in taken for topic in source.filters),
+                share=settings.share,
                 worker=settings.worker,
                 limits=Limits(count=settings.batch_frames, age_s=settings.batch_ms / 1000),
                 window=settings.window,
@@ -74,8 +77,11 @@ async def _ingest(config: Config, wait_s: float) -> int:
         )
         for number in (signal.SIGTERM, signal.SIGINT):
             asyncio.get_running_loop().add_signal_handler(number, worker.stop)
+        beside = asyncio.create_task(Repeated("upkeep", rounds(upkeep(opened, config, known, utc_now))).run())
         try:
             await worker.run()
         finally:
+            beside.cancel()
+            await asyncio.gather(beside, return_exceptions=True)
             await source.close()
     return 0

@@ -1,5 +1,6 @@
 """Settings: one file and the environment, every problem at once."""
 
+from datetime import timedelta
 from pathlib import Path
 
 import pytest
@@ -91,7 +92,7 @@ def test_every_problem_is_told_at_once_with_its_line(tmp_path: Path) -> None:
         f"{file}:1: data_dri is no setting; did you mean data_dir?",
         f"{file}:3: [api] port must be a whole number",
         f"{file}:4: hots is no setting of [api]; did you mean host?",
-        f"{file}:6: [ingest] batch_frames must be between 1 and 100000",
+        f"{file}:6: [ingest] batch_frames must be between 1 and 65535",
         f"{file}:7: brokr is no setting; did you mean broker?",
     }
 
@@ -155,3 +156,40 @@ def test_secrets_are_never_shown(tmp_path: Path) -> None:
 
     assert "hush" not in repr(config)
     assert "hush" not in problems(written(tmp_path, '[broker]\nurl = "mqtt://u:hush@h:x"'))[0]
+
+
+def test_ages_have_units(tmp_path: Path) -> None:
+    """How long is kept what is written with its unit, or as "none"; the environment says it the same way."""
+    text = '[retention]\nreadings = "2 years"\nuplink = "none"\n[retention.types.lamp]\nreadings = "90 d"\n'
+    file = written(tmp_path, text)
+
+    config = load(file, {"PENFELD_RETENTION_ROLLUPS_1MIN": "12 weeks"})
+
+    assert config.retention.readings == timedelta(days=730)
+    assert config.retention.uplink is None
+    assert config.retention.rollups_1min == timedelta(weeks=12)
+    assert config.retention_types["lamp"].ages == {"readings": timedelta(days=90)}
+    assert config.retention_types["lamp"].place == f"{file}:4"
+
+
+def test_ages_that_would_lose_something_are_refused(tmp_path: Path) -> None:
+    """No unit, too short for what is made of it, an unknown key: all are told at once, each with its line."""
+    file = written(
+        tmp_path,
+        '[retention]\nreadings = 90\nrollups_1h = "2 days"\nrolups_1d = "none"\n'
+        '[columnstore]\nuplink = "none"\n[city]\ntime_zone = "Asia/Kolkata"\n'
+        '[retention.types.lamp]\nreadings = "1 day"\n',
+    )
+
+    found = problems(file)
+
+    assert len(found) == 6
+    for line, words in (
+        (2, '[retention] readings has no unit: write "90 days"'),
+        (3, "[retention] rollups_1h must be 3 days at least"),
+        (4, "rolups_1d is no setting of [retention]; did you mean rollups_1d?"),
+        (6, "[columnstore] uplink must be a time"),
+        (8, "[city] time_zone is no whole number of hours from UTC"),
+        (10, "[retention.types.lamp] readings must be 3 days at least"),
+    ):
+        assert any(problem.startswith(f"{file}:{line}: {words}") for problem in found), words

@@ -1,0 +1,130 @@
+"""What runs beside ingest, again and again: upkeep of the database, and whatever else waits for its turn.
+
+Rules:
+
+1. A step that fails is one line in the log, and is tried again; it never stops ingest.
+2. Steps are modest: after one that took long, there is a long pause, so that each takes a small part of the time. Where
+   more waits to be done, pauses are as long as the work.
+"""
+
+import asyncio
+import logging
+from collections.abc import Awaitable, Callable, Sequence
+from datetime import datetime
+
+from decoders.catalogue import Catalogue
+from model.device import DeviceType
+from model.errors import ConfigError, PenfeldError
+from model.retention import KEYS, Retention
+from penfeld.config import Config
+from storage.connection import Database
+from storage.retention import UpkeepConfig
+from storage.upkeep import Round, Upkeep
+
+log = logging.getLogger(__name__)
+
+EVERY_S = 5.0
+_REST = 19
+"""How many times as long as a step took, the pause after it is: a twentieth of the time is its own."""
+_LONGEST_PAUSE_S = 300.0
+_ROUND_S = 20.0
+"""After so many seconds a round leaves the rest to the next one."""
+
+Step = Callable[[], Awaitable[bool]]
+"""Does something, and returns whether more waits to be done."""
+
+
+class Repeated:
+    """One step, again and again until cancelled. ``name`` begins its lines in the log."""
+
+    def __init__(self, name: str, step: Step, *, every_s: float = EVERY_S) -> None:
+        self._name = name
+        self._step = step
+        self._every_s = every_s
+        self._trouble = ""
+
+    async def run(self) -> None:
+        """Do the step, pause, and so on."""
+        clock = asyncio.get_running_loop().time
+        while True:
+            began = clock()
+            more = await self._once()
+            took = clock() - began
+            pause = took if more else min(_REST * took, _LONGEST_PAUSE_S)
+            await asyncio.sleep(max(pause, 0.0 if more else self._every_s))
+
+    async def _once(self) -> bool:
+        try:
+            more = await self._step()
+        except PenfeldError as error:
+            self._tell(str(error))
+        except Exception as error:  # noqa: BLE001 -- ingest goes on, whatever fails beside it
+            self._tell(f"{type(error).__name__}: {error}")
+        else:
+            if self._trouble:
+                log.info("%s works again", self._name)
+            self._trouble = ""
+            return more
+        return False
+
+    def _tell(self, trouble: str) -> None:
+        """Say what is wrong, once."""
+        trouble = " ".join(trouble.split())
+        if trouble != self._trouble:
+            log.warning("%s fails, and is tried again: %s", self._name, trouble)
+        self._trouble = trouble
+
+
+def rounds(upkeep: Upkeep) -> Step:
+    """Return rounds of upkeep as a step."""
+
+    async def step() -> bool:
+        clock = asyncio.get_running_loop().time
+        end = clock() + _ROUND_S
+        done = await upkeep.round(enough=lambda: clock() > end)
+        for line in told(done):
+            log.info("upkeep: %s", line)
+        return done.left > 0 and done.hours > 0
+
+    return step
+
+
+def told(done: Round) -> Sequence[str]:
+    """Return what a round did that is worth a line."""
+    lines = list(done.made)
+    if done.too_old:
+        lines.append(f"{done.too_old} hours changed that are older than readings are kept: rollups stay as they are")
+    return lines
+
+
+def upkeep(database: Database, config: Config, known: Catalogue, clock: Callable[[], datetime]) -> Upkeep:
+    """Return the upkeep of a database; raise ``ConfigError`` for what settings say of types that there are not."""
+    types = known.types()
+    return Upkeep(database, types, clock, upkeep_config(config, types))
+
+
+def upkeep_config(config: Config, types: Sequence[DeviceType]) -> UpkeepConfig:
+    """Return what upkeep goes by: penfeld.toml for a type, then its device file, then penfeld.toml for all."""
+    by_name = {device_type.name: device_type for device_type in types}
+    problems = [
+        f"{of.place}: {name!r} is no device type: `penfeld devices types` lists them"
+        for name, of in config.retention_types.items()
+        if name not in by_name
+    ]
+    if problems:
+        raise ConfigError(problems)
+    settings, columnstore = config.retention, config.columnstore
+    everybody = Retention({key: getattr(settings, key) for key in KEYS})
+    return UpkeepConfig(
+        zone=config.city.time_zone,
+        retention=everybody,
+        types={
+            name: Retention(of.ages if (of := config.retention_types.get(name)) else {})
+            .over(device_type.retention)
+            .over(everybody)
+            for name, device_type in by_name.items()
+        },
+        uplink=settings.uplink,
+        columnstore=columnstore.readings or UpkeepConfig().columnstore,
+        uplink_columnstore=columnstore.uplink or UpkeepConfig().uplink_columnstore,
+    )
