@@ -124,6 +124,34 @@ def test_a_wrong_value_says_what_would_be_right(tmp_path: Path, text: str, words
     assert words in problem
 
 
+@pytest.mark.parametrize(
+    ("text", "line", "words"),
+    [
+        ("window = 65536", 2, "[ingest] window must be between 1 and 65535"),
+        ("window = 5000", 2, "window (5000) must not be smaller than batch_frames (10000)"),
+        ("batch_frames = 40000", 2, "window (30000) must not be smaller than batch_frames (40000)"),
+        ('share = "a/+"', 2, "[ingest] share may hold letters, digits, _ . - (at most 64)"),
+        ('worker = "w2"\nshare = "city"', 3, "[ingest] share needs a broker of your own"),
+    ],
+)
+def test_what_cannot_flow_is_refused(tmp_path: Path, text: str, line: int, words: str) -> None:
+    """A window that the protocol or a batch forbids, a share that cannot be one: told with the line to change."""
+    file = written(tmp_path, f"[ingest]\n{text}\n")
+
+    (problem,) = problems(file)
+
+    assert problem.startswith(f"{file}:{line}: ")
+    assert words in problem
+
+
+def test_a_share_and_a_window(tmp_path: Path) -> None:
+    """Several workers share what a broker of their own delivers; the environment is checked like the file."""
+    file = written(tmp_path, '[broker]\nurl = "mqtt://broker"\n[ingest]\nshare = "city"\nwindow = 65535\n')
+
+    assert (load(file, {}).ingest.share, load(file, {}).ingest.window) == ("city", 65535)
+    assert problems(file, PENFELD_INGEST_WINDOW="9")[0].startswith("PENFELD_INGEST_WINDOW makes no sense: window (9)")
+
+
 def test_a_wrong_variable_is_named(tmp_path: Path) -> None:
     """A problem in the environment names the variable, not the file."""
     assert problems(written(tmp_path, ""), PENFELD_API_PORT="many") == ("PENFELD_API_PORT must be a whole number",)
