@@ -4,12 +4,11 @@ Rules:
 
 1. A line goes in as the message that it was, with its first arrival. Of a message with several uplinks only those count
    for which the line stands: the uplinks of its device, or all where the device was not known yet.
-2. Lines go in order of arrival, some at a time; each time all is stored in one transaction, or nothing. Then there is
-   a pause as long as the work took, so that live frames do not wait for old ones.
+2. Lines go in order of arrival, some at a time; each time all is stored in one transaction, or nothing. Whoever works
+   beside ingest goes step by step and pauses between: live frames do not wait for old ones.
 3. What is still not understood stays, under its reason of today; what the database refuses too.
 """
 
-import asyncio
 import logging
 from collections import defaultdict
 from collections.abc import AsyncIterator, Callable, Sequence
@@ -54,40 +53,42 @@ class _Found:
 class Replayer:
     """Brings lines of quarantine back. Its pipeline is its own: it asks for devices anew at each step.
 
-    ``at_once``: lines in one transaction. ``pause``: how long to wait after a step, in times of what the step took.
+    ``at_once``: lines in one transaction.
     """
 
     def __init__(
-        self,
-        pipeline: Pipeline,
-        quarantine: Quarantine,
-        clock: Callable[[], datetime],
-        *,
-        at_once: int = AT_ONCE,
-        pause: float = 1.0,
+        self, pipeline: Pipeline, quarantine: Quarantine, clock: Callable[[], datetime], *, at_once: int = AT_ONCE
     ) -> None:
         self._pipeline = pipeline
         self._quarantine = quarantine
         self._clock = clock
         self._at_once = at_once
-        self._pause = pause
+        self._after = 0
 
-    async def run(self, wanted: QuarantineFilter = REQUESTED) -> AsyncIterator[Replayed]:
+    @property
+    def more(self) -> bool:
+        """Whether the last step left lines behind for the next."""
+        return self._after > 0
+
+    async def step(self) -> Replayed:
+        """Replay the next lines that are marked; behind the last ones, begin again at the first.
+
+        A step that fails is not tried again at once, so that it never holds up the lines behind it.
+        """
+        lines = await self._quarantine.lines(REQUESTED, limit=self._at_once, after=self._after)
+        self._after = lines[-1].id if len(lines) == self._at_once else 0
+        return await self._replay(lines) if lines else Replayed()
+
+    async def run(self, wanted: QuarantineFilter) -> AsyncIterator[Replayed]:
         """Replay all lines that are meant, once each; yield what became of them, some at a time."""
-        after = 0
-        while lines := await self._quarantine.lines(wanted, limit=self._at_once, after=after):
-            begun = asyncio.get_running_loop().time()
-            after = lines[-1].id
+        async for lines in self._lines(wanted):
             yield await self._replay(lines)
-            await asyncio.sleep(self._pause * (asyncio.get_running_loop().time() - begun))
 
     async def try_out(
         self, wanted: QuarantineFilter
     ) -> AsyncIterator[Sequence[tuple[QuarantinedFrame, Reason | None]]]:
         """Yield lines that are meant with the reason why they would stay, ``None`` where they would go."""
-        after = 0
-        while lines := await self._quarantine.lines(wanted, limit=self._at_once, after=after):
-            after = lines[-1].id
+        async for lines in self._lines(wanted):
             _, outcomes = await self._understand(lines)
             yield [(one.line, one.set_aside[0].reason if one.set_aside else None) for one in outcomes]
 
@@ -103,6 +104,12 @@ class Replayer:
                 for aside in outcome.set_aside
             ),
         ]
+
+    async def _lines(self, wanted: QuarantineFilter) -> AsyncIterator[Sequence[QuarantinedFrame]]:
+        after = 0
+        while lines := await self._quarantine.lines(wanted, limit=self._at_once, after=after):
+            after = lines[-1].id
+            yield lines
 
     async def _replay(self, lines: Sequence[QuarantinedFrame]) -> Replayed:
         """Replay these lines, without the frames that the database refuses."""

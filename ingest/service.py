@@ -88,6 +88,7 @@ class Ingest:
         self._aside: Counter[str] = Counter()
         self._latency = Latency()
         self._trouble = ""
+        self._started = clock()
 
     async def run(self) -> None:
         """Work until ``stop`` is called or the source ends; raise ``ConfigError`` when a person must act."""
@@ -118,6 +119,7 @@ class Ingest:
         return IngestStatus(
             worker=self._config.worker,
             time=now,
+            started=self._started,
             received=self._counts["received"],
             stored=self._counts["stored"],
             duplicate=self._counts["duplicate"],

@@ -210,6 +210,13 @@ class Queries(Protocol):
         """Return the ledger's sums by worker over the hours that begin at ``start`` or later, in order of name."""
         ...
 
+    async def unaccounted(self) -> int:
+        """Return by how many frames the books are wrong: 0, unless somebody changed them or Penfeld has a defect.
+
+        Frames of lines of the ledger that do not balance, and those in quarantine beyond what the ledger says.
+        """
+        ...
+
     async def quarantine(
         self, wanted: QuarantineFilter = EVERYTHING, *, limit: int = 100, cursor: str | None = None
     ) -> QuarantinePage:

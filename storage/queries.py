@@ -133,6 +133,11 @@ class Queries:
             )
         ]
 
+    async def unaccounted(self) -> int:
+        """Return by how many frames the books are wrong: lines that do not balance, more in quarantine than counted."""
+        [(frames,)] = await self._database.fetch(statement("unaccounted"))
+        return int(frames)
+
     async def quarantine(
         self, wanted: QuarantineFilter = EVERYTHING, *, limit: int = 100, cursor: str | None = None
     ) -> QuarantinePage:

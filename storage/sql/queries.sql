@@ -21,6 +21,16 @@ where (%(start)s::timestamptz is null or hour >= %(start)s)
 group by hour, source
 order by hour desc, source collate "C"
 
+-- name: unaccounted
+-- Both in one statement, so that they are of one moment. There may be less in quarantine than was counted: simulated
+-- frames are deleted, and the ledger is history.
+select (select coalesce(sum(abs(received - stored - duplicate - quarantined)), 0) from penfeld.ledger)
+       + greatest(
+           0,
+           (select coalesce(sum(times), 0) from penfeld.quarantine)
+           - (select coalesce(sum(quarantined), 0) from penfeld.ledger)
+       )
+
 -- name: ledger_workers
 select worker, sum(received)::bigint, sum(stored)::bigint, sum(duplicate)::bigint, sum(quarantined)::bigint
 from penfeld.ledger

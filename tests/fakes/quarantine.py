@@ -4,7 +4,7 @@ from collections.abc import Sequence
 from datetime import datetime
 
 from model.batch import Replay, Replayed
-from model.errors import WriteRejectedError
+from model.errors import UnavailableError, WriteRejectedError
 from model.views import Marked, QuarantinedFrame, QuarantineFilter
 from tests.fakes.memory import Memory
 
@@ -12,13 +12,14 @@ from tests.fakes.memory import Memory
 class Quarantine:
     """What was set aside in a ``Memory``. ``replays`` are those that were asked for.
 
-    ``refuse``: devices (keys) whose frames can never be stored, and why.
+    ``refuse``: devices (keys) whose frames can never be stored, and why. ``down``: nothing can be taken out.
     """
 
     def __init__(self, memory: Memory | None = None) -> None:
         self.memory = memory or Memory()
         self.replays: list[Replay] = []
         self.refuse: dict[int, str] = {}
+        self.down = False
 
     async def lines(self, wanted: QuarantineFilter, *, limit: int = 500, after: int = 0) -> Sequence[QuarantinedFrame]:
         """Return lines in order of their ids, behind the line ``after``."""
@@ -50,6 +51,8 @@ class Quarantine:
 
     async def replay(self, replay: Replay, at: datetime) -> Replayed:
         """Take lines out."""
+        if self.down:
+            raise UnavailableError("the database does not answer")
         frames = replay.batch.frames
         if refused := {i: self.refuse[frame.device] for i, frame in enumerate(frames) if frame.device in self.refuse}:
             raise WriteRejectedError(refused)

@@ -123,6 +123,12 @@ class Queries:
                 )
         return sorted(found, key=lambda sums: sums.worker)
 
+    async def unaccounted(self) -> int:
+        """Return what quarantine holds beyond what the ledger says: its lines always balance here."""
+        lines = (*self.memory.ledger.values(), *self.memory.replays.values())
+        there = sum(frame.times for frame in self.memory.quarantine.values())
+        return max(0, there - sum(counts[2] for counts in lines))
+
     async def quarantine(
         self, wanted: QuarantineFilter = EVERYTHING, *, limit: int = 100, cursor: str | None = None
     ) -> QuarantinePage:

@@ -7,6 +7,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass, replace
 from datetime import timedelta
 
+import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
@@ -16,7 +17,7 @@ from ingest.pipeline import Pipeline, Source, default_sources
 from ingest.replay import Replayer
 from model.batch import Replayed
 from model.device import Device
-from model.errors import EnvelopeError, Reason
+from model.errors import EnvelopeError, Reason, UnavailableError
 from model.uplink import Message, Uplink
 from model.views import QuarantineFilter
 from tests.fakes.memory import Memory
@@ -66,7 +67,7 @@ class Scene:
 
     def replayer(self, at_once: int = 500) -> Replayer:
         """Return who brings back."""
-        return Replayer(self.pipeline(), self.quarantine, lambda: LATER, at_once=at_once, pause=0.0)
+        return Replayer(self.pipeline(), self.quarantine, lambda: LATER, at_once=at_once)
 
     async def replay(self, wanted: QuarantineFilter = EVERYTHING, *, at_once: int = 500) -> Replayed:
         """Replay what is meant."""
@@ -179,6 +180,26 @@ async def test_many_lines_go_in_steps_in_order_of_arrival() -> None:
     assert [len(replay.lines) for replay in there.quarantine.replays] == [2, 2, 1]
     assert [frame.uplink.f_cnt for frame in there.memory.frames] == [0, 1, 2, 3, 4]
     assert replayed.stored == 5
+
+
+async def test_marked_lines_go_step_by_step() -> None:
+    """Whoever works beside ingest takes some at a time, learns whether more wait, and is not held up by a bad step."""
+    there = scene()
+    for number in range(5):
+        await there.receive(lora("09c405", f_cnt=number))
+    await there.register(LORA)
+    replayer = there.replayer(at_once=2)
+    there.quarantine.down = True
+    with pytest.raises(UnavailableError):
+        await replayer.step()
+    there.quarantine.down = False
+
+    steps = []
+    for _ in range(4):
+        done = await replayer.step()
+        steps.append((done.stored, replayer.more))
+
+    assert steps == [(2, True), (1, False), (2, True), (0, False)]
 
 
 async def test_only_the_uplink_of_its_device_leaves_with_a_line() -> None:
