@@ -32,8 +32,6 @@ Clock = Callable[[], datetime]
 
 BEFORE = timedelta(days=31)
 """How far back the last value of a counter is looked for."""
-MOST_SCANNED = 150_000
-"""Gaps are looked for in the finest resolution that has about so many rows, at most."""
 SHORT = timedelta(days=2)
 """Consumption in a range up to this is reckoned by hour, of longer ones by day."""
 
@@ -45,10 +43,14 @@ def kept_for_ever(_device_type: DeviceType) -> Kept:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class DashboardsConfig:
-    """``zone``: whose days are counted. ``kept``: how long each resolution of a device type is kept."""
+    """``zone``: whose days are counted. ``kept``: how long each resolution of a device type is kept.
+
+    ``most_scanned``: gaps are looked for in the finest resolution that has about so many rows, at most.
+    """
 
     zone: tzinfo
     kept: Callable[[DeviceType], Kept] = kept_for_ever
+    most_scanned: int = 150_000
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -277,7 +279,7 @@ class Dashboards:
         now = self._clock()
         there = reaching(self._kept(device_type), start, now)
         period = device_type.period
-        resolution = finest(there, devices=devices, span=end - start, period=period, most=MOST_SCANNED)
+        resolution = finest(there, devices=devices, span=end - start, period=period, most=self._config.most_scanned)
         first, last = whole(resolution, start, end, self._config.zone)
         return Expectation(
             start=first, end=min(last, now), period=period, resolution=resolution, zone=self._config.zone

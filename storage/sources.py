@@ -241,9 +241,8 @@ def _group(field: Field | None) -> list[Composable]:
     if field is None:
         return [_NULL] * len(_ENDINGS)
     count, total, least, greatest = _extremes(field)
-    devices = SQL("case when {} > 0 then devices end").format(count)
     delta = SQL("{}::double precision").format(Identifier(f"{field.name}_delta")) if field.counter else _NULL
-    return [devices, count, total, least, greatest, delta]
+    return [SQL("devices"), count, total, least, greatest, delta]
 
 
 def _extremes(field: Field) -> tuple[Composable, Composable, Composable, Composable]:

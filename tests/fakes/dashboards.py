@@ -21,11 +21,11 @@ LATE = 1.5
 
 @dataclass(frozen=True)
 class _Said:
-    """One value; ``step``: how much a counter grew since the value before."""
+    """What a reading says of one field, if anything; ``step``: how much a counter grew since the value before."""
 
     device: Device
     time: datetime
-    value: float
+    value: float | None
     step: float | None
 
 
@@ -164,7 +164,8 @@ class Dashboards:
         first, last = whole(chosen, start, end, self.zone)
         grown: dict[str, float] = {}
         for each in self._said(device_type, field, simulated):
-            if first <= each.time < last and (not districts or (each.device.district or "") in districts):
+            inside = first <= each.time < last and each.value is not None
+            if inside and (not districts or (each.device.district or "") in districts):
                 grown[each.device.id] = grown.get(each.device.id, 0.0) + (each.step or 0.0)
         most = sorted(grown.items(), key=lambda pair: (-pair[1], pair[0]))[:limit]
         consumers = [
@@ -250,23 +251,26 @@ class Dashboards:
         )
 
     def _said(self, device_type: DeviceType, name: str, simulated: bool | None) -> Iterator[_Said]:  # noqa: FBT001 -- as the port has it
-        """Yield the values of a field by device and time."""
+        """Yield what each reading says of a field, by device and time."""
         rows = sorted(self.memory.rows.get(device_type.name, {}).values(), key=lambda row: (row.device, row.time))
         before: dict[tuple[str, bool], float] = {}
         for row in rows:
-            value = row.values.get(name)
-            if value is None or isinstance(value, str) or (simulated is not None and row.simulated != simulated):
+            if simulated is not None and row.simulated != simulated:
                 continue
-            last = before.get((row.device, row.simulated))
-            step = None if last is None else value - last if value >= last else value
-            before[row.device, row.simulated] = value
-            yield _Said(self.memory.devices[row.device], row.time, float(value), step)
+            value, step = row.values.get(name), None
+            if value is not None:
+                value = float(value)
+                last = before.get((row.device, row.simulated))
+                step = None if last is None else value - last if value >= last else value
+                before[row.device, row.simulated] = value
+            yield _Said(self.memory.devices[row.device], row.time, value, step)
 
     def _points(self, said: Sequence[_Said], resolution: Resolution, *, counter: bool) -> list[Point]:
         buckets: dict[datetime, list[_Said]] = {}
         for each in said:
             buckets.setdefault(begin(resolution, each.time, self.zone), []).append(each)
-        return [_point(time, some, counter=counter) for time, some in sorted(buckets.items())]
+        found = (_point(time, some, counter=counter) for time, some in sorted(buckets.items()))
+        return [point for point in found if point is not None]
 
     def _coverage(self, device_type: DeviceType, device: Device, start: datetime, end: datetime) -> Coverage:
         times = sorted(
@@ -308,8 +312,10 @@ def _counts(types: Sequence[DeviceType], name: str) -> bool:
     return any(field is not None and field.counter for field in (each.field(name) for each in types))
 
 
-def _point(time: datetime, said: Sequence[_Said], *, counter: bool) -> Point:
-    values = [each.value for each in said]
+def _point(time: datetime, said: Sequence[_Said], *, counter: bool) -> Point | None:
+    values = [each.value for each in said if each.value is not None]
+    if not values:
+        return None
     return Point(
         time=time,
         count=len(values),
