@@ -85,6 +85,11 @@ def _name(value: str) -> str | None:
     return None if re.fullmatch(r"[A-Za-z0-9_.-]{1,64}", value) else "may hold letters, digits, _ . - (at most 64)"
 
 
+def _worker(value: str) -> str | None:
+    """Check the name of a worker."""
+    return "is the name under which the ledger keeps replays: choose another" if value == "replay" else _name(value)
+
+
 def _share(value: str) -> str | None:
     """Check the name of a shared subscription; MQTT forbids / + # in it."""
     return None if not value else _name(value)
@@ -147,7 +152,7 @@ class IngestSettings:
     batch_frames: int = field(default=10_000, metadata={"check": _between(1, 65535)})
     batch_ms: int = field(default=50, metadata={"check": _between(1, 60_000)})
     window: int = field(default=30_000, metadata={"check": _between(1, 65535)})
-    worker: str = field(default="ingest", metadata={"check": _name})
+    worker: str = field(default="ingest", metadata={"check": _worker})
     share: str = field(default="", metadata={"check": _share})
 
 

@@ -39,6 +39,7 @@ async def _ingest(config: Config, wait_s: float) -> int:
     from penfeld.clock import utc_now
     from penfeld.devicefiles import catalogue
     from penfeld.reach import answers
+    from penfeld.replays import EVERY_S, quarantine, replayer, replays
     from penfeld.sources import sources
     from penfeld.upkeep import Repeated, rounds, upkeep
     from penfeld.wiring import database, make_ready
@@ -77,11 +78,17 @@ async def _ingest(config: Config, wait_s: float) -> int:
         )
         for number in (signal.SIGTERM, signal.SIGINT):
             asyncio.get_running_loop().add_signal_handler(number, worker.stop)
-        beside = asyncio.create_task(Repeated("upkeep", rounds(upkeep(opened, config, known, utc_now))).run())
+        replay = replays(replayer(opened, known, taken, utc_now), quarantine(opened), known.names())
+        steps = (
+            Repeated("upkeep", rounds(upkeep(opened, config, known, utc_now))),
+            Repeated("replay", replay, every_s=EVERY_S),
+        )
+        beside = [asyncio.create_task(step.run()) for step in steps]
         try:
             await worker.run()
         finally:
-            beside.cancel()
-            await asyncio.gather(beside, return_exceptions=True)
+            for task in beside:
+                task.cancel()
+            await asyncio.gather(*beside, return_exceptions=True)
             await source.close()
     return 0
