@@ -23,7 +23,7 @@ from model.errors import ConflictError
 from model.history import Changes, Counts, Extent, Moved, Part, Place, Reach, Run, RunState, Scope, Survey
 from model.instants import microseconds, moment
 from model.ports import History, HistoryStep
-from model.readings import Bools
+from model.readings import Bools, Column
 
 Watch = Callable[[Counts], None]
 """Told after each step what was done so far."""
@@ -196,10 +196,15 @@ def _beside(scope: Scope, part: Part, until_us: int | None, low_us: int, high_us
 
 
 def _changes(found: Found) -> Changes:
+    """Return what is to be written. Fields that the device type has no more stay as they are."""
     difference, stored = found.difference, found.stored
+    rows, replaced = difference.rows, difference.stored
+    for name in stored.columns.keys() - rows.columns.keys() if len(stored) else ():
+        old = stored.columns[name]
+        rows.columns[name] = Column(old.values[replaced], old.valid[replaced] & (replaced >= 0))
     removed = np.concatenate((difference.stored[difference.stored >= 0], difference.gone))
     return Changes(
-        rows=difference.rows,
+        rows=rows,
         removed=(stored.device[removed], stored.time_us[removed]),
         moved=tuple(_moved(found.told, found.mine)),
     )

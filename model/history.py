@@ -128,7 +128,8 @@ class Run:
 class Rows:
     """Rows of one table of readings, in columns of one length; each device and time stands once.
 
-    ``flags``: row -> its flags; rows without any are absent. ``columns`` holds every field of the device type.
+    ``flags``: row -> its flags; rows without any are absent. ``columns`` holds every field of the device type, and of
+    stored rows those that it had once.
     """
 
     device: Ints
@@ -194,7 +195,7 @@ class Changes:
 
 @dataclass(frozen=True, slots=True)
 class Seen:
-    """Frames of a part in order of device and time. ``mine``: those of the run; others came later or moved here."""
+    """Frames of a part in order of device and time. ``mine``: those of the run; others came later or it moved them."""
 
     frames: list[Frame]
     mine: Bools

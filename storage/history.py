@@ -37,7 +37,7 @@ from storage.migrate import POSTGRESQL
 from storage.partitions import UPLINK, Partitions
 from storage.rows import FIELD_TYPES, HOUR_US, READING_COLUMNS, months, nullable
 from storage.statements import statement
-from storage.tables import FIXED, engine, kinds, table
+from storage.tables import COLUMN_TYPES, FIXED, engine, kinds, table
 from storage.writer import LOCKS
 
 _ATTEMPTS = 20
@@ -271,20 +271,27 @@ class _Step:
     async def frames(self) -> Seen:
         """Return the part's raw frames in order of device, event time and key."""
         after = "-infinity" if self._part.after_us is None else moment(self._part.after_us).isoformat()
-        found = await self._frames(self._part.limit, after=after, **_times(self._scope))
-        return Seen([frame for frame, _ in found], np.array([mine for _, mine in found], dtype=np.bool_))
+        frames = await self._frames(self._part.limit, after=after, **_times(self._scope))
+        moved: set[tuple[int, int, bytes]] = set()
+        if self._run is not None and self._run.counts.moved:
+            query = statement("history_moved_here")
+            there = await fetch(self._connection, query, (list(self._part.devices), self._run.number))
+            moved = {(device, microseconds(time), key) for device, time, key in there}
+        until_us = microseconds(self._until)
+        mine = [one.received_us < until_us and (one.device, one.time_us, one.key) not in moved for one in frames]
+        return Seen(frames, np.array(mine, dtype=np.bool_))
 
     async def neighbours(self, start_us: int, end_us: int) -> Sequence[Frame]:
         """Return other raw frames of the part's devices with start <= event time < end."""
         times = {"start": moment(start_us).isoformat(), "end": moment(end_us).isoformat()}
-        return [frame for frame, _ in await self._frames(None, after="-infinity", **times)]
+        return await self._frames(None, after="-infinity", **times)
 
     async def rows(self, start_us: int, end_us: int) -> Rows:
         """Return the readings of the part's devices with start <= time < end."""
-        there = [(field, self._columns[field.name]) for field in self._type.fields if field.name in self._columns]
+        self._check_kinds()
         packed = [*_HEADS]
-        for field, kind in there:
-            packed += _packed(Identifier(field.name), kind)
+        for name, kind in self._columns.items():
+            packed += _packed(Identifier(name), kind)
         query = SQL(
             "select {} from {} where device = any(%(devices)s)"
             " and time >= %(start)s::timestamptz and time < %(end)s::timestamptz"
@@ -302,8 +309,8 @@ class _Step:
             field.name: Column(np.zeros(count, dtype=_DTYPES[field.kind]), np.zeros(count, dtype=np.bool_))
             for field in self._type.fields
         }
-        for number, (field, kind) in enumerate(there):
-            columns[field.name] = _column(kind, count, values[2 * number], values[2 * number + 1])
+        for number, (name, kind) in enumerate(self._columns.items()):
+            columns[name] = _column(kind, count, values[2 * number], values[2 * number + 1])
         marked = np.flatnonzero(_unpacked(flagged, "?")).tolist()
         return Rows(
             device=_unpacked(device, ">i4").astype(np.int64),
@@ -313,6 +320,16 @@ class _Step:
             columns=columns,
             flags={row: tuple(text.split(",")) for row, text in zip(marked, flags or (), strict=True) if text},
         )
+
+    def _check_kinds(self) -> None:
+        problems = [
+            f"{self._type.name}: field {field.name} is {field.kind} in the device file, but its column holds"
+            f" {self._columns[field.name]}: give the field a new name; the old column keeps the history"
+            for field in self._type.fields
+            if self._columns.get(field.name, COLUMN_TYPES[field.kind]) != COLUMN_TYPES[field.kind]
+        ]
+        if problems:
+            raise ConfigError(problems)
 
     async def change(self, changes: Changes, place: Place, counts: Counts) -> None:
         """Write the changes, with the run's new place and sums."""
@@ -345,19 +362,17 @@ class _Step:
         if (await self._connection.execute(statement("history_progress"), progress)).rowcount != 1:
             raise ConflictError(f"run {run.number} was changed by another process: `penfeld redecode --list` shows it")
 
-    async def _frames(self, limit: int | None, **times: str) -> list[tuple[Frame, bool]]:
+    async def _frames(self, limit: int | None, **times: str) -> list[Frame]:
         parameters = {
             "devices": list(self._part.devices),
             "codecs": list(self._codecs),
-            "until": self._until,
-            "run": 0 if self._run is None else self._run.number,
             "limit": limit or 2**62,
             **times,
         }
         found = await fetch(self._connection, statement("history_frames"), parameters)
         await self._learn_ids({row[0] for row in found})
         found.sort(key=lambda row: row[:3])
-        return [(self._frame(row), row[-1]) for row in found]
+        return [self._frame(row) for row in found]
 
     async def _learn_ids(self, devices: Iterable[int]) -> None:
         wanted = [device for device in devices if device not in self._ids]
@@ -405,8 +420,13 @@ class _Step:
         query = SQL(
             "with taken as (delete from {} as r using unnest(%(devices)s, %(times)s) as p (device, time)"
             " where r.device = p.device and r.time = p.time"
-            " and r.device = any(%(some)s) and r.time between %(start)s and %(end)s returning r.*) {}"
-        ).format(table(self._type.name), statement("history_supersede"))
+            " and r.device = any(%(some)s) and r.time between %(start)s and %(end)s"
+            " returning r.device, r.time, r.codec, r.simulated, (select to_jsonb(x) from (select {}) as x) as said) {}"
+        ).format(
+            table(self._type.name),
+            SQL(", ").join(Identifier("r", name) for name in ("received_at", "flags", *self._columns)),
+            statement("history_supersede"),
+        )
         parameters = {
             "devices": Int4s(devices),
             "times": Times(times),

@@ -28,13 +28,9 @@ set transaction isolation level repeatable read
 select set_config('plan_cache_mode', 'force_custom_plan', true)
 
 -- name: history_frames
--- Frames of a part; whole groups of one device and time. The last column: whether the frame is the run's.
+-- Frames of a part; whole groups of one device and time.
 select u.device, u.time, u.key, u.received_at, u.network_time, u.source, u.network, u.session, u.f_cnt, u.f_port,
-       u.codec, u.simulated, u.payload, u.fields,
-       u.received_at < %(until)s and not exists (
-           select from penfeld.moved as m
-           where m.device = u.device and m.time_after = u.time and m.key_after = u.key and m.run = %(run)s
-       )
+       u.codec, u.simulated, u.payload, u.fields
 from penfeld.uplink as u
 where u.device = any(%(devices)s)
   and u.codec = any(%(codecs)s)
@@ -44,12 +40,14 @@ where u.device = any(%(devices)s)
 order by u.device, u.time
 fetch first %(limit)s rows with ties
 
+-- name: history_moved_here
+-- Frames of these devices that a run has moved: it has done them, and does not take them again where they are now.
+select device, time_after, key_after from penfeld.moved where device = any(%s) and run = %s
+
 -- name: history_supersede
 -- Stands behind the command that takes the rows away.
 insert into penfeld.superseded (device_type, device, time, codec, simulated, replaced_at, run, row)
-select %(type)s, device, time, codec, simulated, now(), %(run)s,
-       jsonb_strip_nulls(to_jsonb(taken) - '{device,time,codec,simulated}'::text[])
-from taken
+select %(type)s, device, time, codec, simulated, now(), %(run)s, jsonb_strip_nulls(said) from taken
 
 -- name: history_hours
 insert into penfeld.changed_hour (device_type, hour)

@@ -176,13 +176,15 @@ class _Step:
             for row in self._memory.rows.get(self._type.name, {}).values()
             if keys[row.device] in self._part.devices and start_us <= microseconds(row.time) < end_us
         ]
+        kinds = {field.name: field.kind for field in self._type.fields}
         columns = {}
-        for field in self._type.fields:
-            values = [row.values.get(field.name) for row in found]
+        for name in {**kinds, **{name: None for row in found for name in row.values}}:
+            values = [row.values.get(name) for row in found]
             valid = np.array([value is not None for value in values], dtype=np.bool_)
-            blank = "" if field.kind is Kind.TEXT else 0
-            filled: Array = np.array([blank if value is None else value for value in values], _DTYPES[field.kind])
-            columns[field.name] = Column(filled, valid)
+            kind = kinds.get(name, Kind.TEXT)
+            blank = "" if kind is Kind.TEXT else 0
+            filled: Array = np.array([blank if value is None else value for value in values], _DTYPES[kind])
+            columns[name] = Column(filled, valid)
         return Rows(
             device=np.array([keys[row.device] for row in found], dtype=np.int64),
             time_us=np.array([microseconds(row.time) for row in found], dtype=np.int64),

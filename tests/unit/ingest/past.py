@@ -194,9 +194,11 @@ def heard(drawn: Sequence[Uplink]) -> list[Heard]:
     return sorted(arriving, key=lambda one: one[1])
 
 
-def later(uplink: Uplink, **more: object) -> Uplink:
-    """Return an uplink with something else in it."""
-    return Uplink(**{name: getattr(uplink, name) for name in uplink.__struct_fields__} | more)
+def frame(payload: str, minutes: float = 0, *, f_port: int = 1, device: str = "sensor-1", late: float = 1) -> Heard:
+    """Return a frame (payload in hex) so many minutes after noon, that arrives ``late`` minutes after that."""
+    time = NOON + minutes * MINUTE
+    uplink = Uplink(network="test", device=device, time=time, payload=bytes.fromhex(payload), f_port=f_port)
+    return uplink, time + late * MINUTE
 
 
 def without_version(rows: Iterable[ReadingRow]) -> list[ReadingRow]:
