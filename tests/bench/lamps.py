@@ -19,9 +19,16 @@ from zoneinfo import ZoneInfo
 import numpy as np
 import numpy.typing as npt
 import psycopg
-from psycopg.sql import SQL, Composed, Identifier
+from psycopg.sql import SQL, Composed, Identifier, Literal
 
 from model.device import Device, DeviceType
+from storage.connection import Database
+from storage.migrate import TIMESCALEDB, migrate
+from storage.partitions import Partitions
+from storage.registry import Registry
+from storage.tables import engine, prepare
+from storage.upkeep import Upkeep
+from tests.bench.progress import tell
 
 ZONE = ZoneInfo("Europe/Paris")
 DISTRICTS = ("Bellevue", "Brest-Centre", "Europe", "Lambézellec", "Quatre-Moulins", "Saint-Marc", "Saint-Pierre")
@@ -30,6 +37,9 @@ PERIOD = timedelta(minutes=15)
 SLOTS = 96
 LOST, SILENT, RESTARTED = 0.01, 0.01, 0.0002
 """Shares: of frames that are lost; of lamps that fall silent for hours, or whose counter starts again, each day."""
+_COLUMNSTORE_JOBS = (
+    "select job_id from timescaledb_information.jobs where proc_name = 'policy_compression' order by job_id"
+)
 _POSTGRES_EPOCH_US = 946_684_800_000_000
 _HEAD, _TAIL = b"PGCOPY\n\xff\r\n\0" + bytes(8), b"\xff\xff"
 _COLUMNS = {
@@ -205,3 +215,93 @@ def write(connection: psycopg.Connection, lamps: Lamps, device_type: DeviceType)
             copy.write(block)
         total += count
     return total
+
+
+async def build(database: Database, dsn: str, lamps: Lamps, device_type: DeviceType) -> None:
+    """Make all tables, write the readings, bring rollups up to date, and put older chunks into the columnstore."""
+    upkeep = Upkeep(database, [device_type], lambda: lamps.end)
+    await migrate(database)
+    await prepare(database, [device_type])
+    await Registry(database).register(lamps.devices())
+    await upkeep.round()
+    months = range(_month(lamps.start), _month(lamps.end) + 1)
+    if await engine(database) != TIMESCALEDB:
+        await Partitions(database).ensure([(device_type.name, month) for month in months])
+    with psycopg.connect(dsn, autocommit=True) as connection:
+        tell(f"{write(connection, lamps, device_type):,} readings of {lamps.count:,} lamps are written")
+        _remember(connection, lamps, device_type)
+        connection.execute(
+            "insert into penfeld.changed_hour"
+            " select %s, generate_series(date_trunc('hour', %s::timestamptz), %s, interval '1 hour')",
+            (device_type.name, lamps.start, lamps.end),
+        )
+        while (await upkeep.round()).left:
+            pass
+        tell("rollups are up to date")
+        _add_year(connection, lamps, device_type)
+        if await engine(database) == TIMESCALEDB:
+            for (job,) in connection.execute(_COLUMNSTORE_JOBS).fetchall():
+                connection.execute("call run_job(%s)", (job,))
+            tell("older chunks are in the columnstore")
+        connection.execute("vacuum analyze")
+
+
+def _month(time: datetime) -> int:
+    return (time.year - 1970) * 12 + time.month - 1
+
+
+def _remember(connection: psycopg.Connection, lamps: Lamps, device_type: DeviceType) -> None:
+    """Fill what the writer keeps beside the readings: when each lamp was heard, and its newest values."""
+    since = lamps.end - timedelta(days=1)
+    connection.execute(
+        SQL(
+            "insert into penfeld.heard (device, first_seen, last_seen, time, received_at, frame_time)"
+            " select device, {}, max(received_at), max(time), max(received_at), max(time) from {} where time >= {}"
+            " group by device"
+        ).format(Literal(lamps.start), Identifier("readings", device_type.name), Literal(since))
+    )
+    fields = [name for name in _COLUMNS if device_type.field(name)]
+    times = [f"{name}__time" for name in fields]
+    connection.execute(
+        SQL(
+            "insert into {} (device{}{}) select distinct on (device) device{}{} from {} where time >= {}"
+            " order by device, time desc"
+        ).format(
+            Identifier("latest", device_type.name),
+            *(
+                SQL("").join(SQL(", {}").format(Identifier(name)) for name in names)
+                for names in (fields, times, fields)
+            ),
+            SQL("").join(SQL(", time") for _ in times),
+            Identifier("readings", device_type.name),
+            Literal(since),
+        )
+    )
+
+
+def _add_year(connection: psycopg.Connection, lamps: Lamps, device_type: DeviceType) -> None:
+    """Repeat the days by district backwards for 400 days more."""
+    target = Identifier("rollups", f"{device_type.name}_1d_group")
+    days = int(lamps.days) - 1
+    names = [
+        name
+        for (name,) in connection.execute(
+            "select attname from pg_attribute where attrelid = %s::regclass and attnum > 0 and attname <> 'bucket'",
+            (f"rollups.{device_type.name}_1d_group",),
+        )
+    ]
+    for back in range(days, 401, days):
+        connection.execute(
+            SQL(
+                "insert into {target} (bucket{names})"
+                " select (bucket at time zone {zone} - {back}) at time zone {zone}{names}"
+                " from {target} where bucket >= {first} and bucket < {last} on conflict do nothing"
+            ).format(
+                target=target,
+                names=SQL("").join(SQL(", {}").format(Identifier(name)) for name in names),
+                zone=Literal(ZONE.key),
+                back=Literal(timedelta(days=back)),
+                first=Literal(lamps.start + timedelta(days=1)),
+                last=Literal(lamps.start + timedelta(days=1 + days)),
+            )
+        )
