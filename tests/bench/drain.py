@@ -9,7 +9,7 @@ import asyncio
 import sys
 import time
 
-from tests.bench.frames import BARE_FILTER
+from tests.bench.frames import topic_filter
 
 NAME = "bench-drain"
 _PUBLISH, _SUBACK = 3, 9
@@ -29,7 +29,7 @@ class Bare(asyncio.Protocol):
         """Say who we are, and what we want, in MQTT 3.1.1: the session stays."""
         assert isinstance(transport, asyncio.Transport)
         self._transport = transport
-        name, topics = NAME.encode(), BARE_FILTER.encode()
+        name, topics = NAME.encode(), topic_filter("bare").encode()
         transport.write(
             b"\x10" + bytes([12 + len(name), 0, 4]) + b"MQTT\x04\x00\x00\x00\x00" + bytes([len(name)]) + name
         )

@@ -16,19 +16,21 @@ from contextlib import ExitStack
 from dataclasses import dataclass, fields
 from pathlib import Path
 
-from tests.bench import latency, outage, processes
+from tests.bench import latency, outage, processes, workers
 from tests.bench.figure import Figure, Size, middle
-from tests.bench.frames import DEVICES, PERIOD_S, Load, for_bare_client, write
+from tests.bench.frames import DEVICES, PERIOD_S, Load, copy, write
 from tests.bench.progress import tell
 from tests.bench.rig import Program, Rig, rig
 from tests.bench.servers import temporary_folder
 
 ROUNDS: Mapping[Size, tuple[int, int, int]] = {
-    Size.TINY: (1, 1, 500),
+    Size.TINY: (1, 0, 300),
     Size.SHORT: (3, 2, 100_000),
     Size.FULL: (7, 5, 200_000),
 }
 """How many rounds with a load generator, how many with a backlog, of how many frames."""
+_SCRIPTS = (("plain_script", 500, 0.5), ("plain_script.row_by_row", 1, 0.05))
+"""Frames in a batch, and what part of a round's frames."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -53,50 +55,55 @@ class Costs:
 def figures(size: Size) -> Iterator[Figure]:
     """Yield throughput, what it costs each process, memory, and latency at half of that throughput."""
     with temporary_folder() as folder, rig(folder) as city:
-        loads = list(backlogs(size))
-        idle_mb = meet(city)
-        live, _, _ = ROUNDS[size]
-        one = Costs.median([_round(city, number, load, waiting=False) for number, load in enumerate(loads[:live])])
+        live, waiting, count = ROUNDS[size]
+        loads = _loads(live + waiting + workers.rounds(size), count)
+        idle_mb = _meet(city)
+        one = Costs.median([_round(city, number, next(loads), waiting=False) for number in range(live)])
         yield Figure("end_to_end", one.rate, "frames/s", "drain", one.drain)
         yield Figure("cpu.ingest", one.ingest_us, "µs/frame", "bare client", one.bare_us)
         yield Figure("cpu.broker", one.broker_us, "µs/frame", "broker with the bare client", one.bare_broker_us)
         if one.postgres_us:
             yield Figure("cpu.postgres", one.postgres_us, "µs/frame", "cpu.ingest", one.ingest_us)
-        late = Costs.median([_round(city, number, load, waiting=True) for number, load in enumerate(loads[live:])])
-        yield Figure("backlog", late.rate, "frames/s", "drain.backlog", late.drain)
-        peak_mb = max(one.peak_mb, late.peak_mb)
+        peak_mb = one.peak_mb
+        if waiting:
+            late = Costs.median([_round(city, number, next(loads), waiting=True) for number in range(waiting)])
+            peak_mb = max(peak_mb, late.peak_mb)
+            yield Figure("backlog", late.rate, "frames/s", "drain.backlog", late.drain)
+        yield from _scripts(city, count, one.rate, size)
+        yield from workers.measure(city, loads, lambda *words: _stored(*words).rate, size)
         yield Figure("rss_peak", peak_mb, "MB", "the same process before its first frame", idle_mb)
-        yield from latency.measure(city, one.rate / 2, size)
-        if city.cluster.stoppable:
-            yield from outage.measure(city, one.rate / 2, size, beside_mb=peak_mb)
+        with city.ingest() as running:
+            latency.warm(city, running)
+            yield from latency.measure(city, running, one.rate / 2, size)
+            if city.cluster.stoppable:
+                yield from outage.measure(city, running, one.rate / 2, size, beside_mb=peak_mb)
 
 
-def backlogs(size: Size) -> Iterator[Load]:
-    """Yield the loads of all rounds: what the lamps said up to now, one round after the other."""
-    live, waiting, count = ROUNDS[size]
+def _loads(rounds: int, count: int) -> Iterator[Load]:
+    """Yield a load a round: what the lamps said up to now, at their own pace."""
     step_s = PERIOD_S / DEVICES
-    start_s = time.time() - (live + waiting) * count * step_s
-    for number in range(live + waiting):
+    start_s = time.time() - rounds * count * step_s
+    for number in range(rounds):
         yield Load(count=count, start_s=start_s + number * count * step_s, step_s=step_s, first=number * count)
 
 
-def meet(city: Rig) -> float:
+def _meet(city: Rig) -> float:
     """Let ``penfeld ingest`` come once, so that the broker keeps what it will miss; return what it holds idle, MB."""
     with city.ingest() as running:
-        time.sleep(1)
+        time.sleep(0.5)
         return processes.held_mb(running.process.pid)
 
 
 def _round(city: Rig, number: int, load: Load, *, waiting: bool) -> Costs:
     file = city.folder / "frames"
     write(load, file)
-    bare_file = for_bare_client(file)
+    bare_file = copy(file, "bare")
     if number % 2:
-        found = stored(city, load, file, waiting=waiting)
+        found = _stored(city, load, waiting=waiting)
         bare = _drained(city, load, bare_file, waiting=waiting)
     else:
         bare = _drained(city, load, bare_file, waiting=waiting)
-        found = stored(city, load, file, waiting=waiting)
+        found = _stored(city, load, waiting=waiting)
     tell(
         f"{'backlog' if waiting else 'live'}: drain {bare[0]:.0f}/s, ours {found.rate:.0f}/s; µs a frame: bare client"
         f" {bare[1]:.1f}, its broker {bare[2]:.1f}, ingest {found.ingest_us:.1f}, broker {found.broker_us:.1f},"
@@ -120,23 +127,23 @@ def _drained(city: Rig, load: Load, file: Path, *, waiting: bool) -> tuple[float
         return rate, cpu_us, (city.broker_cpu_s() - before) / load.count * 1e6
 
 
-def stored(city: Rig, load: Load, file: Path, *, waiting: bool, workers: int = 1) -> Costs:
-    """Let workers store the frames; return what that cost."""
+def _stored(city: Rig, load: Load, count: int = 1, *, waiting: bool = False) -> Costs:
+    """Let so many workers store the frames; return what that cost."""
+    file = city.folder / "frames"
     with ExitStack() as stack:
         if waiting:
             with city.publishing(file):
                 pass
-        names = ["ingest", *(f"ingest-{number}" for number in range(2, workers + 1))]
-        running = [stack.enter_context(city.ingest(name)) for name in names]
+        running = [stack.enter_context(city.ingest(number)) for number in range(1, count + 1)]
         pids = [one.process.pid for one in running]
         if not waiting:
             stack.enter_context(city.publishing(file))
         first: tuple[int, tuple[float, ...]] | None = None
         ended = 0.0
-        for moment, count in city.watched(load.count, *running):
+        for moment, there in city.watched(load.count, *running):
             ended = moment
             if first is None:
-                first = count, _cpu(city, pids)
+                first = there, _cpu(city, pids)
         cpu, peak_mb = _cpu(city, pids), max(map(processes.peak_mb, pids))
     city.check(load.count)
     with city.connect() as connection:
@@ -154,6 +161,22 @@ def stored(city: Rig, load: Load, file: Path, *, waiting: bool, workers: int = 1
         broker_us=broker_us,
         peak_mb=peak_mb,
     )
+
+
+def _scripts(city: Rig, count: int, ours: float, size: Size) -> Iterator[Figure]:
+    """Yield what a plain script stores of the same frames, from the same broker into the same database."""
+    script_file = copy(city.folder / "frames", "script")
+    for name, batch, part in _SCRIPTS[: 1 if size is Size.TINY else None]:
+        rates = []
+        for _ in range(3 if size is Size.FULL else 1):
+            with city.plain_script(int(count * part), batch) as script:
+                script.ready()
+                with city.publishing(script_file):
+                    rates.append(float(script.result()))
+            with city.connect() as connection:
+                connection.execute("drop table plain_script")
+        tell(f"{name}: {middle(rates):.0f}/s")
+        yield Figure(name, middle(rates), "frames/s", "end_to_end", ours)
 
 
 def _cpu(city: Rig, pids: Sequence[int]) -> tuple[float, float, float]:

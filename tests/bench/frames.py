@@ -2,9 +2,7 @@
 
 1. Payloads, envelopes and times are those of the simulators: each frame says what its lamp measured at that time, and
    every twelfth of a lamp is its daily one. The events are of some 1.15 kB, from ``DEVICES`` lamps in turn.
-2. A file holds QoS 1 PUBLISH packets one behind the other, ready to be sent; beside it, where each one ends. A copy of
-   it has another application of the same length in topic and event: what goes to the one client does not wait for the
-   other.
+2. A file holds QoS 1 PUBLISH packets one behind the other, ready to be sent; beside it, where each one ends.
 3. Making frames takes longer than storing them: it is done before anything is measured, by all cores.
 """
 
@@ -31,10 +29,12 @@ from simulators.world import World
 DEVICES = 5000
 PERIOD_S = 900.0
 TYPE = "penfeld_streetlight"
-FILTER = f"application/{APPLICATION}/device/+/event/up"
-BARE_APPLICATION = "0ba9e000-c6f1-4fbd-8f87-4025e1d49242"
-BARE_FILTER = f"application/{BARE_APPLICATION}/device/+/event/up"
-"""Where the bare client's copy of the frames goes."""
+_APPLICATIONS = {
+    "ours": APPLICATION,
+    "bare": "ba5ec11e-c6f1-4fbd-8f87-4025e1d49242",
+    "script": "5c519700-c6f1-4fbd-8f87-4025e1d49242",
+}
+"""One for each who takes frames, all of one length: what goes to the one does not wait for the other."""
 _RARELY = 12
 _IDS = 65535
 _PUBLISH_QOS_1 = 0x32
@@ -43,10 +43,10 @@ _PART = 10_000
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Load:
-    """Frames to send: frame ``i`` is of lamp ``i`` (in turns), its time ``start_s + i * step_s`` since 1970.
+    """Frames to send: the time of frame ``i`` is ``start_s + i * step_s`` since 1970; lamps speak in turns.
 
-    ``first``: how many frames were made before, so that the lamps' counters go on. ``steady``: so short a time that no
-    lamp measures anything new in it, which makes frames quickly.
+    ``first``: how many frames were made before, so that lamps and their counters go on. ``steady``: so short a time
+    that no lamp measures anything new in it, which makes frames quickly.
     """
 
     count: int
@@ -81,21 +81,25 @@ def write(load: Load, file: Path) -> None:
     np.save(file.with_suffix(".npy"), np.cumsum(sizes))
 
 
-def for_bare_client(file: Path) -> Path:
-    """Write the copy of a file for the bare client."""
-    copy = file.with_name(f"{file.name}-bare")
-    copy.write_bytes(file.read_bytes().replace(APPLICATION.encode(), BARE_APPLICATION.encode()))
-    copy.with_suffix(".npy").write_bytes(file.with_suffix(".npy").read_bytes())
-    return copy
+def topic_filter(taker: str) -> str:
+    """Return the MQTT filter of who takes the frames: ``ours``, ``bare`` or ``script``."""
+    return f"application/{_APPLICATIONS[taker]}/device/+/event/up"
+
+
+def copy(file: Path, taker: str) -> Path:
+    """Write a file's frames for another taker; return that file."""
+    other = file.with_name(f"{file.name}-{taker}")
+    other.write_bytes(file.read_bytes().replace(APPLICATION.encode(), _APPLICATIONS[taker].encode()))
+    other.with_suffix(".npy").write_bytes(file.with_suffix(".npy").read_bytes())
+    return other
 
 
 def events(load: Load, start: int, end: int) -> Iterator[Event]:
     """Yield the events of the frames from ``start`` to before ``end``."""
-    numbers = np.arange(start, end)
-    who, counters = numbers % DEVICES, (load.first + numbers) // DEVICES
-    at: Floats = load.start_s + numbers.astype(np.float64) * load.step_s
+    counters, who = np.divmod(load.first + np.arange(start, end), DEVICES)
+    at: Floats = load.start_s + np.arange(start, end, dtype=np.float64) * load.step_s
     daily = counters % _RARELY == _RARELY - 1
-    payloads: list[tuple[bytes, int | None]] = [(b"", None)] * len(numbers)
+    payloads: list[tuple[bytes, int | None]] = [(b"", None)] * (end - start)
     for speech, chosen in zip(_voice().speeches, (np.flatnonzero(~daily), np.flatnonzero(daily)), strict=True):
         for position, payload in zip(
             chosen.tolist(), _payloads(speech.f_port, load, who[chosen], at[chosen]), strict=True

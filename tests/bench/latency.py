@@ -24,15 +24,13 @@ _LEAD_S = 3.0
 _LOOK_S = 0.003
 
 
-def measure(city: Rig, rate: float, size: Size) -> Iterator[Figure]:
+def measure(city: Rig, running: Service, rate: float, size: Size) -> Iterator[Figure]:
     """Yield p50, p95 and p99 of the time from frame to reading."""
     count = max(int(rate * SECONDS[size]), 1)
-    with city.ingest() as running:
-        warm(city, running)
-        load = prepare(city, count, rate)
-        with city.publishing(city.folder / "frames", load.start_s, rate):
-            seen = np.array(list(city.watched(count, running, every_s=_LOOK_S)))
-        city.check(count)
+    load = prepare(city, count, rate)
+    with city.publishing(city.folder / "frames", load.start_s, rate):
+        seen = np.array(list(city.watched(count, running, every_s=_LOOK_S)))
+    city.check(count)
     _check_order(city, load)
     stored_at = seen[np.searchsorted(seen[:, 1], np.arange(1, count + 1)), 0]
     waited_ms = (stored_at - load.start_s - np.arange(count) * load.step_s) * 1000

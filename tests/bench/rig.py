@@ -9,6 +9,7 @@
 
 import contextlib
 import csv
+import socket
 import subprocess
 import sys
 import time
@@ -21,7 +22,7 @@ from psycopg.sql import SQL
 
 from tests.acceptance.command import ROOT, Service, environment, penfeld, service, until
 from tests.bench import processes
-from tests.bench.frames import FILTER, TYPE, devices
+from tests.bench.frames import TYPE, devices, topic_filter
 from tests.bench.progress import tell
 from tests.bench.servers import broker, cluster
 from tests.integration.fix_brokers import Broker
@@ -52,8 +53,9 @@ class Program:
 
     def result(self) -> str:
         """Wait for its end."""
-        said, _ = self.process.communicate(timeout=10 * PATIENCE_S)
-        if self.process.returncode:
+        assert self.process.stdout is not None
+        said = self.process.stdout.read()
+        if self.process.wait():
             raise VoidError("it failed; see above")
         return said
 
@@ -81,20 +83,22 @@ class Rig:
         """Return a connection that sees what is committed."""
         return psycopg.connect(self.dsn, autocommit=True)
 
-    def configure(self) -> None:
-        """Write the settings."""
+    def configure(self, group: str = "") -> None:
+        """Write the settings; ``group``: workers with this name share the frames."""
+        topic = f"$share/{group}/{topic_filter('ours')}" if group else topic_filter("ours")
         (self.folder / "penfeld.toml").write_text(
             f'[broker]\nurl = "mqtt://127.0.0.1:{self.broker.address.port}"\n[database]\nurl = "{self.dsn}"\n'
-            f'[[source]]\nname = "lamps"\nnetwork = "chirpstack"\ntopic = "{FILTER}"\n',
+            f'[[source]]\nname = "lamps"\nnetwork = "chirpstack"\ntopic = "{topic}"\n',
             encoding="utf-8",
         )
 
     @contextlib.contextmanager
-    def ingest(self, worker: str = "ingest") -> Iterator[Service]:
-        """Run ``penfeld ingest`` for as long as the block lasts, which begins when the broker has taken it in."""
+    def ingest(self, number: int = 1) -> Iterator[Service]:
+        """Run a worker for as long as the block lasts, which begins when it has subscribed."""
+        worker = _worker(number)
         before = len(self.broker.log.read_bytes())
         with service("ingest", folder=self.folder, PENFELD_INGEST_WORKER=worker) as running:
-            until(lambda: f"penfeld-{worker}".encode() in self.broker.log.read_bytes()[before:], running)
+            until(lambda: f"penfeld-{worker} 1 ".encode() in self.broker.log.read_bytes()[before:], running)
             yield running
 
     @contextlib.contextmanager
@@ -110,6 +114,19 @@ class Rig:
     def bare_client(self, count: int) -> contextlib.AbstractContextManager[Program]:
         """Run the bare client until it has taken so many messages."""
         return self._program("drain", str(count))
+
+    def plain_script(self, count: int, batch: int) -> contextlib.AbstractContextManager[Program]:
+        """Run the plain script until it has stored so many messages."""
+        return self._program("plain_script", self.dsn, str(count), str(batch))
+
+    def forget(self, number: int) -> None:
+        """Remove a worker's session from the broker, with all that waits in it."""
+        name = f"penfeld-{_worker(number)}".encode()
+        with socket.create_connection((self.broker.address.host, self.broker.address.port)) as line:
+            line.sendall(b"\x10" + bytes([12 + len(name), 0, 4]) + b"MQTT\x04\x02\0\0\0" + bytes([len(name)]) + name)
+            if line.recv(4, socket.MSG_WAITALL)[3:] != b"\0":
+                raise VoidError("the broker takes no connection")
+            line.sendall(b"\xe0\0")
 
     def watched(self, count: int, *running: Service, every_s: float = 0.01) -> Iterator[tuple[float, int]]:
         """Yield when (seconds since 1970) how many of ``count`` new frames were stored, at each change, to the end."""
@@ -163,6 +180,10 @@ class Rig:
         finally:
             process.kill()
             process.communicate()
+
+
+def _worker(number: int) -> str:
+    return "ingest" if number == 1 else f"ingest-{number}"
 
 
 @contextlib.contextmanager

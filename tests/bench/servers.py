@@ -54,7 +54,14 @@ def broker(folder: Path, *more: str) -> Iterator[Broker]:
     lines = [line for line in lines if line.split()[0] not in _OURS]
     # started by root, it would become a user who cannot write here
     lines += [f"listener {port} 127.0.0.1", f"user {getpass.getuser()}", "allow_anonymous true"]
-    lines += [f"persistence_location {folder}/", "log_dest stderr", *more]
+    lines += [
+        f"persistence_location {folder}/",
+        "log_dest stderr",
+        "log_type error",
+        "log_type warning",
+        "log_type subscribe",
+        *more,
+    ]
     file = folder / "mosquitto.conf"
     file.write_text("\n".join(lines) + "\n", encoding="utf-8")
     made = Broker(
