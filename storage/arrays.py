@@ -1,8 +1,9 @@
 """Arrays as PostgreSQL parameters in its binary form, made from whole columns.
 
 The driver turns a list into an array element by element in Python, about 1 µs each; numpy and ``bytes.join`` do a
-column at once. Elements are never NULL. A wrapper's class says the array's type; connections know them after
-``register``.
+column at once. Elements are never NULL: where values may be absent, a second array says where there are any (in an
+array with NULLs PostgreSQL would count from its beginning to find an element). A wrapper's class says the array's
+type; connections know them after ``register``.
 """
 
 from collections.abc import Sequence
@@ -14,7 +15,7 @@ from psycopg.abc import AdaptContext
 from psycopg.adapt import Buffer, Dumper
 from psycopg.pq import Format
 
-from model.readings import Array, Bools, Ints
+from model.readings import Array, Ints
 
 POSTGRES_EPOCH_US = 946_684_800_000_000
 """Microseconds from 1970 to 2000, where PostgreSQL counts from."""
@@ -58,6 +59,24 @@ class Int4s(ArrayParameter):
         self.data = _fixed(23, values, ">i4")
 
 
+class Int8s(ArrayParameter):
+    """``bigint[]``."""
+
+    oid = 1016
+
+    def __init__(self, values: Array) -> None:
+        self.data = _fixed(20, values, ">i8")
+
+
+class Float8s(ArrayParameter):
+    """``double precision[]``."""
+
+    oid = 1022
+
+    def __init__(self, values: Array) -> None:
+        self.data = _fixed(701, values, ">f8")
+
+
 class Times(ArrayParameter):
     """``timestamptz[]`` from microseconds since 1970 UTC."""
 
@@ -72,7 +91,7 @@ class Flags(ArrayParameter):
 
     oid = 1000
 
-    def __init__(self, values: Bools) -> None:
+    def __init__(self, values: Array) -> None:
         self.data = _fixed(16, values, "u1")
 
 
@@ -94,15 +113,6 @@ class Texts(ArrayParameter):
         self.data = _varying(25, values)
 
 
-class Jsonbs(ArrayParameter):
-    """``jsonb[]`` from JSON in UTF-8."""
-
-    oid = 3807
-
-    def __init__(self, values: Sequence[bytes]) -> None:
-        self.data = _varying(3802, [JSONB_VERSION + value for value in values])
-
-
 def _dumper(wrapper: type[ArrayParameter]) -> type[Dumper]:
     class ArrayDumper(Dumper):
         format = Format.BINARY
@@ -115,7 +125,7 @@ def _dumper(wrapper: type[ArrayParameter]) -> type[Dumper]:
     return ArrayDumper
 
 
-_DUMPERS = {wrapper: _dumper(wrapper) for wrapper in (Int4s, Times, Flags, Bytes, Texts, Jsonbs)}
+_DUMPERS = {wrapper: _dumper(wrapper) for wrapper in (Int4s, Int8s, Float8s, Times, Flags, Bytes, Texts)}
 
 
 def register(context: AdaptContext) -> None:

@@ -1,105 +1,35 @@
-"""The newest values of each device in a batch, ready to be merged with those stored. Pure.
+"""The newest value of each field of each device: the tables of schema ``latest``, one per device type, a row a device.
 
-Per device: the newest value of each field by event time, the newest row's time, arrival and flags, and when the device
-was heard. Of two rows of one time the earlier in the batch counts, as in the tables of readings.
+Rules:
+
+1. Each field has its own event time (``<field>__time``), and its value never goes backwards: a newer row that does not
+   mention a field leaves it. Of two rows of one time the earlier stays, as in the tables of readings.
+2. A table has a pair of columns for each field of its table of readings, and is filled from it when it is made.
+3. A device has a row in the table of its type; one without a type in those of the types that its topics name.
 """
 
-from collections.abc import Sequence
-from itertools import repeat
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from typing import Any
 
-import msgspec
 import numpy as np
-from psycopg.sql import SQL, Composable, Identifier, Literal
+from psycopg.sql import SQL, Composable, Composed, Identifier, Literal
 
 from model.readings import Array, Bools, Ints, Readings
-from storage.arrays import POSTGRES_EPOCH_US, ArrayParameter, Int4s, Jsonbs, Texts, Times
+from model.views import LatestValue
+from storage.arrays import ArrayParameter, Flags, Float8s, Int4s, Int8s, Texts, Times
 from storage.connection import Connection
 from storage.connection import rows as fetch
-from storage.rows import READING_COLUMNS, Frames, nullable
+from storage.rows import READING_COLUMNS, Frames
 from storage.statements import statement
 
 TIME = "__time"
 """How the column with a field's event time ends."""
 
-_encode = msgspec.json.Encoder().encode
-_LARGE = 1e15
-_NEVER_US = -(2**63) + POSTGRES_EPOCH_US
-"""What becomes PostgreSQL's ``-infinity``: there was no reading."""
-
-
-def parameters(frames: Frames, kept: Ints, readings: Sequence[Readings]) -> dict[str, ArrayParameter]:
-    """Return the columns of ``merge_latest``: one element for each device of the kept frames.
-
-    ``readings``: what was stored of these frames.
-    """
-    devices, index = np.unique(frames.device[kept], return_inverse=True)
-    first = np.full(len(devices), np.iinfo(np.int64).max)
-    last = np.full(len(devices), np.iinfo(np.int64).min)
-    np.minimum.at(first, index, frames.received_us[kept])
-    np.maximum.at(last, index, frames.received_us[kept])
-    newest = [_Newest() for _ in range(len(devices))]
-    for some in readings:
-        _gather(newest, np.searchsorted(devices, frames.device[some.frame]), some, frames)
-    return {
-        "devices": Int4s(devices),
-        "first_seen": Times(first),
-        "last_seen": Times(last),
-        "times": Times(np.array([each.time_us for each in newest])),
-        "oldest": Times(np.array([each.oldest_us for each in newest])),
-        "received": Times(np.array([each.received_us for each in newest])),
-        "flags": Texts([",".join(each.flags).encode() for each in newest]),
-        "fields": Jsonbs([_encode(each.fields) for each in newest]),
-    }
-
-
-class _Newest:
-    """What is newest of one device: its last row's times and flags; field -> (value, time), and the oldest of these."""
-
-    __slots__ = ("fields", "flags", "oldest_us", "received_us", "time_us")
-
-    def __init__(self) -> None:
-        self.time_us = self.oldest_us = self.received_us = _NEVER_US
-        self.flags: tuple[str, ...] = ()
-        self.fields: dict[str, tuple[Any, int]] = {}
-
-
-def _gather(newest: list[_Newest], place: Ints, readings: Readings, frames: Frames) -> None:
-    """Go through the rows of each device by time; of one time, the earlier row of the batch stays."""
-    order = np.lexsort((readings.time_us, place))
-    names = list(readings.columns)
-    columns = [_values(column.values[order], column.valid[order]) for column in readings.columns.values()]
-    heads = zip(
-        order.tolist(),
-        place[order].tolist(),
-        readings.time_us[order].tolist(),
-        frames.received_us[readings.frame[order]].tolist(),
-        zip(*columns, strict=True) if columns else repeat(()),
-        strict=False,
-    )
-    for row, at, time_us, received_us, values in heads:
-        device = newest[at]
-        if time_us > device.time_us:
-            device.time_us, device.received_us, device.flags = time_us, received_us, readings.flags.get(row, ())
-        said: dict[str, tuple[Any, int]] = dict(zip(names, zip(values, repeat(time_us), strict=False), strict=True))
-        if None in values:
-            said = {name: pair for name, pair in said.items() if pair[0] is not None}
-        if not device.fields:
-            device.fields, device.oldest_us = said, time_us
-            continue
-        device.oldest_us = min(device.oldest_us, time_us)
-        for name, value in said.items():
-            if name not in device.fields or device.fields[name][1] < time_us:
-                device.fields[name] = value
-
-
-def _values(values: Array, valid: Bools) -> list[Any]:
-    """Return values for JSON; a large float gets a fraction, since PostgreSQL writes it back without an exponent."""
-    found = nullable(values, valid)
-    if values.dtype.kind == "f":
-        for place in np.flatnonzero(valid & (np.abs(values) >= _LARGE)).tolist():
-            found[place] = msgspec.Raw(f"{found[place]:.1f}".encode())
-    return found
+_ARRAYS: dict[str, Callable[[Array], ArrayParameter]] = {
+    "f": Float8s,
+    "i": Int8s,
+    "b": lambda values: Flags(values.astype(np.bool_, copy=False)),
+}
 
 
 def table(device_type: str) -> Composable:
@@ -161,3 +91,126 @@ async def fill(
         type=Literal(device_type),
     )
     await connection.execute(command, {"devices": None if devices is None else list(devices)})
+
+
+async def values(connection: Connection, devices: Mapping[int, str | None]) -> dict[int, dict[str, LatestValue]]:
+    """Return the latest values of these devices (key -> type; without a type, of all types), field by field."""
+    found: dict[int, dict[str, LatestValue]] = {}
+    typeless = [key for key, device_type in devices.items() if device_type is None]
+    for device_type, names in await fetch(connection, statement("latest_fields"), (TIME,)):
+        keys = [key for key, its_type in devices.items() if its_type == device_type] + typeless
+        if not keys:
+            continue
+        query = SQL("select device, {} from {} where device = any(%s)").format(
+            SQL(", ").join(Identifier(column) for name in names for column in (name, name + TIME)), table(device_type)
+        )
+        for key, *pairs in await fetch(connection, query, (Int4s(np.array(keys)),)):
+            said = found.setdefault(key, {})
+            for name, value, time in zip(names, pairs[::2], pairs[1::2], strict=True):
+                if value is not None and (name not in said or said[name].time < time):
+                    said[name] = LatestValue(value=value, time=time)
+    return found
+
+
+async def forget(connection: Connection, device_types: Sequence[str], devices: Sequence[int]) -> None:
+    """Take the latest values of these devices out of the tables of these types."""
+    for device_type in device_types:
+        await connection.execute(SQL("delete from {} where device = any(%s)").format(table(device_type)), (devices,))
+
+
+async def keep(connection: Connection, readings: Readings, frames: Frames) -> None:
+    """Bring the table up to these rows, which are in order of device and time and have the kinds of its columns."""
+    names = list(readings.columns)
+    if not names:
+        return
+    device = frames.device[readings.frame]
+    for row, said in _contributions(device, readings):
+        gaps = not said.all()
+        parameters: dict[str, Any] = {
+            "count": len(row),
+            "devices": Int4s(device[row]),
+            "times": Times(readings.time_us[row]),
+        }
+        for place, name in enumerate(names):
+            parameters[f"value{place}"] = _array(readings.columns[name].values[row], said[place])
+            if gaps:
+                parameters[f"said{place}"] = Flags(said[place])
+        texts = [place for place, name in enumerate(names) if readings.columns[name].values.dtype.kind in "OU"]
+        await connection.execute(_merge(readings.device_type, names, texts, gaps=gaps), parameters)
+
+
+def _contributions(device: Ints, readings: Readings) -> Iterator[tuple[Ints, Bools]]:
+    """Yield rows, at most one a device each time, and which of their values are the newest (field by row).
+
+    First each device's newest row; then, where that leaves fields open, the rows that say them.
+    """
+    place = np.arange(len(device))
+    same = (np.diff(device, prepend=device[:1] - 1) == 0) & (np.diff(readings.time_us, prepend=-1) == 0)
+    if same.any():  # of one time, the earlier row is to count as the newer
+        place = np.lexsort((-place, readings.time_us, device))
+    which = np.cumsum(np.diff(device, prepend=device[:1] - 1) != 0) - 1
+    chosen = np.full((len(readings.columns), which[-1] + 1), -1)
+    for field, column in enumerate(readings.columns.values()):
+        valid = column.valid[place]
+        chosen[field, which[valid]] = np.flatnonzero(valid)  # the last of a device stays
+    while True:
+        top = chosen.max(axis=0)
+        open_ = np.flatnonzero(top >= 0)
+        if not len(open_):
+            return
+        said = chosen[:, open_] == top[open_]
+        yield place[top[open_]], said
+        chosen[:, open_] = np.where(said, -1, chosen[:, open_])
+
+
+def _array(values: Array, said: Bools) -> ArrayParameter:
+    if values.dtype.kind in "OU":
+        return Texts(
+            [value.encode() if here else b"" for value, here in zip(values.tolist(), said.tolist(), strict=True)]
+        )
+    return _ARRAYS[values.dtype.kind](values)
+
+
+def _merge(device_type: str, names: Sequence[str], texts: Sequence[int], *, gaps: bool) -> Composed:
+    """Return the statement that keeps the newer of what is there and the parameters, field by field.
+
+    Values are taken from arrays by their place, which costs a third of a function that returns rows of many columns;
+    texts cannot be, since in their arrays PostgreSQL would count from the beginning.
+    """
+    fields = [Identifier(name) for name in names]
+    times = [Identifier(name + TIME) for name in names]
+    values = []
+    for place, field in enumerate(fields):
+        value = SQL("{}" if place in texts else "(%(value{})s)[place]").format(
+            SQL(f"text{place}" if place in texts else str(place))
+        )
+        if gaps:
+            value = SQL("case when (%(said{})s)[place] then {} end").format(SQL(str(place)), value)
+        values.append(SQL("{} as {}").format(value, field))
+    source = SQL(", ").join(
+        [*(SQL("unnest(%(value{})s)").format(SQL(str(place))) for place in texts), SQL("generate_series(1, %(count)s)")]
+    )
+    aliases = SQL(", ").join([*(SQL(f"text{place}") for place in texts), SQL("place")])
+    changes = [
+        SQL(
+            "{0} = case when new.{0} is null or old.{1} >= new.time then old.{0} else new.{0} end,"
+            " {1} = case when new.{0} is null or old.{1} >= new.time then old.{1} else new.time end"
+        ).format(field, time)
+        for field, time in zip(fields, times, strict=True)
+    ]
+    return SQL(
+        "merge into {} as old using (select (%(devices)s)[place] as device, (%(times)s)[place] as time, {}"
+        " from rows from ({}) as p ({}) offset 0) as new on old.device = new.device"
+        " when matched then update set {}"
+        " when not matched then insert (device, {}) values (new.device, {})"
+    ).format(
+        table(device_type),
+        SQL(", ").join(values),
+        source,
+        aliases,
+        SQL(", ").join(changes),
+        SQL(", ").join(SQL("{}, {}").format(field, time) for field, time in zip(fields, times, strict=True)),
+        SQL(", ").join(
+            SQL("new.{0}, case when new.{0} is not null then new.time end").format(field) for field in fields
+        ),
+    )

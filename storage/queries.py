@@ -10,7 +10,7 @@ Rules:
 
 import base64
 import binascii
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from datetime import datetime
 from typing import Any
 
@@ -20,7 +20,6 @@ from psycopg.sql import SQL, Composed, Identifier
 from model.device import DeviceType
 from model.errors import BadRequestError, NotFoundError, Reason
 from model.ports import EVERYTHING
-from model.uplink import Value
 from model.views import (
     DatabaseFacts,
     Latest,
@@ -34,10 +33,10 @@ from model.views import (
     ReadingRow,
     WorkerSums,
 )
-from storage.connection import Database
+from storage import latest
+from storage.connection import Database, rows
 from storage.quarantine import REPLAY, filtered, frame_of, parameters_of
 from storage.registry import device_of
-from storage.rows import moment
 from storage.statements import statement
 from storage.tables import table
 
@@ -100,7 +99,10 @@ class Queries:
     async def latest(self, *, device_type: str | None = None, devices: Sequence[str] = ()) -> Sequence[Latest]:
         """Return the newest values of active devices, in order of id. No devices: all."""
         parameters = {"type": device_type, "devices": list(devices) or None}
-        return [_latest(row) for row in await self._database.fetch(statement("latest"), parameters)]
+        async with self._database.connection() as connection:
+            found = await rows(connection, statement("latest"), parameters)
+            values = await latest.values(connection, {row[17]: row[1] for row in found})
+        return [_latest(row, values.get(row[17], {})) for row in found]
 
     async def ledger(
         self, *, start: datetime | None = None, end: datetime | None = None, source: str | None = None
@@ -245,11 +247,7 @@ def _reading(row: Sequence[Any], names: Sequence[str]) -> ReadingRow:
     )
 
 
-def _latest(row: Sequence[Any]) -> Latest:
-    time, received_at, flags, fields = row[14:]
-    values: dict[str, LatestValue] = {}
-    name: str
-    value: Value
-    for name, (value, time_us) in sorted(fields.items()):
-        values[name] = LatestValue(value=value, time=moment(time_us))
+def _latest(row: Sequence[Any], values: Mapping[str, LatestValue]) -> Latest:
+    time, received_at, flags = row[14:17]
+    values = dict(sorted(values.items()))
     return Latest(device=device_of(row), time=time, received_at=received_at, values=values, flags=tuple(flags or ()))

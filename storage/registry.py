@@ -3,11 +3,12 @@
 from collections.abc import Iterable, Mapping, Sequence
 from typing import Any
 
-from psycopg.sql import SQL, Identifier, Literal
+from psycopg.sql import SQL, Literal
 from psycopg.types.json import Jsonb
 
 from model.device import Device, DeviceRef, State
 from model.errors import BadRequestError, NotFoundError
+from storage import latest
 from storage.arrays import Texts
 from storage.connection import Connection, Database, RefusedError, rows
 from storage.quarantine import devices_changed
@@ -80,7 +81,7 @@ class Registry:
                 await connection.execute(statement("lock_all_devices"), (LOCKS,))
                 await connection.execute(statement("lock_quarantine"))
                 retyped = [key for (key,) in await rows(connection, statement("retyped"), (document,))]
-                await connection.execute(statement("forget_latest"), (retyped,))
+                await _forget_latest(connection, retyped)
                 changed = dict(await rows(connection, statement("register"), (document,)))
                 await devices_changed(connection, list(changed))
         except RefusedError as error:
@@ -109,51 +110,52 @@ class Registry:
             tables = await columns(connection)
             deleted = {}
             for name in tables:
-                command = SQL("delete from {} where simulated or device = any(%s)").format(table(name))
-                deleted[f"readings.{name}"] = (await connection.execute(command, (keys,))).rowcount
-            for name in ("uplink", "latest", "quarantine", "device"):
+                [(count,)] = await rows(connection, _PURGE.format(table(name), type=Literal(name)), (keys,))
+                deleted[f"readings.{name}"] = count
+            await latest.forget(connection, list(tables), [*keys, *touched])
+            for name in ("uplink", "heard", "quarantine", "device"):
                 parameters = (keys,) if name in _BY_KEY else None
                 cursor = await connection.execute(statement(f"purge_{name}"), parameters)
                 deleted[f"penfeld.{name}"] = cursor.rowcount
-            await _renew_latest(connection, touched, tables)
+            await _hear_again(connection, touched, tables)
         return deleted
 
 
-_BY_KEY = ("uplink", "latest")
+_BY_KEY = ("uplink", "heard")
 """Which of these are found by the keys of simulated devices."""
+_PURGE = SQL(
+    "with gone as (delete from {} where simulated or device = any(%s) returning time),"
+    " noted as (insert into penfeld.changed_hour (device_type, hour)"
+    " select distinct {type}, date_trunc('hour', time) from gone)"
+    " select count(*) from gone"
+)
 
 
-async def _renew_latest(connection: Connection, devices: Sequence[int], tables: Mapping[str, Iterable[str]]) -> None:
-    """Find the latest values of these devices again, from their readings."""
+async def _forget_latest(connection: Connection, devices: Sequence[int]) -> None:
+    """Forget what is known of the fields of these devices; that they were heard is not forgotten."""
+    if devices:
+        await connection.execute(statement("forget_readings"), (devices,))
+        await latest.forget(connection, list(await columns(connection)), devices)
+
+
+async def _hear_again(connection: Connection, devices: Sequence[int], tables: Mapping[str, Iterable[str]]) -> None:
+    """Find again, from their frames and readings, what is known of these devices; their latest values are gone."""
     if not devices:
         return
-    await connection.execute(statement("purge_latest"), (devices,))
-    await connection.execute(statement("remember_latest"), (devices,))
+    await connection.execute(statement("purge_heard"), (devices,))
+    await connection.execute(statement("hear_again"), (devices,))
     for name, all_columns in tables.items():
-        fields = [column for column in all_columns if column not in FIXED]
-        pairs = [
-            SQL(
-                "{}, (array_agg(jsonb_build_array({}, (extract(epoch from time) * 1000000)::bigint)"
-                " order by time desc) filter (where {} is not null))[1]"
-            ).format(Literal(field), Identifier(field), Identifier(field))
-            for field in fields
-        ]
-        # jsonb_build_object takes at most 100 arguments, and a table may have more fields.
-        groups = [pairs[start : start + 40] for start in range(0, len(pairs), 40)] or [[]]
-        objects = [SQL("jsonb_build_object({})").format(SQL(", ").join(group)) for group in groups]
         await connection.execute(
             SQL(
-                "update penfeld.latest as l set time = r.time, received_at = r.received_at, fields = r.fields,"
-                " flags = (select n.flags from {table} as n where n.device = r.device and n.time = r.time)"
-                " from (select device, max(time) as time,"
-                " (array_agg(received_at order by time desc))[1] as received_at,"
-                " jsonb_strip_nulls({fields}) as fields"
-                " from {table} where device = any(%s) group by device) as r"
-                " join penfeld.device as d on d.key = r.device and d.type = {type}"
-                " where l.device = r.device"
-            ).format(table=table(name), fields=SQL(" || ").join(objects), type=Literal(name)),
+                "update penfeld.heard as h set time = n.time, received_at = n.received_at, flags = n.flags"
+                " from penfeld.device as d cross join lateral ("
+                "select time, received_at, flags from {} where device = d.key order by time desc limit 1) as n"
+                " where d.key = h.device and d.key = any(%s) and (d.type = {type} or d.type is null)"
+                " and (h.time is null or n.time > h.time)"
+            ).format(table(name), type=Literal(name)),
             (devices,),
         )
+        await latest.fill(connection, name, [column for column in all_columns if column not in FIXED], devices)
 
 
 def device_of(row: Sequence[Any]) -> Device:

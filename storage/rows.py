@@ -1,50 +1,39 @@
 """From frames and readings in columns to rows for COPY, and which of them to write. Pure.
 
-COPY sends values in PostgreSQL's binary form and checks only their length, so two short cuts are sound: a time goes as
-the integer of microseconds since 2000 that ``timestamptz`` is, and JSON and arrays go as the bytes that they are.
+Rows go in order of device and time: neighbours in the batch are neighbours in the indexes, and writers that meet do so
+in one order. What devices say is checked here where PostgreSQL would not notice: it looks at a value's length, not at
+its kind.
 """
 
-from collections.abc import Iterable, Iterator, Mapping, Sequence
-from dataclasses import dataclass
-from datetime import UTC, datetime, timedelta
+from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import dataclass, field
+from datetime import UTC, datetime
+from operator import attrgetter, itemgetter
 from typing import Any
 
 import msgspec
 import numpy as np
 
 from model.batch import Batch, Frame
+from model.instants import microseconds, moment
 from model.readings import Array, Bools, Column, Ints, Readings
-from storage.arrays import JSONB_VERSION, POSTGRES_EPOCH_US, Texts
+from model.uplink import Uplink
+from storage.arrays import JSONB_VERSION, POSTGRES_EPOCH_US
+from storage.arrays import Texts as TextArray
+from storage.cells import ABSENT, Cells, Fixed, Texts, cell
+from storage.cells import rows as rows_of
 
-EPOCH = datetime(1970, 1, 1, tzinfo=UTC)
-_MICROSECOND = timedelta(microseconds=1)
 HOUR_US = 3_600_000_000
 _MONTH = np.dtype("datetime64[M]")
 EARLIEST_US = 0
-LATEST_US = int((datetime(2200, 1, 1, tzinfo=UTC) - EPOCH) / _MICROSECOND)
+LATEST_US = microseconds(datetime(2200, 1, 1, tzinfo=UTC))
 """Times that are stored: from 1970 up to 2200. Others are mistakes, and would each make a part of a table."""
 
-UPLINK_COLUMNS: Mapping[str, str] = {
-    "device": "int4",
-    "time": "int8",
-    "key": "bytea",
-    "received_at": "int8",
-    "network_time": "int8",
-    "source": "text",
-    "network": "text",
-    "session": "text",
-    "f_cnt": "int8",
-    "f_port": "int8",
-    "rssi_dbm": "float4",
-    "snr_db": "float4",
-    "gateway": "text",
-    "codec": "int4",
-    "simulated": "bool",
-    "payload": "bytea",
-    "fields": "bytea",
-}
-"""Columns of penfeld.uplink and the type that each value is sent as. What devices say never goes as int4: the driver
-would cut a larger number without a word."""
+UPLINK_COLUMNS = (
+    *("device", "time", "key", "received_at", "network_time", "f_cnt", "f_port", "rssi_dbm", "snr_db", "codec"),
+    *("simulated", "source", "network", "session", "gateway", "payload", "fields"),
+)
+"""Columns of penfeld.uplink in the order of ``uplink_rows``."""
 
 READING_COLUMNS: Mapping[str, str] = {
     "device": "int4",
@@ -54,7 +43,8 @@ READING_COLUMNS: Mapping[str, str] = {
     "flags": "bytea",
     "codec": "int4",
 }
-"""The same for what all tables of readings have; fields follow, as ``FIELD_TYPES`` says by the column's type."""
+"""What all tables of readings have, and the type that the driver is to send each value as: a time goes as the integer
+that ``timestamptz`` is, flags as the bytes that they are. Fields follow, see ``FIELD_TYPES``."""
 
 FIELD_TYPES: Mapping[str, tuple[str, str]] = {
     "double precision": ("float8", "f"),
@@ -64,42 +54,70 @@ FIELD_TYPES: Mapping[str, tuple[str, str]] = {
 }
 """Column type -> the type that its values are sent as, and numpy's kinds of array that fit."""
 
-
-def microseconds(when: datetime) -> int:
-    """Return microseconds since 1970 UTC, exactly."""
-    return (when - EPOCH) // _MICROSECOND
-
-
-def moment(time_us: int) -> datetime:
-    """Return the time so many microseconds after 1970, UTC."""
-    return EPOCH + timedelta(microseconds=time_us)
+_FORMS = {"f": ">f8", "i": ">i8", "b": "u1"}
+_TEXT = "OU"
+_KEY = "V16"
+_FRAME = attrgetter(
+    *("device", "time_us", "received_us", "network_us", "simulated", "key", "source", "device_type", "decoded_with"),
+    *("uplink", "uplink.f_cnt", "uplink.session"),
+)
+_UPLINK = attrgetter("network", "f_port", "rssi_dbm", "snr_db", "gateway", "payload", "values")
+_LARGEST_REAL = float(np.finfo(np.float32).max)
 
 
 @dataclass(frozen=True, slots=True)
 class Frames:
-    """What the checks need of a batch's frames, in columns: one element a frame."""
+    """A batch's frames in columns: one element a frame, in the order of the batch.
+
+    ``counter``: where there is a frame counter; ``f_cnt`` is 0 elsewhere. ``codec``: (device type, version).
+    ``beyond``: frames with a number that no column holds, and why; here they have none.
+    """
 
     device: Ints
     time_us: Ints
     received_us: Ints
+    network_us: Column
     simulated: Bools
     counter: Bools
-    keys: list[bytes]
+    f_cnt: Ints
+    keys: Sequence[bytes]
+    sources: Sequence[str]
+    sessions: Sequence[str]
+    codecs: Sequence[tuple[str, str]]
+    uplinks: Sequence[Uplink]
+    beyond: dict[int, str] = field(default_factory=dict)
 
     @classmethod
     def of(cls, frames: Sequence[Frame]) -> "Frames":
         """Read them from the batch."""
+        columns = tuple(zip(*map(_FRAME, frames), strict=True)) if frames else ((),) * 12
+        device, time_us, received_us, network_us, simulated, keys, sources, types, versions, uplinks, f_cnt, _ = columns
+        beyond: dict[int, str] = {}
+        counters = _whole("frame counter", f_cnt, beyond)
         return cls(
-            device=np.array([frame.device for frame in frames], dtype=np.int64),
-            time_us=np.array([microseconds(frame.time) for frame in frames], dtype=np.int64),
-            received_us=np.array([microseconds(frame.received_at) for frame in frames], dtype=np.int64),
-            simulated=np.array([frame.simulated for frame in frames], dtype=np.bool_),
-            counter=np.array([frame.uplink.f_cnt is not None for frame in frames], dtype=np.bool_),
-            keys=[frame.key for frame in frames],
+            device=np.array(device, dtype=np.int64),
+            time_us=np.array(time_us, dtype=np.int64),
+            received_us=np.array(received_us, dtype=np.int64),
+            network_us=_whole("network time", network_us, beyond),
+            simulated=np.array(simulated, dtype=np.bool_),
+            counter=counters.valid,
+            f_cnt=counters.values.astype(np.int64, copy=False),
+            keys=keys,
+            sources=sources,
+            sessions=columns[-1],
+            codecs=tuple(zip(types, versions, strict=True)),
+            uplinks=uplinks,
+            beyond=beyond,
         )
+
+    def __len__(self) -> int:
+        """Return the number of frames."""
+        return len(self.keys)
 
     def repeated(self, duplicates: set[int]) -> set[int]:
         """Return frames that repeat an earlier one of this batch, given those that the database has already."""
+        if len(set(self.keys)) == len(self.keys):
+            return set()
         times: dict[bytes, list[int]] = {}
         found = set()
         columns = zip(self.keys, self.time_us.tolist(), self.counter.tolist(), strict=True)
@@ -138,7 +156,9 @@ def select(readings: Readings, rows: Ints) -> Readings:
             columns[name] = Column(values, valid)
     flags = {}
     if readings.flags:
-        flags = {new: readings.flags[old] for new, old in enumerate(rows.tolist()) if old in readings.flags}
+        place = np.full(len(readings), -1, dtype=np.int64)
+        place[rows] = np.arange(len(rows))
+        flags = {int(place[old]): names for old, names in readings.flags.items() if place[old] >= 0}
     return Readings(
         device_type=readings.device_type,
         version=readings.version,
@@ -172,12 +192,11 @@ def ranks(device: Ints, time_us: Ints) -> Ints:
 
 
 def misplaced(batch: Batch, frames: Frames) -> dict[int, str]:
-    """Return frames with a time that no table keeps, and why."""
+    """Return frames with a time or a number that no table keeps, and why."""
     why = "its time {} is not between 1970 and 2200"
-    found = {
-        int(position): why.format(_shown(int(frames.time_us[position])))
-        for position in np.flatnonzero(_outside(frames.time_us))
-    }
+    found = dict(frames.beyond)
+    for position in np.flatnonzero(_outside(frames.time_us)):
+        found[int(position)] = why.format(_shown(int(frames.time_us[position])))
     for readings in batch.readings:
         for row in np.flatnonzero(_outside(readings.time_us)):
             found.setdefault(int(readings.frame[row]), why.format(_shown(int(readings.time_us[row]))))
@@ -209,52 +228,66 @@ def days(time_us: Ints) -> Iterator[Ints]:
         yield np.flatnonzero(day == each)
 
 
-def uplink_rows(
-    batch: Batch, frames: Frames, positions: Ints, codecs: Mapping[tuple[str, str], int]
-) -> Iterator[tuple[Any, ...]]:
-    """Yield rows of ``UPLINK_COLUMNS`` for these positions of the batch."""
-    time = (frames.time_us[positions] - POSTGRES_EPOCH_US).tolist()
-    received_at = (frames.received_us[positions] - POSTGRES_EPOCH_US).tolist()
-    for row, position in enumerate(positions.tolist()):
-        frame = batch.frames[position]
-        uplink = frame.uplink
-        yield (
-            frame.device,
-            time[row],
-            frame.key,
-            received_at[row],
-            None if uplink.time is None else microseconds(uplink.time) - POSTGRES_EPOCH_US,
-            frame.source,
-            uplink.network,
-            uplink.session,
-            uplink.f_cnt,
-            uplink.f_port,
-            uplink.rssi_dbm,
-            uplink.snr_db,
-            uplink.gateway,
-            codecs[frame.device_type, frame.decoded_with],
-            frame.simulated,
-            uplink.payload,
-            None if uplink.values is None else JSONB_VERSION + msgspec.json.encode(uplink.values),
-        )
-
-
-def reading_rows(readings: Readings, frames: Frames, codec: int) -> Iterator[tuple[Any, ...]]:
-    """Yield rows of ``READING_COLUMNS`` and of the readings' own columns, in their order."""
-    count = len(readings)
-    flags: list[bytes | None] = [None] * count
-    for row, names in readings.flags.items():
-        flags[row] = Texts([name.encode() for name in names]).data
-    columns: list[Iterable[Any]] = [
-        frames.device[readings.frame].tolist(),
-        (readings.time_us - POSTGRES_EPOCH_US).tolist(),
-        (frames.received_us[readings.frame] - POSTGRES_EPOCH_US).tolist(),
-        frames.simulated[readings.frame].tolist(),
-        flags,
-        [codec] * count,
+def uplink_rows(frames: Frames, positions: Ints, codecs: Mapping[tuple[str, str], int]) -> bytes:
+    """Return the rows of ``UPLINK_COLUMNS`` for these positions of the batch, in this order."""
+    chosen = _chooser(positions)
+    network, f_port, rssi_dbm, snr_db, gateway, payload, values = zip(
+        *map(_UPLINK, chosen(frames.uplinks)), strict=True
+    )
+    beyond: dict[int, str] = {}
+    f_ports = _whole("port", f_port, beyond)
+    if beyond:
+        raise OverflowError(next(iter(beyond.values())))
+    fixed = [
+        Fixed(frames.device[positions], ">i4"),
+        Fixed(frames.time_us[positions] - POSTGRES_EPOCH_US, ">i8"),
+        Fixed(np.frombuffer(b"".join(chosen(frames.keys)), dtype=_KEY), _KEY),
+        Fixed(frames.received_us[positions] - POSTGRES_EPOCH_US, ">i8"),
+        Fixed(frames.network_us.values[positions] - POSTGRES_EPOCH_US, ">i8", frames.network_us.valid[positions]),
+        Fixed(frames.f_cnt[positions], ">i8", frames.counter[positions]),
+        Fixed(f_ports.values, ">i8", f_ports.valid),
+        _real(rssi_dbm),
+        _real(snr_db),
+        Fixed(_codec_keys(chosen(frames.codecs), codecs), ">i4"),
+        Fixed(frames.simulated[positions], "u1"),
     ]
-    columns += [nullable(column.values, column.valid) for column in readings.columns.values()]
-    return zip(*columns, strict=True)
+    texts = Texts()
+    varying = [
+        texts.column(chosen(frames.sources)),
+        texts.column(network),
+        texts.column(chosen(frames.sessions)),
+        texts.column(gateway),
+        [ABSENT if value is None else cell(value) for value in payload],
+        [ABSENT if value is None else cell(JSONB_VERSION + msgspec.json.encode(value)) for value in values],
+    ]
+    return rows_of(fixed, varying)
+
+
+def reading_rows(
+    readings: Readings, frames: Frames, codec: int, ranks: Ints | None = None
+) -> tuple[tuple[str, ...], bytes]:
+    """Return the names of columns, in their order, and the rows. With ``ranks``, a column of that name goes first."""
+    fixed = {
+        "device": Fixed(frames.device[readings.frame], ">i4"),
+        "time": Fixed(readings.time_us - POSTGRES_EPOCH_US, ">i8"),
+        "received_at": Fixed(frames.received_us[readings.frame] - POSTGRES_EPOCH_US, ">i8"),
+        "simulated": Fixed(frames.simulated[readings.frame], "u1"),
+        "codec": Fixed(np.full(len(readings), codec), ">i4"),
+    }
+    if ranks is not None:
+        fixed = {"rank": Fixed(ranks, ">i4"), **fixed}
+    varying: dict[str, Cells] = {}
+    for name, column in readings.columns.items():
+        if column.values.dtype.kind in _TEXT:
+            varying[name] = Texts().column(nullable(column.values, column.valid))
+        else:
+            fixed[name] = Fixed(column.values, _FORMS[column.values.dtype.kind], column.valid)
+    if readings.flags:
+        flags = [ABSENT] * len(readings)
+        for row, names in readings.flags.items():
+            flags[row] = cell(TextArray([name.encode() for name in names]).data)
+        varying["flags"] = flags
+    return (*fixed, *varying), rows_of(list(fixed.values()), list(varying.values()))
 
 
 def nullable(values: Array, valid: Bools) -> list[Any]:
@@ -264,3 +297,42 @@ def nullable(values: Array, valid: Bools) -> list[Any]:
         for row in np.flatnonzero(~valid).tolist():
             found[row] = None
     return found
+
+
+def _chooser(positions: Ints) -> "itemgetter[Any]":
+    """Return what takes these positions, two at least, out of a sequence."""
+    wanted = positions.tolist()
+    return itemgetter(*wanted) if len(wanted) > 1 else itemgetter(slice(wanted[0], wanted[0] + 1))
+
+
+def _codec_keys(chosen: Sequence[tuple[str, str]], codecs: Mapping[tuple[str, str], int]) -> Ints:
+    if len(set(chosen)) == 1:
+        return np.full(len(chosen), codecs[chosen[0]])
+    return np.array([codecs[each] for each in chosen], dtype=np.int64)
+
+
+def _whole(name: str, values: Sequence[int | None], beyond: dict[int, str]) -> Column:
+    """Return whole numbers as a column; put into ``beyond`` where one is too large for any."""
+    valid = np.ones(len(values), dtype=np.bool_)
+    if None in values:
+        valid = np.array([value is not None for value in values], dtype=np.bool_)
+        values = [0 if value is None else value for value in values]
+    try:
+        return Column(np.array(values, dtype=np.int64), valid)
+    except OverflowError:
+        for position, value in enumerate(values):
+            if not -(2**63) <= (value or 0) < 2**63:
+                beyond[position] = f"its {name} {value} is a number that no column holds"
+        return _whole(name, [0 if position in beyond else value for position, value in enumerate(values)], beyond)
+
+
+def _real(values: Sequence[float | None]) -> Fixed:
+    """Return a column of ``real``; raise ``OverflowError`` for a number that is too large for it."""
+    valid = None
+    if None in values:
+        valid = np.array([value is not None for value in values], dtype=np.bool_)
+        values = [0.0 if value is None else value for value in values]
+    found = np.array(values, dtype=np.float64)
+    if (np.isfinite(found) & (np.abs(found) > _LARGEST_REAL)).any():
+        raise OverflowError(f"{np.abs(found).max()} is a number that no column holds")
+    return Fixed(found, ">f4", valid)

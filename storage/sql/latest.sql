@@ -14,3 +14,14 @@ where c.relkind in ('r', 'p')
   )
 group by c.relname
 order by c.relname
+
+-- name: latest_fields
+-- Tables of latest values, and their fields: columns that have one of their time beside them.
+select c.relname, array_agg(a.attname order by a.attnum)
+from pg_class as c
+join pg_namespace as n on n.oid = c.relnamespace and n.nspname = 'latest'
+join pg_attribute as a on a.attrelid = c.oid and a.attnum > 0 and not a.attisdropped
+join pg_attribute as t on t.attrelid = c.oid and t.attname = a.attname || %s and not t.attisdropped
+where c.relkind = 'r'
+group by c.relname
+order by c.relname

@@ -1,8 +1,8 @@
 -- name: latest
 select d.id, d.type, d.state, d.name, d.network, d.latitude, d.longitude, d.district, d.experiment, d.simulated,
        d.tags, d.variables, least(d.first_seen, l.first_seen), greatest(d.last_seen, l.last_seen),
-       l.time, l.received_at, l.flags, l.fields
-from penfeld.latest as l
+       l.time, l.received_at, l.flags, d.key
+from penfeld.heard as l
 join penfeld.device as d on d.key = l.device
 where l.time is not null
   and d.state = 'active'

@@ -5,7 +5,7 @@ select id, key, type, state, simulated from penfeld.device where id = any(%s)
 select d.id, d.type, d.state, d.name, d.network, d.latitude, d.longitude, d.district, d.experiment, d.simulated,
        d.tags, d.variables, least(d.first_seen, l.first_seen), greatest(d.last_seen, l.last_seen)
 from penfeld.device as d
-left join penfeld.latest as l on l.device = d.key
+left join penfeld.heard as l on l.device = d.key
 where (%(type)s::text is null or d.type = %(type)s)
   and (%(state)s::text is null or d.state = %(state)s)
   and (%(district)s::text is null or d.district = %(district)s)
@@ -19,7 +19,7 @@ limit %(limit)s
 select d.id, d.type, d.state, d.name, d.network, d.latitude, d.longitude, d.district, d.experiment, d.simulated,
        d.tags, d.variables, least(d.first_seen, l.first_seen), greatest(d.last_seen, l.last_seen)
 from penfeld.device as d
-left join penfeld.latest as l on l.device = d.key
+left join penfeld.heard as l on l.device = d.key
 where d.id = %s
 
 -- name: retyped
@@ -31,8 +31,8 @@ where d.type is distinct from new.type
 order by d.key
 for update of d
 
--- name: forget_latest
-update penfeld.latest set time = null, received_at = null, flags = null, fields = '{}' where device = any(%s)
+-- name: forget_readings
+update penfeld.heard set time = null, received_at = null, flags = null where device = any(%s)
 
 -- name: register
 -- Insert, or update where anything differs; what is unchanged is not returned. The network on which a device was heard
@@ -81,16 +81,16 @@ delete from penfeld.uplink where simulated or device = any(%s)
 delete from penfeld.quarantine
 where simulated or device in (select id from penfeld.device where simulated)
 
--- name: purge_latest
-delete from penfeld.latest where device = any(%s)
+-- name: purge_heard
+delete from penfeld.heard where device = any(%s)
 
 -- name: purge_device
 delete from penfeld.device where simulated
 
--- name: remember_latest
--- When each device was heard, from its frames; what it said is filled in per device type.
-insert into penfeld.latest (device, first_seen, last_seen)
-select device, min(received_at), max(received_at)
+-- name: hear_again
+-- When each device was heard, from its frames; of its readings the tables tell.
+insert into penfeld.heard (device, first_seen, last_seen, frame_time)
+select device, min(received_at), max(received_at), max(time)
 from penfeld.uplink
 where device = any(%s)
 group by device

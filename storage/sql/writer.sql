@@ -1,8 +1,11 @@
 -- name: plan_for_writing
--- For this transaction: plan with the batch's own bounds of time, so that other chunks are left out once and for all.
--- TimescaleDB's ChunkAppend would look for chunks to leave out again for every frame, which costs more than the look-up.
-select set_config('plan_cache_mode', 'force_custom_plan', true),
-       set_config('timescaledb.enable_chunk_append', 'off', true)
+-- For this transaction: plan with the batch's own numbers of rows.
+select set_config('plan_cache_mode', 'force_custom_plan', true)
+
+-- name: plan_for_looking_up
+-- With the bounds of time in the plan other chunks are left out once and for all. TimescaleDB's ChunkAppend would look
+-- for chunks to leave out again for every frame, which costs more than the look-up.
+select set_config('timescaledb.enable_chunk_append', 'off', true)
 
 -- name: lock_devices
 -- Writers of the same devices wait for each other until the end of the transaction: what one has checked, no other
@@ -29,37 +32,74 @@ cross join lateral (
     limit 1
 ) as found
 
--- name: late_rows
--- Positions (from 1) of readings not newer than all that is stored of their device: only these can meet a row of the
--- same device and time.
-select p.n
-from unnest(%s, %s) with ordinality as p (device, time, n)
-join penfeld.latest as l on l.device = p.device
-where p.time <= l.time
+-- name: suspects
+-- Devices (their places in the parameters, from 1) whose frames are not all surely new, and those of which a reading is not
+-- newer than all that is stored, with the newest time of these in microseconds since 1970. Values are taken from arrays
+-- by their place: a function that returns rows of many columns costs three times as much.
+select new.place,
+       (new.beyond > old.frame_time
+        or (new.session = old.session and new.lowest > old.f_cnt and new.beyond > old.counted_since)) is not true,
+       case when new.rows_from <= old.time then (extract(epoch from old.time) * 1000000)::bigint end
+from (
+    select place, session, (%(devices)s)[place] as device, (%(beyond)s)[place] as beyond,
+           (%(rows_from)s)[place] as rows_from, (%(lowest)s)[place] as lowest
+    from rows from (unnest(%(sessions)s), generate_series(1, %(count)s)) as p (session, place)
+    offset 0
+) as new
+join penfeld.heard as old on old.device = new.device
+where (new.beyond > old.frame_time
+       or (new.session = old.session and new.lowest > old.f_cnt and new.beyond > old.counted_since)) is not true
+   or new.rows_from <= old.time
 
--- name: merge_latest
-merge into penfeld.latest as old
+-- name: remember
+-- A counter that begins again, and a new session, hold from the newest time before; frames of several sessions tell
+-- nothing before the newest of their times.
+merge into penfeld.heard as old
 using (
-    select device, first_seen, last_seen, nullif(time, '-infinity') as time, oldest, received_at,
-           string_to_array(nullif(flags, ''), ',') as flags, fields
-    from unnest(
-        %(devices)s, %(first_seen)s, %(last_seen)s, %(times)s, %(oldest)s, %(received)s, %(flags)s, %(fields)s
-    ) as p (device, first_seen, last_seen, time, oldest, received_at, flags, fields)
+    select session, string_to_array(nullif(flags, ''), ',') as flags,
+           (%(devices)s)[place] as device, (%(first_seen)s)[place] as first_seen, (%(last_seen)s)[place] as last_seen,
+           (%(frame_times)s)[place] as frame_time, nullif((%(times)s)[place], '-infinity') as time,
+           (%(received)s)[place] as received_at, (%(counted)s)[place] as counted, (%(mixed)s)[place] as mixed,
+           (%(counters)s)[place] as f_cnt
+    from rows from (unnest(%(sessions)s), unnest(%(flags)s), generate_series(1, %(count)s)) as p (session, flags, place)
+    offset 0
 ) as new
 on old.device = new.device
 when matched then update set
     first_seen = least(old.first_seen, new.first_seen),
     last_seen = greatest(old.last_seen, new.last_seen),
     time = greatest(old.time, new.time),
-    received_at = case when old.time is null or new.time > old.time then new.received_at else old.received_at end,
-    flags = case when old.time is null or new.time > old.time then new.flags else old.flags end,
-    fields = case
-        when new.fields = '{}' then old.fields
-        when new.oldest <= old.time then penfeld.newest_fields(old.fields, new.fields)
-        else old.fields || new.fields
+    received_at = case when new.time <= old.time or new.time is null then old.received_at else new.received_at end,
+    flags = case when new.time <= old.time or new.time is null then old.flags else new.flags end,
+    frame_time = greatest(old.frame_time, new.frame_time),
+    session = case
+        when new.counted and (new.mixed or new.frame_time > old.frame_time) then new.session
+        else old.session
+    end,
+    f_cnt = case
+        when not new.counted then old.f_cnt
+        when new.mixed or new.session = old.session and new.f_cnt >= old.f_cnt then new.f_cnt
+        when new.frame_time > old.frame_time then new.f_cnt
+        else old.f_cnt
+    end,
+    counted_since = case
+        when not new.counted then old.counted_since
+        when new.mixed then greatest(old.frame_time, new.frame_time)
+        when new.session = old.session and new.f_cnt >= old.f_cnt then old.counted_since
+        when new.frame_time > old.frame_time then old.frame_time
+        else old.counted_since
     end
-when not matched then insert (device, first_seen, last_seen, time, received_at, flags, fields)
-    values (new.device, new.first_seen, new.last_seen, new.time, new.received_at, new.flags, new.fields)
+when not matched then insert
+    (device, first_seen, last_seen, time, received_at, flags, frame_time, session, f_cnt, counted_since)
+    values (
+        new.device, new.first_seen, new.last_seen, new.time,
+        case when new.time is not null then new.received_at end, new.flags, new.frame_time,
+        case when new.counted then new.session end, case when new.counted then new.f_cnt end,
+        case when new.mixed then new.frame_time when new.counted then '-infinity' end
+    )
+
+-- name: note_changes
+insert into penfeld.changed_hour (device_type, hour) select %s, hour from unnest(%s) as hour
 
 -- name: write_ledger
 insert into penfeld.ledger as old (hour, source, worker, received, stored, duplicate, quarantined)

@@ -102,7 +102,7 @@ class Registry:
         }
         deleted["penfeld.quarantine"] = len(memory.quarantine) - len(aside)
         memory.quarantine = aside
-        deleted["penfeld.latest"] = sum(memory.latest.pop(name, None) is not None for name in gone)
+        deleted["penfeld.heard"] = sum(memory.latest.pop(name, None) is not None for name in gone)
         for name in gone:
             del memory.devices[name], memory.keys[name]
         deleted["penfeld.device"] = len(gone)

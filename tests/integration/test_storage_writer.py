@@ -93,8 +93,8 @@ async def wipe(database: Database) -> None:
     async with database.connection() as connection:
         await connection.execute(
             SQL(
-                "truncate penfeld.uplink, penfeld.latest, penfeld.heard, penfeld.device, penfeld.ledger, penfeld.quarantine,"
-                " readings.probe restart identity"
+                "truncate penfeld.uplink, penfeld.heard, penfeld.changed_hour, penfeld.device, penfeld.ledger,"
+                " penfeld.quarantine, readings.probe, latest.probe restart identity"
             )
         )
 

@@ -28,6 +28,10 @@ select l.device, l.first_seen, l.last_seen, l.time, l.received_at, l.flags, coal
 from penfeld.latest as l
 left join (select device, max(time) as time from penfeld.uplink group by device) as u on u.device = l.device;
 
+drop table penfeld.latest;
+drop function penfeld.newest_fields;
+comment on column penfeld.device.last_seen is 'While nothing of it was stored; afterwards see penfeld.heard';
+
 create schema latest;
 comment on schema latest is 'One table per device type with the newest value of each field and its event time (field__time), a row a device; made from the device files, and from readings where there are any';
 

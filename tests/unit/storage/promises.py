@@ -599,7 +599,7 @@ class StoragePromises:
             "readings.probe": 3,
             "penfeld.uplink": 3,
             "penfeld.quarantine": 3,
-            "penfeld.latest": 1,
+            "penfeld.heard": 1,
             "penfeld.device": 2,
         }
         assert [row.device for row in await house.rows()] == ["lamp-1"]

@@ -9,8 +9,9 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from model.device import DeviceRef, State
+from model.instants import microseconds, moment
 from model.readings import Column
-from storage import latest, rows
+from storage import rows
 from storage.arrays import Int4s, Texts
 from tests.unit.storage.batches import NOON, SECOND, Builder
 
@@ -22,8 +23,8 @@ REFS = {
 @given(st.datetimes(datetime(1900, 1, 1), datetime(2199, 1, 1), timezones=st.just(UTC)))  # noqa: DTZ001 -- Hypothesis adds the zone
 def test_microseconds_are_exact(when: datetime) -> None:
     """A time and its microseconds are one and the same."""
-    assert rows.moment(rows.microseconds(when)) == when
-    assert rows.microseconds(when.astimezone(timezone(timedelta(hours=2)))) == rows.microseconds(when)
+    assert moment(microseconds(when)) == when
+    assert microseconds(when.astimezone(timezone(timedelta(hours=2)))) == microseconds(when)
 
 
 @given(st.lists(st.tuples(st.integers(1, 3), st.integers(0, 3))))
@@ -68,7 +69,7 @@ def test_months_and_days_are_those_of_utc() -> None:
         datetime(1970, 2, 1, tzinfo=UTC),
         datetime(2026, 7, 1, tzinfo=UTC),
     ]
-    time_us = np.array([rows.microseconds(time) for time in times])
+    time_us = np.array([microseconds(time) for time in times])
 
     assert rows.months(time_us) == [0, 1, 678]
     assert [positions.tolist() for positions in rows.days(time_us[[2, 0, 1, 2]])] == [[1], [2], [0, 3]]
@@ -98,17 +99,6 @@ def test_a_column_of_another_kind_does_not_fit() -> None:
     assert rows.fitting(real, "bigint") is None
     assert rows.fitting(text, "text") is text
     assert rows.fitting(text, "boolean") is None
-
-
-def test_a_large_float_keeps_its_kind_in_json() -> None:
-    """PostgreSQL would write 1e16 as an integer; the fraction keeps it a float."""
-    batch = Builder(REFS).frame("a", NOON, {"power_w": 3.981073765148734e16, "steps": 2**60}).build()
-    frames = rows.Frames.of(batch.frames)
-
-    data = latest.parameters(frames, np.array([0]), batch.readings)["fields"].data
-
-    assert f'"power_w":[{3.981073765148734e16:.1f},'.encode() in data
-    assert b'"steps":[1152921504606846976,' in data
 
 
 def test_arrays_have_postgresql_s_binary_form() -> None:
