@@ -21,7 +21,6 @@ from ingest.decoding import IMPLAUSIBLE, Understood, understand
 from model.batch import Frame
 from model.device import DeviceType, Kind
 from model.history import Counts, Reach, Rows
-from model.instants import microseconds
 from model.readings import Array, Bools, Column, Ints, Readings
 
 MOST_DEVICES = 500
@@ -96,7 +95,8 @@ class Difference:
 
 def tell(definition: Definition, frames: Sequence[Frame]) -> Told:
     """Decode raw frames by this definition."""
-    understood = understand(definition, [one.uplink for one in frames], [one.received_at for one in frames])
+    received_us = np.array([one.received_us for one in frames], dtype=np.int64)
+    understood = understand(definition, [one.uplink for one in frames], received_us)
     errors = dict(understood.errors)
     errors.update(_unstorable(understood))
     parts = [_known(part, errors) for part in understood.readings]
@@ -108,8 +108,8 @@ def tell(definition: Definition, frames: Sequence[Frame]) -> Told:
         frames=list(frames),
         device=np.array([one.device for one in frames], dtype=np.int64),
         time_us=np.array([one.time_us for one in frames], dtype=np.int64),
-        received_us=np.array([one.received_us for one in frames], dtype=np.int64),
-        new_us=np.array([microseconds(time) for time in understood.times], dtype=np.int64),
+        received_us=received_us,
+        new_us=understood.time_us,
         errors=errors,
         row_frame=_joined([part.frame for part in parts]),
         row_us=_joined([part.time_us for part in parts]),

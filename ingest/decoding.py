@@ -12,7 +12,7 @@ Rules:
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
-from datetime import UTC, datetime, timedelta
+from datetime import datetime
 
 import numpy as np
 
@@ -26,7 +26,6 @@ from model.uplink import Uplink, Value
 
 IMPLAUSIBLE = "time:implausible"
 
-_EPOCH = datetime(1970, 1, 1, tzinfo=UTC)
 _EARLIEST_US = 1_420_070_400_000_000  # 2015-01-01
 _DAY_US = 86_400_000_000
 _TYPES = {Kind.FLOAT: np.float64, Kind.INT: np.int64, Kind.BOOL: np.bool_, Kind.TEXT: np.object_}
@@ -37,18 +36,22 @@ _BLANK: dict[Kind, Value] = {Kind.FLOAT: 0.0, Kind.INT: 0, Kind.BOOL: False, Kin
 class Understood:
     """What became of a group of uplinks; positions count within the group.
 
-    ``times``: event time of each frame; ``readings[...].frame`` and ``errors`` point to uplinks.
+    ``time_us``: event time of each frame; ``network_us``: what the network told, ``None`` if nothing; microseconds
+    since 1970. ``readings[...].frame`` and ``errors`` point to uplinks.
     """
 
-    times: Sequence[datetime] = ()
+    time_us: Ints = field(default_factory=lambda: np.zeros(0, dtype=np.int64))
+    network_us: Sequence[int | None] = ()
     readings: Sequence[Readings] = ()
     errors: Mapping[int, str] = field(default_factory=dict)
 
 
-def understand(definition: Definition, uplinks: Sequence[Uplink], arrivals: Sequence[datetime]) -> Understood:
-    """Return what these uplinks of one device type say. Never raises for what a device sent."""
-    arrived = _micros(arrivals)
-    told = _micros([uplink.time or arrival for uplink, arrival in zip(uplinks, arrivals, strict=True)])
+def understand(definition: Definition, uplinks: Sequence[Uplink], arrived: Ints) -> Understood:
+    """Return what these uplinks of one device type say. Never raises for what a device sent.
+
+    ``arrived``: when each came, microseconds since 1970.
+    """
+    told, network_us = _network_times([uplink.time for uplink in uplinks], arrived)
     newest = np.full(len(uplinks), np.iinfo(np.int64).min)
     readings, errors = [], {}
     for positions, decoded in _decoded(definition, uplinks):
@@ -72,23 +75,20 @@ def understand(definition: Definition, uplinks: Sequence[Uplink], arrivals: Sequ
             )
         )
     alone = np.where(_implausible(told, arrived), arrived, told)  # frames without readings
-    times_us = np.where(newest == np.iinfo(np.int64).min, alone, newest)
-    return Understood(
-        times=[_EPOCH + timedelta(microseconds=time) for time in times_us.tolist()], readings=readings, errors=errors
-    )
+    times = np.where(newest == np.iinfo(np.int64).min, alone, newest)
+    return Understood(time_us=times, network_us=network_us, readings=readings, errors=errors)
 
 
 def _decoded(definition: Definition, uplinks: Sequence[Uplink]) -> list[tuple[Ints, DecodedBatch]]:
     """Decode payloads together and named values together; each part comes with the positions of its uplinks."""
     parts = []
-    bytes_at = [
-        i for i, uplink in enumerate(uplinks) if uplink.payload or (uplink.payload == b"" and uplink.f_port != 0)
-    ]
+    payloads = [uplink.payload for uplink in uplinks]
+    bytes_at = [i for i, payload in enumerate(payloads) if payload or (payload == b"" and uplinks[i].f_port != 0)]
     if bytes_at:
-        payloads = [uplinks[i].payload or b"" for i in bytes_at]
-        decoded = definition.decode_batch(payloads, [uplinks[i].f_port for i in bytes_at])
+        contents = [payloads[i] or b"" for i in bytes_at]
+        decoded = definition.decode_batch(contents, [uplinks[i].f_port for i in bytes_at])
         parts.append((np.array(bytes_at, dtype=np.int64), decoded))
-    values_at = [i for i, uplink in enumerate(uplinks) if uplink.payload is None]
+    values_at = [i for i, payload in enumerate(payloads) if payload is None]
     if values_at:
         decoded = _from_values(definition, [uplinks[i].values or {} for i in values_at])
         parts.append((np.array(values_at, dtype=np.int64), decoded))
@@ -142,6 +142,16 @@ def _implausible(times: Ints, arrived: Ints) -> Bools:
     return (times < _EARLIEST_US) | (times > arrived + _DAY_US)
 
 
-def _micros(times: Sequence[datetime]) -> Ints:
-    """Return microseconds since 1970; a double holds them exactly until the year 2255."""
-    return np.rint(np.array([time.timestamp() for time in times]) * 1e6).astype(np.int64)
+def _network_times(times: Sequence[datetime | None], arrived: Ints) -> tuple[Ints, Sequence[int | None]]:
+    """Return what the network told, as a column (arrival where it told nothing) and as a list with ``None`` there.
+
+    A double holds microseconds exactly until the year 2255.
+    """
+    known = [time.timestamp() for time in times if time is not None]
+    found = np.rint(np.array(known, dtype=np.float64) * 1e6).astype(np.int64)
+    if len(known) == len(times):
+        return found, found.tolist()
+    at = np.flatnonzero([time is not None for time in times])
+    told, network_us = arrived.copy(), np.full(len(times), None, dtype=np.object_)
+    told[at], network_us[at] = found, found
+    return told, network_us.tolist()

@@ -5,14 +5,13 @@ Rules:
 1. No message is lost on the way: each frame ends in ``Batch.frames`` or, with a reason, in ``Batch.set_aside``.
 2. Frames are decoded together, one device type at a time; ``ingest.decoding`` says when they were and what they hold.
 3. A bug in one adapter or decoder sets its frames aside, and is logged; it does not stop the others.
+4. What waits beside this (a socket, a timer) gets its turn after every ``SLICE`` messages.
 """
 
+import asyncio
 import logging
-from collections import defaultdict
-from collections.abc import Mapping, Sequence
+from collections.abc import Sequence
 from dataclasses import dataclass, field, replace
-from datetime import datetime
-from typing import NamedTuple
 
 import numpy as np
 
@@ -25,7 +24,7 @@ from ingest.topics import Topics
 from model.batch import Batch, Frame, SetAside
 from model.device import DeviceRef, State
 from model.errors import Reason, SetAsideError
-from model.instants import microseconds
+from model.instants import EPOCH, microseconds, moment
 from model.ports import DeviceLookup
 from model.readings import Column, Ints, Readings
 from model.uplink import Message, Uplink
@@ -33,6 +32,7 @@ from model.uplink import Message, Uplink
 logger = logging.getLogger(__name__)
 
 UNKNOWN_SOURCE = "unknown"
+SLICE = 1000
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -86,14 +86,18 @@ class Prepared:
         )
 
 
-class _Heard(NamedTuple):
-    """An uplink on its way, with all that is known of it by then."""
+@dataclass(slots=True)
+class _Heard:
+    """Uplinks on their way, with what is known of each: lists of one length, cheaper than an object a frame."""
 
-    uplink: Uplink
-    message: Message
-    source: str
-    device: int = 0
-    simulated: bool = False
+    uplinks: list[Uplink] = field(default_factory=list)
+    messages: list[Message] = field(default_factory=list)
+    sources: list[str] = field(default_factory=list)
+    arrived_us: list[int] = field(default_factory=list)
+
+
+_Group = list[tuple[int, DeviceRef]]
+"""Frames of one device type: positions in ``_Heard``, each with its device."""
 
 
 class Pipeline:
@@ -101,64 +105,75 @@ class Pipeline:
 
     def __init__(self, catalogue: Catalogue, sources: Sequence[Source], lookup: DeviceLookup) -> None:
         self._catalogue = catalogue
-        self._sources = {source.name: source for source in sources}
+        self._adapters = {source.name: source.adapter for source in sources}
         self._topics = Topics({source.name: source.filters for source in sources})
         self._devices = Devices(lookup)
 
     async def process(self, messages: Sequence[Message]) -> Prepared:
         """Return all that these messages say; raise ``UnavailableError`` when devices cannot be looked up now."""
-        prepared = Prepared()
-        heard = [one for message in messages for one in self._hear(message, prepared.batch)]
-        if not heard:
+        prepared, heard = Prepared(), _Heard()
+        for start in range(0, len(messages), SLICE):
+            self._hear(messages[start : start + SLICE], heard, prepared.batch)
+            await asyncio.sleep(0)
+        if not heard.uplinks:
             return prepared
-        known = await self._devices.identify((one.uplink.device for one in heard), heard[-1].message.received_at)
-        for name, group in self._by_type(heard, known, prepared.batch).items():
-            self._decode(self._catalogue[name], group, prepared.batch, prepared.messages)
+        known = await self._devices.identify((one.device for one in heard.uplinks), heard.messages[-1].received_at)
+        refs = [known.get(one.device) for one in heard.uplinks]
+        for name, group in self._by_type(heard, refs, prepared.batch).items():
+            await self._decode(self._catalogue[name], heard, group, prepared)
         return prepared
 
     def forget(self) -> None:
         """Look up every device again: what is known of one has proved wrong."""
         self._devices.forget()
 
-    def _hear(self, message: Message, batch: Batch) -> list[_Heard]:
-        """Return the uplinks of a message; set it aside whole where they cannot be found."""
-        name = self._topics.find(message.topic)
-        if name is None:
-            batch.set_aside.append(_aside(message, UNKNOWN_SOURCE, Reason.UNKNOWN_TOPIC, "no source takes this topic"))
-            return []
-        adapter = self._sources[name].adapter
-        try:
-            uplinks = adapter.uplinks(message.topic, message.payload)
-        except SetAsideError as error:
-            batch.set_aside.append(_aside(message, name, error.reason, str(error), network=adapter.name))
-            return []
-        except Exception as error:  # a bug here must not stop the frames of others; the message is kept
-            logger.exception("the adapter %s failed on a message of %r", adapter.name, message.topic)
-            detail = f"the adapter failed: {error!r}"
-            batch.set_aside.append(_aside(message, name, Reason.BAD_ENVELOPE, detail, network=adapter.name))
-            return []
-        if not uplinks:
-            logger.debug("no frame in a message of %r", message.topic)
-        return [_Heard(uplink, message, name) for uplink in uplinks]
+    def _hear(self, messages: Sequence[Message], heard: _Heard, batch: Batch) -> None:
+        """Find the uplinks in messages; set aside whole where they cannot be found."""
+        find, arrival, arrived_us = self._topics.find, None, 0
+        for message in messages:
+            name = find(message.topic)
+            if name is None or message.cut:
+                batch.set_aside.append(_unread(message, name))
+                continue
+            try:
+                uplinks = self._adapters[name].uplinks(message.topic, message.payload)
+            except SetAsideError as error:
+                network = self._adapters[name].name
+                batch.set_aside.append(_aside(message, name, error.reason, str(error), network=network))
+                continue
+            except Exception as error:  # a bug here must not stop the frames of others; the message is kept
+                logger.exception("the adapter of %s failed on a message of %r", name, message.topic)
+                detail, network = f"the adapter failed: {error!r}", self._adapters[name].name
+                batch.set_aside.append(_aside(message, name, Reason.BAD_ENVELOPE, detail, network=network))
+                continue
+            if message.received_at is not arrival:  # messages of one read share it
+                arrival = message.received_at
+                arrived_us = microseconds(arrival)
+            for uplink in uplinks:
+                heard.uplinks.append(uplink)
+                heard.messages.append(message)
+                heard.sources.append(name)
+                heard.arrived_us.append(arrived_us)
 
-    def _by_type(
-        self, heard: Sequence[_Heard], known: Mapping[str, DeviceRef], batch: Batch
-    ) -> dict[str, list[_Heard]]:
+    def _by_type(self, heard: _Heard, refs: Sequence[DeviceRef | None], batch: Batch) -> dict[str, _Group]:
         """Group what is of registered devices by device type; set the others aside."""
-        groups: dict[str, list[_Heard]] = defaultdict(list)
-        for one in heard:
-            uplink, ref = one.uplink, known.get(one.uplink.device)
+        groups: dict[str, _Group] = {}
+        for position, (uplink, ref) in enumerate(zip(heard.uplinks, refs, strict=True)):
             if ref is None:
                 detail = f"{uplink.device} is not registered; register it and its frames count"
-                batch.set_aside.append(_aside_heard(one, Reason.UNKNOWN_DEVICE, detail, uplink.device_type))
+                aside = _aside_heard(heard, position, Reason.UNKNOWN_DEVICE, detail, uplink.device_type)
+                batch.set_aside.append(aside)
                 continue
-            device_type = ref.type or uplink.device_type
-            problem = self._problem(uplink, ref)
-            if problem is not None:
-                batch.set_aside.append(_aside_heard(one, *problem, device_type))
-                continue
-            simulated = uplink.simulated or ref.simulated
-            groups[device_type or ""].append(one._replace(device=ref.key, simulated=simulated))
+            name = ref.type or uplink.device_type or ""
+            group = groups.get(name)
+            if group is None or uplink.device_type is not None or ref.state is not State.ACTIVE:
+                problem = self._problem(uplink, ref)
+                if problem is not None:
+                    aside = _aside_heard(heard, position, *problem, name or None, simulated=ref.simulated)
+                    batch.set_aside.append(aside)
+                    continue
+                group = groups.setdefault(name, [])
+            group.append((position, ref))
         return groups
 
     def _problem(self, uplink: Uplink, ref: DeviceRef) -> tuple[Reason, str] | None:
@@ -179,44 +194,61 @@ class Pipeline:
             return error.reason, str(error)
         return None
 
-    def _decode(self, definition: Definition, group: Sequence[_Heard], batch: Batch, messages: list[Message]) -> None:
+    async def _decode(self, definition: Definition, heard: _Heard, group: _Group, prepared: Prepared) -> None:
         """Decode the frames of one device type and add them to the batch."""
+        uplinks = [heard.uplinks[position] for position, _ in group]
+        arrived_us = [heard.arrived_us[position] for position, _ in group]
         try:
-            understood = understand(
-                definition, [one.uplink for one in group], [one.message.received_at for one in group]
-            )
-        except Exception as error:  # a bug here must not stop the frames of others; each is tried alone, and kept
+            understood = understand(definition, uplinks, np.array(arrived_us, dtype=np.int64))
+        except Exception as error:  # a bug here must not stop the frames of others: they are decoded apart from it
+            await asyncio.sleep(0)
             if len(group) > 1:
-                for one in group:
-                    self._decode(definition, [one], batch, messages)
+                half = len(group) // 2
+                await self._decode(definition, heard, group[:half], prepared)
+                await self._decode(definition, heard, group[half:], prepared)
                 return
             logger.exception("decoding a frame of %s failed", definition.type.name)
             understood = Understood(errors={0: f"the decoder failed: {error!r}"})
-        position = np.full(len(group), -1, dtype=np.int64)
-        for i, one in enumerate(group):
-            why = understood.errors.get(i)
-            if why is not None:
-                batch.set_aside.append(_aside_heard(one, Reason.BAD_PAYLOAD, why, definition.type.name))
-                continue
-            position[i] = len(batch.frames)
-            batch.frames.append(_frame(one, definition, understood.times[i]))
-            messages.append(one.message)
-        batch.readings += [replace(rows, frame=position[rows.frame]) for rows in understood.readings]
+        batch, errors = prepared.batch, understood.errors
+        for i, why in sorted(errors.items()):
+            position, ref = group[i]
+            aside = _aside_heard(
+                heard, position, Reason.BAD_PAYLOAD, why, definition.type.name, simulated=ref.simulated
+            )
+            batch.set_aside.append(aside)
+        good = [i for i in range(len(group)) if i not in errors]
+        place = np.full(len(group), -1, dtype=np.int64)
+        place[good] = np.arange(len(batch.frames), len(batch.frames) + len(good))
+        batch.readings += [replace(rows, frame=place[rows.frame]) for rows in understood.readings]
+        for start in range(0, len(good), SLICE):
+            await asyncio.sleep(0)
+            some = good[start : start + SLICE]
+            batch.frames += _frames(definition, heard, group, understood, some)
+            prepared.messages.extend(heard.messages[group[i][0]] for i in some)
 
 
-def _frame(heard: _Heard, definition: Definition, time: datetime) -> Frame:
-    return Frame(
-        uplink=heard.uplink,
-        key=heard.uplink.frame_key(time),
-        source=heard.source,
-        device=heard.device,
-        device_type=definition.type.name,
-        time_us=microseconds(time),
-        received_us=microseconds(heard.message.received_at),
-        network_us=None if heard.uplink.time is None else microseconds(heard.uplink.time),
-        simulated=heard.simulated,
-        decoded_with=definition.type.version,
-    )
+def _frames(
+    definition: Definition, heard: _Heard, group: _Group, understood: Understood, some: Sequence[int]
+) -> list[Frame]:
+    """Return the frames at these places of a group."""
+    name, version = definition.type.name, definition.type.version
+    uplinks, sources, arrived_us = heard.uplinks, heard.sources, heard.arrived_us
+    times_us, network_us = understood.time_us[some].tolist(), understood.network_us
+    return [
+        Frame(
+            uplink=(uplink := uplinks[position]),
+            key=uplink.frame_key(EPOCH if uplink.f_cnt is not None else moment(time_us)),
+            source=sources[position],
+            device=ref.key,
+            device_type=name,
+            time_us=time_us,
+            received_us=arrived_us[position],
+            network_us=network_us[i],
+            simulated=uplink.simulated or ref.simulated,
+            decoded_with=version,
+        )
+        for i, (position, ref), time_us in zip(some, [group[i] for i in some], times_us, strict=True)
+    ]
 
 
 def _aside(message: Message, source: str, reason: Reason, detail: str, network: str | None = None) -> SetAside:
@@ -231,13 +263,25 @@ def _aside(message: Message, source: str, reason: Reason, detail: str, network: 
     )
 
 
-def _aside_heard(heard: _Heard, reason: Reason, detail: str, device_type: str | None) -> SetAside:
+def _aside_heard(
+    heard: _Heard, position: int, reason: Reason, detail: str, device_type: str | None, *, simulated: bool = False
+) -> SetAside:
+    uplink = heard.uplinks[position]
     return replace(
-        _aside(heard.message, heard.source, reason, detail, heard.uplink.network),
-        device=heard.uplink.device,
+        _aside(heard.messages[position], heard.sources[position], reason, detail, uplink.network),
+        device=uplink.device,
         device_type=device_type,
-        simulated=heard.simulated or heard.uplink.simulated,
+        simulated=simulated or uplink.simulated,
     )
+
+
+def _unread(message: Message, name: str | None) -> SetAside:
+    """Return a message that nobody reads: no source takes it, or it is not there as a whole."""
+    if name is None:
+        return _aside(message, UNKNOWN_SOURCE, Reason.UNKNOWN_TOPIC, "no source takes this topic")
+    size = len(message.payload) + message.cut
+    detail = f"the message has {size} bytes, too many to be a frame; its first {len(message.payload)} are kept"
+    return _aside(message, name, Reason.BAD_ENVELOPE, detail)
 
 
 def _moved(rows: Readings, position: Ints) -> Readings:

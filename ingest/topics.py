@@ -6,7 +6,9 @@
 
 import re
 from collections.abc import Mapping, Sequence
+from functools import lru_cache
 
+_REMEMBERED = 20_000
 _SHARED = re.compile(r"\$share/[^/]+/")
 
 
@@ -29,9 +31,10 @@ class Topics:
         self._names = tuple(name for name, some in filters.items() for _ in some)
         patterns = (f"({_pattern(one)})" for some in filters.values() for one in some)
         self._any = re.compile("|".join(patterns), re.DOTALL)
+        self.find = lru_cache(maxsize=_REMEMBERED)(self._find)
+        """Return the name under which a topic's filter was given, ``None`` where no filter matches."""
 
-    def find(self, topic: str) -> str | None:
-        """Return the name, ``None`` where no filter matches."""
+    def _find(self, topic: str) -> str | None:
         match = self._any.fullmatch(topic) if self._names else None
         return self._names[match.lastindex - 1] if match and match.lastindex else None
 

@@ -67,7 +67,6 @@ class Uplink(msgspec.Struct, frozen=True, kw_only=True, gc=False):
         protected from redelivery.
         """
         content = self.payload if self.payload is not None else msgspec.json.encode(self.values, order="sorted")
-        parts = f"{self.network}\0{self.device}\0{self.session}\0{self.f_cnt}\0{self.f_port}\0"
-        if self.f_cnt is None:
-            parts += (self.time or arrived).isoformat()
-        return blake2b(parts.encode() + b"\0" + content, digest_size=16).digest()
+        told = "" if self.f_cnt is not None else (self.time or arrived).isoformat()
+        head = f"{self.network}\0{self.device}\0{self.session}\0{self.f_cnt}\0{self.f_port}\0{told}\0"
+        return blake2b(head.encode() + content, digest_size=16).digest()

@@ -8,6 +8,7 @@ import binascii
 import re
 from collections.abc import Iterable
 from datetime import UTC, datetime
+from functools import lru_cache
 from typing import Annotated, TypeVar
 
 import msgspec
@@ -22,6 +23,9 @@ T = TypeVar("T")
 
 EARLIEST = datetime(2015, 1, 1, tzinfo=UTC)
 """No frame was on air before: an earlier time comes from a clock that was never set."""
+
+_DEVICES = 50_000
+"""Ids that are remembered, since to check one costs more than to read the event around it."""
 
 _AT = re.compile(r"(.*?)\s*- at `\$?\.?(.*)`", re.DOTALL)
 _MISSING = re.compile(r"Object missing required field `(\w+)`")
@@ -52,9 +56,15 @@ def _named(message: str) -> str:
 def device_id(text: str, field: str, *, technology: str) -> str:
     """Return the canonical id of a device, as in ``model.identity``."""
     try:
-        return canonical_id(text, technology=technology)
+        return _canonical(text, technology)
     except BadRequestError as error:
         raise EnvelopeError(f"{field}: {error}") from None
+
+
+@lru_cache(maxsize=_DEVICES)
+def _canonical(text: str, technology: str) -> str:
+    """Return a canonical id, and the same text for all frames of a device: batches hold many."""
+    return canonical_id(text, technology=technology)
 
 
 def base64(text: str, field: str) -> bytes:

@@ -52,7 +52,7 @@ def uplinks(topic: str, payload: bytes) -> tuple[Uplink, ...]:  # noqa: ARG001 t
     if up.join_server_context:
         raise EnvelopeError("joinServerContext: the payload is still encrypted; give ChirpStack the AppSKey")
     data = _envelope.base64(up.data, "data") if up.data else b""
-    best = max(up.rx_info, key=lambda reception: reception.rssi or 0.0) if up.rx_info else None
+    best = _best(up.rx_info) if up.rx_info else None
     tags = up.device_info.tags
     return (
         Uplink(
@@ -69,3 +69,8 @@ def uplinks(topic: str, payload: bytes) -> tuple[Uplink, ...]:  # noqa: ARG001 t
             simulated=tags is not None and tags.get(SIMULATED_TAG) == "true",
         ),
     )
+
+
+def _best(receptions: list[_Reception]) -> _Reception:
+    """Return that of the gateway which heard the frame best."""
+    return receptions[0] if len(receptions) == 1 else max(receptions, key=lambda reception: reception.rssi or 0.0)

@@ -2,9 +2,11 @@
 
 from datetime import UTC, datetime, timedelta
 
+import numpy as np
 import pytest
 
 from ingest.decoding import IMPLAUSIBLE, Understood, understand
+from model.instants import microseconds, moment
 from model.uplink import Uplink, Value
 from tests.unit.ingest.scene import NOON, catalogue
 
@@ -20,7 +22,12 @@ def uplink(
 
 
 def said(*uplinks: Uplink) -> Understood:
-    return understand(catalogue()["probe"], uplinks, [ARRIVED] * len(uplinks))
+    arrived = np.full(len(uplinks), microseconds(ARRIVED))
+    return understand(catalogue()["probe"], uplinks, arrived)
+
+
+def times(understood: Understood) -> list[datetime]:
+    return [moment(time_us) for time_us in understood.time_us.tolist()]
 
 
 def rows(understood: Understood) -> list[tuple[int, datetime, dict[str, object], tuple[str, ...]]]:
@@ -71,7 +78,7 @@ def test_log() -> None:
     understood = said(uplink("09c409c509c6", f_port=2))
 
     assert [row[1] for row in rows(understood)] == [NOON - timedelta(minutes=10 * i) for i in range(3)]
-    assert understood.times == [NOON]
+    assert times(understood) == [NOON]
 
 
 def test_own_time() -> None:
@@ -80,7 +87,7 @@ def test_own_time() -> None:
 
     understood = said(uplink(f"{int(own.timestamp()):08x}09c481", f_port=3))
 
-    assert understood.times == [own]
+    assert times(understood) == [own]
     assert rows(understood)[0][1] == own
 
 
@@ -98,7 +105,7 @@ def test_implausible(time: datetime) -> None:
     """A time before 2015, or more than a day after the arrival, gives way to the arrival, and the row is flagged."""
     understood = said(uplink("09c405", time=time))
 
-    assert understood.times == [ARRIVED]
+    assert times(understood) == [ARRIVED]
     assert [(row[1], row[3]) for row in rows(understood)] == [(ARRIVED, (IMPLAUSIBLE,))]
 
 
@@ -131,11 +138,19 @@ def test_silence() -> None:
 
     assert list(understood.errors) == [1]
     assert rows(understood) == []
-    assert (understood.times[0], understood.times[2]) == (NOON, ARRIVED)
+    assert (times(understood)[0], times(understood)[2]) == (NOON, ARRIVED)
 
 
 def test_microseconds() -> None:
     """Times keep their microseconds."""
     exact = datetime(2026, 5, 4, 11, 59, 59, 999_999, tzinfo=UTC)
 
-    assert said(uplink("09c405", time=exact)).times == [exact]
+    assert times(said(uplink("09c405", time=exact))) == [exact]
+
+
+def test_network_time() -> None:
+    """What the network told stays beside the time in use, and so does that it told nothing."""
+    understood = said(uplink("09c405", time=EPOCH), uplink("09c405", time=None), uplink("09c405"))
+
+    assert list(understood.network_us) == [0, None, microseconds(NOON)]
+    assert times(understood) == [ARRIVED, ARRIVED, NOON]
