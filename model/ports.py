@@ -15,13 +15,13 @@ from model.history import Changes, Counts, Extent, Part, Place, Reach, Rows, Run
 from model.resolution import POINTS, Resolution
 from model.uplink import Message
 from model.views import (
+    Amount,
     Chart,
     DatabaseFacts,
     GapReport,
     Interpretation,
     Latest,
     LedgerRow,
-    Marked,
     Newest,
     QuarantinedFrame,
     QuarantineFilter,
@@ -148,15 +148,19 @@ class Quarantine(Protocol):
         """Return lines in order of their ids, which is that of arrival, behind the line ``after``."""
         ...
 
-    async def request(self, wanted: QuarantineFilter) -> Marked:
+    async def count(self, wanted: QuarantineFilter) -> Amount:
+        """Return how much is meant."""
+        ...
+
+    async def request(self, wanted: QuarantineFilter) -> Amount:
         """Mark lines for replay, and return how many that are; marking again changes nothing."""
         ...
 
-    async def request_types(self, device_types: Sequence[str]) -> Marked:
+    async def request_types(self, device_types: Sequence[str]) -> Amount:
         """Mark the lines whose device type was unknown and is one of these."""
         ...
 
-    async def waiting(self, devices: Sequence[str]) -> Marked:
+    async def waiting(self, devices: Sequence[str]) -> Amount:
         """Return how much of these devices' frames is marked for replay."""
         ...
 

@@ -133,8 +133,8 @@ class QuarantineSums:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class Marked:
-    """How many lines of quarantine, and how many frames in them, wait for replay now."""
+class Amount:
+    """So many lines of quarantine, which stand for so many frames."""
 
     lines: int
     frames: int

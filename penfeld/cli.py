@@ -24,6 +24,8 @@ COMMANDS = {
     "decode": "decode one payload of a device type",
     "encode": "encode values as a device of a type would send them",
     "devices": "list, show, add, import and export devices; list device types",
+    "ledger": "what became of every frame, and whether it balances",
+    "quarantine": "frames that were not understood: list, inspect, replay after a fix",
     "db": "state of the database, and bringing it up to date",
     "redecode": "decode history again after a device file was mended, the difference first",
     "purge-simulated": "delete simulated devices and all that came from them",

@@ -2,7 +2,7 @@
 
 import json
 import sys
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Collection, Iterable, Mapping, Sequence
 from dataclasses import asdict, is_dataclass
 from datetime import date, timedelta
 from enum import Enum
@@ -14,12 +14,14 @@ def as_json(value: object, *, compact: bool = False) -> None:
     print(json.dumps(value, default=_plain, ensure_ascii=False, indent=None if compact else 2), flush=True)
 
 
-def table(headers: Sequence[str], rows: Iterable[Sequence[object]]) -> None:
-    """Print rows under headers, columns aligned."""
+def table(headers: Sequence[str], rows: Iterable[Sequence[object]], *, right: Collection[str] = ()) -> None:
+    """Print rows under headers, columns aligned; those named in ``right`` at their right edge."""
     texts = [[_shown(cell) for cell in row] for row in rows]
     widths = [max(map(len, column)) for column in zip(headers, *texts, strict=True)]
+    signs = [">" if header in right else "<" for header in headers]
     for line in ([*headers], *texts):
-        print("  ".join(cell.ljust(width) for cell, width in zip(line, widths, strict=True)).rstrip())
+        cells = (f"{cell:{sign}{width}}" for cell, sign, width in zip(line, signs, widths, strict=True))
+        print("  ".join(cells).rstrip())
 
 
 def remark(text: str) -> None:

@@ -5,10 +5,11 @@ writer's own transaction (``storage.quarantine.Taking``).
 """
 
 from collections.abc import Sequence
+from dataclasses import replace
 from datetime import datetime
 
 from model.batch import Replay, Replayed
-from model.views import Marked, QuarantinedFrame, QuarantineFilter
+from model.views import Amount, QuarantinedFrame, QuarantineFilter
 from storage.connection import Database
 from storage.quarantine import filtered, frame_of, parameters_of
 from storage.statements import statement
@@ -31,7 +32,12 @@ class Quarantine:
         found = await self._database.fetch(filtered(statement("quarantine_lines")), parameters)
         return [frame_of(row) for row in found]
 
-    async def request(self, wanted: QuarantineFilter) -> Marked:
+    async def count(self, wanted: QuarantineFilter) -> Amount:
+        """Return how much is meant."""
+        [(lines, frames)] = await self._database.fetch(filtered(statement("quarantine_count")), parameters_of(wanted))
+        return Amount(lines=lines, frames=frames)
+
+    async def request(self, wanted: QuarantineFilter) -> Amount:
         """Mark lines for replay, and return how many that are; marking again changes nothing."""
         parameters = parameters_of(wanted)
         [(at,)] = await self._database.fetch(statement("now"))
@@ -43,21 +49,20 @@ class Quarantine:
                     filtered(statement("request_replay")), {**parameters, "at": at, "limit": _STEP}
                 )
                 changed = cursor.rowcount
-        [(lines, frames)] = await self._database.fetch(filtered(statement("marked_lines")), parameters)
-        return Marked(lines=lines, frames=frames)
+        return await self.count(replace(wanted, requested=True))
 
-    async def request_types(self, device_types: Sequence[str]) -> Marked:
+    async def request_types(self, device_types: Sequence[str]) -> Amount:
         """Mark the lines whose device type was unknown and is one of these."""
         async with self._database.transaction() as connection:
             await connection.execute(statement("lock_quarantine"))
             cursor = await connection.execute(statement("request_types"), {"types": list(device_types)})
             [(lines, frames)] = await cursor.fetchall()
-        return Marked(lines=lines, frames=frames)
+        return Amount(lines=lines, frames=frames)
 
-    async def waiting(self, devices: Sequence[str]) -> Marked:
+    async def waiting(self, devices: Sequence[str]) -> Amount:
         """Return how much of these devices' frames is marked for replay."""
         [(lines, frames)] = await self._database.fetch(statement("marked_of_devices"), (list(devices),))
-        return Marked(lines=lines, frames=frames)
+        return Amount(lines=lines, frames=frames)
 
     async def replay(self, replay: Replay, at: datetime) -> Replayed:
         """Take lines out of quarantine, with the frames that they became and a line of the ledger at this hour.

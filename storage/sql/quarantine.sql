@@ -88,11 +88,10 @@ where id in (
     limit %(limit)s
 )
 
--- name: marked_lines
+-- name: quarantine_count
 select count(*), coalesce(sum(times), 0)::bigint
 from penfeld.quarantine
 where {wanted}
-  and replay_requested_at is not null
 
 -- name: marked_of_devices
 select count(*), coalesce(sum(times), 0)::bigint

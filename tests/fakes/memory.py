@@ -15,7 +15,7 @@ from model.device import Device, State
 from model.errors import Reason, WriteRejectedError
 from model.readings import Readings
 from model.uplink import Value
-from model.views import Latest, LatestValue, Marked, QuarantinedFrame, QuarantineFilter, ReadingRow
+from model.views import Amount, Latest, LatestValue, QuarantinedFrame, QuarantineFilter, ReadingRow
 
 HOUR = timedelta(hours=1)
 EPOCH = datetime(1970, 1, 1, tzinfo=UTC)
@@ -212,13 +212,13 @@ class Memory:
             key=lambda frame: frame.id,
         )
 
-    def mark(self, wanted: Callable[[QuarantinedFrame], bool]) -> Marked:
+    def mark(self, wanted: Callable[[QuarantinedFrame], bool]) -> Amount:
         """Mark lines for replay."""
         self._mark += HOUR
         marked = [(key, frame) for key, frame in self.quarantine.items() if wanted(frame)]
         for key, frame in marked:
             self.quarantine[key] = replace(frame, replay_requested_at=self._mark)
-        return Marked(lines=len(marked), frames=sum(frame.times for _, frame in marked))
+        return Amount(lines=len(marked), frames=sum(frame.times for _, frame in marked))
 
     def devices_changed(self, names: Collection[str]) -> None:
         """Mark what was judged by what these devices were before."""

@@ -5,7 +5,7 @@ from datetime import datetime
 
 from model.batch import Replay, Replayed
 from model.errors import UnavailableError, WriteRejectedError
-from model.views import Marked, QuarantinedFrame, QuarantineFilter
+from model.views import Amount, QuarantinedFrame, QuarantineFilter
 from tests.fakes.memory import Memory
 
 
@@ -25,12 +25,17 @@ class Quarantine:
         """Return lines in order of their ids, behind the line ``after``."""
         return [frame for frame in self.memory.lines(wanted) if frame.id > after][:limit]
 
-    async def request(self, wanted: QuarantineFilter) -> Marked:
+    async def count(self, wanted: QuarantineFilter) -> Amount:
+        """Return how much is meant."""
+        found = self.memory.lines(wanted)
+        return Amount(lines=len(found), frames=sum(frame.times for frame in found))
+
+    async def request(self, wanted: QuarantineFilter) -> Amount:
         """Mark lines for replay."""
         ids = {frame.id for frame in self.memory.lines(wanted)}
         return self.memory.mark(lambda frame: frame.id in ids)
 
-    async def request_types(self, device_types: Sequence[str]) -> Marked:
+    async def request_types(self, device_types: Sequence[str]) -> Amount:
         """Mark lines whose device type was unknown."""
         types = {name: device.type for name, device in self.memory.devices.items()}
         return self.memory.mark(
@@ -40,14 +45,14 @@ class Quarantine:
             )
         )
 
-    async def waiting(self, devices: Sequence[str]) -> Marked:
+    async def waiting(self, devices: Sequence[str]) -> Amount:
         """Return how much of these devices' frames is marked."""
         found = [
             frame
             for frame in self.memory.quarantine.values()
             if frame.device in devices and frame.replay_requested_at is not None
         ]
-        return Marked(lines=len(found), frames=sum(frame.times for frame in found))
+        return Amount(lines=len(found), frames=sum(frame.times for frame in found))
 
     async def replay(self, replay: Replay, at: datetime) -> Replayed:
         """Take lines out."""

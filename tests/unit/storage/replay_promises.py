@@ -12,7 +12,7 @@ from model.batch import Replay, Replayed, ReplayLine, SetAside
 from model.device import State
 from model.errors import BadRequestError, NotFoundError, Reason, WriteRejectedError
 from model.ports import Quarantine
-from model.views import LedgerRow, Marked, QuarantinedFrame, QuarantineFilter, QuarantineSums, WorkerSums
+from model.views import Amount, LedgerRow, QuarantinedFrame, QuarantineFilter, QuarantineSums, WorkerSums
 from tests.unit.storage.batches import HOUR, MINUTE, NOON, SECOND, Builder, device
 from tests.unit.storage.promises import FULL, House
 
@@ -220,6 +220,8 @@ class ReplayPromises:
             return b"".join(line.message for line in ascending)
 
         assert await found() == b"ab"
+        assert await ward.quarantine.count(QuarantineFilter(device="two")) == Amount(lines=1, frames=2)
+        assert await ward.quarantine.count(QuarantineFilter(device="three")) == Amount(lines=0, frames=0)
         assert await found(reason="bad_envelope") == b"a"
         assert await found(device="two", source="chirpstack") == b"b"
         assert await found(source="sigfox") == b""
@@ -242,7 +244,7 @@ class ReplayPromises:
 
         once, twice = await ward.quarantine.request(wanted), await ward.quarantine.request(wanted)
 
-        assert once == twice == Marked(lines=1, frames=3)
+        assert once == twice == Amount(lines=1, frames=3)
         assert await ward.marked() == [b"a"]
         assert await ward.queries.quarantine_sums() == [
             QuarantineSums(reason=Reason.BAD_ENVELOPE, lines=1, frames=3, waiting=3),
@@ -258,9 +260,9 @@ class ReplayPromises:
         await ward.registry.register([device("lamp-1")])
 
         assert await ward.marked() == [b"a"]
-        assert await ward.quarantine.waiting(["lamp-1", "lamp-9"]) == Marked(lines=1, frames=2)
+        assert await ward.quarantine.waiting(["lamp-1", "lamp-9"]) == Amount(lines=1, frames=2)
         assert (
-            await ward.quarantine.waiting(["lamp-9"]) == await ward.quarantine.waiting([]) == Marked(lines=0, frames=0)
+            await ward.quarantine.waiting(["lamp-9"]) == await ward.quarantine.waiting([]) == Amount(lines=0, frames=0)
         )
         await ward.take((await ward.quarantine.lines(REQUESTED))[0])
         await ward.registry.register([device("lamp-1")])
@@ -307,7 +309,7 @@ class ReplayPromises:
 
         marked = await ward.quarantine.request_types(["probe", "sonde"])
 
-        assert marked == Marked(lines=1, frames=1)
+        assert marked == Amount(lines=1, frames=1)
         assert await ward.marked() == [b"a"]
 
     # The ledger
