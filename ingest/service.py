@@ -24,7 +24,7 @@ from random import Random
 import msgspec
 
 from ingest.latency import Latency
-from ingest.live import live_readings
+from ingest.live import LiveReadings
 from ingest.pipeline import Pipeline, Prepared
 from ingest.retry import Backoff
 from model.batch import Written
@@ -41,12 +41,16 @@ DEPTH = 2
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class IngestConfig:
-    """``worker``: its name in the ledger and status topic. ``fresh``: older readings are not told live."""
+    """``worker``: its name in the ledger and status topic.
+
+    ``fresh``: older readings are not told live; ``live_a_second``: nor are more than that.
+    """
 
     worker: str = "ingest"
     backoff: Backoff = field(default_factory=Backoff)
     status_every_s: float = 1.0
     fresh: timedelta = timedelta(hours=1)
+    live_a_second: int = 2000
 
 
 @dataclass(slots=True, kw_only=True)
@@ -87,6 +91,7 @@ class Ingest:
         self._counts: Counter[str] = Counter()
         self._aside: Counter[str] = Counter()
         self._latency = Latency()
+        self._readings = LiveReadings(config.fresh, config.live_a_second)
         self._trouble = ""
         self._started = clock()
 
@@ -127,6 +132,7 @@ class Ingest:
             unacknowledged=waiting + sum(len(work.messages) for work in self._in_hand),
             oldest_unacknowledged_s=max(0.0, (now - since).total_seconds()) if since else 0.0,
             batches=self._counts["batches"],
+            live_skipped=self._readings.skipped,
             latency_p50_ms=p50,
             latency_p99_ms=p99,
             connected=not trouble,
@@ -253,11 +259,12 @@ class Ingest:
         self._counts["quarantined"] += written.quarantined
         self._counts["batches"] += 1
         self._aside.update(str(one.reason) for one in batch.set_aside)
-        self._latency.add((batch.frames[i] for i in written.stored), self._clock())
+        self._latency.add([batch.frames[i] for i in written.stored], self._clock())
 
     async def _tell_live(self, prepared: Prepared, written: Written) -> None:
         try:
-            for device_type, readings in live_readings(prepared.batch, written.stored, self._config.fresh).items():
+            now = asyncio.get_running_loop().time()
+            for device_type, readings in self._readings.of(prepared.batch, written.stored, now).items():
                 await self._live.publish(device_type, readings)
         except UnavailableError as error:
             logger.debug("live readings are not told: %s", error)

@@ -18,6 +18,7 @@ class IngestStatus(msgspec.Struct, frozen=True, kw_only=True):
 
     ``latency_*_ms``: from the time in the envelope to the commit, over the newest 10,000 frames that were on air under
     a minute before they arrived: what somebody waits between a frame and its reading. ``None``: no such frame.
+    ``live_skipped``: readings that were stored but not told live, because there were too many.
     ``started``: when the worker did; what it counts lies in the ledger's hours from that one on. ``None``: not told.
     """
 
@@ -31,6 +32,7 @@ class IngestStatus(msgspec.Struct, frozen=True, kw_only=True):
     unacknowledged: int = 0
     oldest_unacknowledged_s: float = 0.0
     batches: int = 0
+    live_skipped: int = 0
     latency_p50_ms: float | None = None
     latency_p99_ms: float | None = None
     connected: bool = True

@@ -37,7 +37,7 @@ def test_nothing() -> None:
 def test_percentiles() -> None:
     """Latencies are from the time in the envelope to the commit."""
     latency = Latency()
-    latency.add((frame(ON_AIR, received_at=ON_AIR + 5 * MS) for _ in range(3)), ON_AIR + 20 * MS)
+    latency.add([frame(ON_AIR, received_at=ON_AIR + 5 * MS) for _ in range(3)], ON_AIR + 20 * MS)
     latency.add([frame(ON_AIR, received_at=ON_AIR)], ON_AIR + 60 * MS)
 
     assert latency.percentiles_ms(0, 50, 100) == (20.0, 20.0, 60.0)
@@ -69,7 +69,15 @@ def test_newest() -> None:
     for ms in (100, 1, 2, 3):
         latency.add([frame(ON_AIR, received_at=ON_AIR)], ON_AIR + ms * MS)
     one_by_one = latency.percentiles_ms(0, 100)
-    latency.add((frame(ON_AIR, received_at=ON_AIR) for _ in range(10)), ON_AIR + 7 * MS)
+    latency.add([frame(ON_AIR, received_at=ON_AIR) for _ in range(10)], ON_AIR + 7 * MS)
 
     assert one_by_one == (1.0, 3.0)
     assert latency.percentiles_ms(0, 100) == (7.0, 7.0)
+
+
+def test_large_batch() -> None:
+    """Of a large batch, frames from its beginning to its end stand for all."""
+    latency = Latency()
+    latency.add([frame(ON_AIR + i * MS, received_at=ON_AIR + i * MS) for i in range(2500)], ON_AIR + 2500 * MS)
+
+    assert latency.percentiles_ms(0, 50, 100) == (1.0, 1250.5, 2500.0)
