@@ -92,7 +92,7 @@ RETAIN_AVAILABLE, WILDCARD_AVAILABLE, SHARED_AVAILABLE = 0x25, 0x28, 0x2A
 
 _BYTE, _SHORT, _LONG, _VARINT, _TEXT, _BINARY, _PAIR = range(7)
 _WIDTHS = {_BYTE: 1, _SHORT: 2, _LONG: 4}
-_PROPERTIES = {
+PROPERTIES = {
     **dict.fromkeys((0x01, 0x17, 0x19, 0x24, 0x25, 0x28, 0x29, 0x2A), _BYTE),
     **dict.fromkeys((0x13, 0x21, 0x22, 0x23), _SHORT),
     **dict.fromkeys((0x02, 0x11, 0x18, 0x27), _LONG),
@@ -317,7 +317,7 @@ def _properties(body: bytes, at: int) -> tuple[dict[int, int | str], int]:
     end, found = at + length, dict[int, int | str]()
     while at < end:
         identifier = body[at]
-        kind = _PROPERTIES.get(identifier)
+        kind = PROPERTIES.get(identifier)
         if kind is None:
             raise MalformedError(f"an unknown property {identifier:#04x}")
         value, at = _property(kind, body, at + 1)
