@@ -3,7 +3,7 @@ PYTHON ?= python3
 VENV := .venv
 BIN := $(VENV)/bin
 
-.PHONY: demo test faults check format bench clean
+.PHONY: demo test faults check format bench bench-full clean
 
 demo: $(VENV)/.runtime
 	$(BIN)/penfeld demo
@@ -26,7 +26,10 @@ format: $(VENV)/.dev
 	$(BIN)/ruff check --fix .
 
 bench: $(VENV)/.dev
-	$(BIN)/python -m tests.bench
+	@$(BIN)/python -m tests.bench
+
+bench-full: $(VENV)/.dev
+	@$(BIN)/python -m tests.bench --full
 
 clean:
 	rm -rf $(VENV)
@@ -39,7 +42,7 @@ endef
 # uv does in seconds what takes pip a minute; where it cannot work, pip does.
 $(VENV)/.tools:
 	@$(PYTHON) -c '$(old)'
-	@echo "Setting up $(VENV) (once, some 20 seconds and 350 MB) ..."
+	@echo "Setting up $(VENV) (once, some 20 seconds and 350 MB) ..." >&2
 	@$(PYTHON) -m venv $(VENV)
 	@$(BIN)/pip install --quiet --disable-pip-version-check --upgrade 'pip>=25.1'
 	@$(BIN)/pip install --quiet --disable-pip-version-check uv || echo "uv is not to be had; pip takes longer"

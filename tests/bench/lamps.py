@@ -40,7 +40,7 @@ LOST, SILENT, RESTARTED = 0.01, 0.01, 0.0002
 _COLUMNSTORE_JOBS = (
     "select job_id from timescaledb_information.jobs where proc_name = 'policy_compression' order by job_id"
 )
-_POSTGRES_EPOCH_US = 946_684_800_000_000
+POSTGRES_EPOCH_US = 946_684_800_000_000
 _HEAD, _TAIL = b"PGCOPY\n\xff\r\n\0" + bytes(8), b"\xff\xff"
 _COLUMNS = {
     "device": ">i4",
@@ -132,12 +132,9 @@ class _City:
         volts = self.volts - 2 * np.cos((hour - 15) / 24 * 2 * np.pi) + chance.normal(0, 0.8, (slots, count))
         outside = 9 + 4 * np.cos((hour - 15) / 24 * 2 * np.pi)
         warm = outside + power * 0.15 + chance.normal(0, 0.7, (slots, count))
-        rows = np.empty((slots, count), dtype=_layout())
-        rows["columns"] = len(_COLUMNS)
-        for name, form in _COLUMNS.items():
-            rows[f"{name}_length"] = np.dtype(form).itemsize
+        rows = empty_rows(slots, count)
         rows["device"] = self.keys
-        rows["time"] = time_us - _POSTGRES_EPOCH_US
+        rows["time"] = time_us - POSTGRES_EPOCH_US
         rows["received_at"] = rows["time"] + chance.integers(500_000, 2_000_000, (slots, count))
         rows["simulated"] = 1
         rows["codec"] = self.codec
@@ -150,7 +147,7 @@ class _City:
         rows["driver_temperature_c"] = np.round(warm)
         rows["power_factor"] = np.where(lit, np.round(chance.normal(0.95, 0.01, (slots, count)), 2), 0)
         kept = rows[self._heard(slots)]
-        return _HEAD + kept.tobytes() + _TAIL, len(kept)
+        return as_copy(kept), len(kept)
 
     def _count(self, grown: Floats) -> Floats:
         """Return the counters, slot by slot; a few start again."""
@@ -181,6 +178,20 @@ def _hour_and_dark(start: datetime, slots: int) -> tuple[Floats, float]:
     hour = local.hour + local.minute / 60 + np.arange(slots) / 4
     year = (local.timetuple().tm_yday - 172) / 365 * 2 * math.pi
     return (hour % 24)[:, None], 19.5 + 2.2 * math.cos(year)
+
+
+def empty_rows(*shape: int) -> npt.NDArray[np.void]:
+    """Return rows as binary COPY has them, with room for the values of each column; times are since 2000."""
+    rows = np.empty(shape, dtype=_layout())
+    rows["columns"] = len(_COLUMNS)
+    for name, form in _COLUMNS.items():
+        rows[f"{name}_length"] = np.dtype(form).itemsize
+    return rows
+
+
+def as_copy(rows: npt.NDArray[np.void]) -> bytes:
+    """Return what COPY takes of these rows."""
+    return _HEAD + rows.tobytes() + _TAIL
 
 
 def _layout() -> np.dtype[np.void]:
