@@ -96,7 +96,7 @@ def _from_readings(device_type: DeviceType, *, timescaledb: bool) -> Iterator[tu
     yield "flagged", SQL("count(*) filter (where flags is not null)")
     for field in device_type.fields:
         value = Identifier(field.name)
-        number = value if field.kind is Kind.FLOAT else SQL("{}::double precision").format(value)
+        number = SQL("{}::double precision").format(value)
         for statistic in statistics(field):
             match statistic.ending:
                 case "sum":
@@ -104,7 +104,9 @@ def _from_readings(device_type: DeviceType, *, timescaledb: bool) -> Iterator[tu
                 case "true":
                     made = SQL("count(*) filter (where {})").format(value)
                 case "first" | "last" as end:
-                    made = _end(end, value, SQL("time"), timescaledb=timescaledb)
+                    made = _end(
+                        end, number if field.kind is Kind.FLOAT else value, SQL("time"), timescaledb=timescaledb
+                    )
                 case ending:
                     made = SQL("{}({})").format(SQL(ending), value)
             yield statistic.column, made

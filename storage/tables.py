@@ -59,6 +59,7 @@ async def prepare(database: Database, types: Sequence[DeviceType]) -> tuple[str,
         await connection.execute(statement("lock_schema"))
         if hypertables:
             await _check_version(connection)
+        await connection.execute(statement("make_measure"))
         there = await columns(connection)
         if problems := [*_retyped(types, there), *await _gone(connection, types, there)]:
             raise ConfigError(problems)
@@ -74,7 +75,7 @@ async def prepare(database: Database, types: Sequence[DeviceType]) -> tuple[str,
 
 
 async def columns(connection: Connection) -> dict[str, dict[str, tuple[str, str | None]]]:
-    """Return table -> column -> (type, comment), of all tables of readings."""
+    """Return table -> column -> (type, comment), of all tables of readings. Of a domain: the type that it is."""
     tables: dict[str, dict[str, tuple[str, str | None]]] = {}
     for table, column, kind, comment in await rows(connection, statement("columns")):
         tables.setdefault(table, {})[column] = (kind, comment)
@@ -83,9 +84,7 @@ async def columns(connection: Connection) -> dict[str, dict[str, tuple[str, str 
 
 async def _make(connection: Connection, device_type: DeviceType, *, hypertable: bool) -> None:
     table = Identifier("readings", device_type.name)
-    fields = SQL("").join(
-        SQL(", {} {}").format(Identifier(field.name), SQL(COLUMN_TYPES[field.kind])) for field in device_type.fields
-    )
+    fields = SQL("").join(SQL(", {} {}").format(Identifier(field.name), _type(field)) for field in device_type.fields)
     await connection.execute(
         SQL(
             "create table {} (device integer not null, time timestamptz not null, received_at timestamptz not null,"
@@ -108,7 +107,7 @@ async def _fit(
     if present is not None and field.name not in present:
         await connection.execute(
             SQL("alter table {} add column {} {}").format(
-                Identifier("readings", table), Identifier(field.name), SQL(COLUMN_TYPES[field.kind])
+                Identifier("readings", table), Identifier(field.name), _type(field)
             )
         )
         done.append(f"column readings.{table}.{field.name}")
@@ -117,6 +116,10 @@ async def _fit(
         name = Identifier("readings", table, field.name)
         await connection.execute(SQL("comment on column {} is {}").format(name, Literal(comment)))
     return done
+
+
+def _type(field: Field) -> SQL:
+    return SQL(columnstore.MEASURE if columnstore.is_measure(field) else COLUMN_TYPES[field.kind])
 
 
 def _check_names(types: Sequence[DeviceType]) -> None:
@@ -140,11 +143,12 @@ def _check_names(types: Sequence[DeviceType]) -> None:
 async def _check_version(connection: Connection) -> None:
     """Refuse a TimescaleDB that cannot do what rollups ask of it."""
     [(version,)] = await rows(connection, statement("timescaledb_version"))
+    oldest = ".".join(map(str, OLDEST_TIMESCALEDB))
     if tuple(int(number) for number in re.findall(r"\d+", version)[:2]) < OLDEST_TIMESCALEDB:
         raise ConfigError(
             [
                 (
-                    f"TimescaleDB {version} is older than {'.'.join(map(str, OLDEST_TIMESCALEDB))}: install a newer one,"
+                    f"TimescaleDB {version} is older than {oldest}: install a newer one,"
                     " then run `ALTER EXTENSION timescaledb UPDATE` as the first command of a psql -X"
                 )
             ]

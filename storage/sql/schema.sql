@@ -43,12 +43,23 @@ select extversion from pg_extension where extname = 'timescaledb'
 -- name: engine
 select engine from penfeld.migration order by number desc limit 1
 
+-- name: make_measure
+do $$
+begin
+    create domain penfeld.measure as double precision;
+    comment on domain penfeld.measure is 'A number from a sensor: double precision, which the columnstore packs by its few different values';
+exception when duplicate_object then null;
+end
+$$
+
 -- name: columns
 -- Columns of the tables of device types, with type and comment.
-select c.relname, a.attname, format_type(a.atttypid, a.atttypmod), col_description(c.oid, a.attnum)
+select c.relname, a.attname, format_type(coalesce(nullif(t.typbasetype, 0), a.atttypid), a.atttypmod),
+       col_description(c.oid, a.attnum)
 from pg_class as c
 join pg_namespace as n on n.oid = c.relnamespace
 join pg_attribute as a on a.attrelid = c.oid and a.attnum > 0 and not a.attisdropped
+join pg_type as t on t.oid = a.atttypid
 where n.nspname = 'readings' and c.relkind in ('r', 'p')
 order by c.relname, a.attnum
 
