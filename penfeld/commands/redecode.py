@@ -32,6 +32,9 @@ EXAMPLES = """\
   penfeld redecode --history 70b3d57ed0001234 2026-03-01T12:00        what a reading said before"""
 
 
+_MOST = 100_000
+
+
 def arguments(parser: argparse.ArgumentParser) -> None:
     """Declare the options."""
     take_spans(parser)
@@ -49,8 +52,16 @@ def arguments(parser: argparse.ArgumentParser) -> None:
     parser.add_argument(
         "--drop-undecodable", action="store_true", help="remove what frames said that no longer decode (default: keep)"
     )
+    parser.add_argument("--batch", type=_some, default=5000, metavar="N", help="frames in a step (default 5000)")
     parser.add_argument("--yes", action="store_true", help="do not ask")
     parser.add_argument("--json", action="store_true", help="print JSON")
+
+
+def _some(text: str) -> int:
+    """Return a number of frames; raise ``ArgumentTypeError`` for what is none."""
+    if not (text.isascii() and text.isdigit() and 1 <= int(text) <= _MOST):
+        raise argparse.ArgumentTypeError(f"{text!r} is not between 1 and {_MOST}")
+    return int(text)
 
 
 def run(options: argparse.Namespace) -> int:
@@ -78,7 +89,7 @@ async def _redecode(config: Config, options: argparse.Namespace) -> int:
     wanted = definition(config, options.device_type)
     async with database(config) as opened:
         history = History(opened)
-        again = Redecoding(history, wanted)
+        again = Redecoding(history, wanted, at_once=options.batch)
         scope = await _scope(history, options)
         survey = await _survey(again, history, scope)
         if not options.json:
@@ -107,7 +118,7 @@ async def _resume(config: Config, options: argparse.Namespace) -> int:
     async with database(config) as opened:
         history = History(opened)
         run = await _chosen(history, options.resume)
-        again = Redecoding(history, definition(config, run.scope.device_type))
+        again = Redecoding(history, definition(config, run.scope.device_type), at_once=options.batch)
         async with history.working(run.scope.device_type):
             done = await _change(again, await history.run(run.number))
     if options.json:
