@@ -279,7 +279,12 @@ class _Line(asyncio.Protocol):
             async with asyncio.timeout(seconds):
                 await self._reach(tls)
                 self._agree(await self._answer(self._connect(), self._connack))
-                self._check(await self._answer(request, self._suback))
+                if self.session_present:
+                    # What waited comes before the answer, and may fill the window: who waited here would wait for ever.
+                    self._suback.add_done_callback(self._check_later)
+                    self._write(request)
+                else:
+                    self._check(await self._answer(request, self._suback))
         except TimeoutError:
             raise UnavailableError(f"{broker} gives no answer within {seconds:g} s; is it an MQTT broker?") from None
         except ssl.SSLError as error:
@@ -442,6 +447,15 @@ class _Line(asyncio.Protocol):
             what = f"{self._config.broker} refuses the topics {', '.join(refused)}{more}"
             raise UnavailableError(f"{what}; check what the user may read{hint}")
 
+    def _check_later(self, suback: asyncio.Future[packets.Suback]) -> None:
+        """Break a line on which the broker does not let us have what we ask for."""
+        if suback.cancelled():
+            return
+        try:
+            self._check(suback.result())
+        except UnavailableError as error:
+            self._end(str(error))
+
     async def _reach(self, tls: ssl.SSLContext | None) -> None:
         """Make the connection to one of the host's addresses."""
         broker, failure = self._config.broker, OSError("it has no address")
@@ -466,12 +480,15 @@ class _Line(asyncio.Protocol):
 
     async def _answer(self, request: bytes, answer: asyncio.Future[T]) -> T:
         """Send, and return what the broker answers; raise ``UnavailableError`` when it ends the line instead."""
-        if self._transport is not None:
-            self._transport.write(request)
+        self._write(request)
         await asyncio.wait((answer, self._lost), return_when=asyncio.FIRST_COMPLETED)
         if answer.cancelled() or not answer.done():
             raise UnavailableError(await self.lost())
         return answer.result()
+
+    def _write(self, packet: bytes) -> None:
+        if self._transport is not None:
+            self._transport.write(packet)
 
 
 def _settle(future: asyncio.Future[T], packet: T) -> None:

@@ -20,6 +20,7 @@ from ingest.mqtt import MqttConfig, MqttSource
 from ingest.retry import Backoff
 from model.broker import BrokerAddress, Protocol
 from model.errors import ConfigError, UnavailableError
+from model.uplink import Message
 from tests.integration.fix_brokers import PASSWORD, USER, Broker, free_port, mosquitto
 from tests.unit.ingest.source_contract import TOPIC, SourceContract, payloads, take
 
@@ -233,6 +234,26 @@ async def test_window(mosquitto_broker: Broker) -> None:
                 await source.acknowledge(batch)
 
     assert (len(first), held) == (50, False)
+    assert payloads(got) == sent
+
+
+@pytest.mark.parametrize("protocol", ["3.1.1", "5"])
+async def test_more_waits_than_the_window_holds(mosquitto_broker: Broker, protocol: Protocol) -> None:
+    """A worker that comes back to more messages than its window holds takes them, though the SUBACK is behind them."""
+    sent, address = [b"%d" % i for i in range(300)], replace(mosquitto_broker.address, protocol=protocol)
+    async with opened(source_of(address)):
+        pass
+    await publish(mosquitto_broker.address, *sent)
+
+    got: list[Message] = []
+    async with opened(source_of(address, window=50, answer_within_s=5.0)) as source:
+        batches = source.batches()
+        async with asyncio.timeout(WAIT_S):
+            while len(got) < len(sent):
+                batch = await anext(batches)
+                got += batch
+                await source.acknowledge(batch)
+
     assert payloads(got) == sent
 
 
