@@ -25,7 +25,7 @@ _QUARANTINE = "select message, times from penfeld.quarantine"
 _LEDGER = """
 select coalesce(sum(received), 0)::bigint, coalesce(sum(stored), 0)::bigint, coalesce(sum(duplicate), 0)::bigint,
        coalesce(sum(quarantined), 0)::bigint
-from penfeld.ledger
+from penfeld.ledger where worker = %(worker)s or %(worker)s::text is null
 """
 
 
@@ -63,10 +63,10 @@ class Account:
         )
 
 
-def ledger(dsn: str) -> Ledger:
-    """Return what the ledger says now."""
+def ledger(dsn: str, worker: str | None = None) -> Ledger:
+    """Return what the ledger says now, of one worker or of all."""
     with psycopg.connect(dsn) as connection:
-        return _ledger(connection)
+        return _ledger(connection, worker)
 
 
 def settled(dsn: str, published: Sequence[Publication]) -> bool:
@@ -116,8 +116,8 @@ def account(dsn: str, published: Sequence[Publication]) -> Account:
     )
 
 
-def _ledger(connection: psycopg.Connection[tuple[Any, ...]]) -> Ledger:
-    row = connection.execute(_LEDGER).fetchone()
+def _ledger(connection: psycopg.Connection[tuple[Any, ...]], worker: str | None = None) -> Ledger:
+    row = connection.execute(_LEDGER, {"worker": worker}).fetchone()
     assert row is not None
     return Ledger(*row)
 

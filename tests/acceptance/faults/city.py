@@ -32,11 +32,11 @@ _CONNECTED = "connected to mqtt"
 _PAGE_MB = os.sysconf("SC_PAGE_SIZE") / 1e6
 
 
-def until(what: Callable[[], bool], because: str, within_s: float = PATIENCE_S) -> float:
+def until(what: Callable[[], bool], because: Callable[[], str], within_s: float = PATIENCE_S) -> float:
     """Return the seconds that it took to come true; fail with the reason when it does not in time."""
     start = time.monotonic()
     while not what():
-        assert time.monotonic() < start + within_s, f"not within {within_s:g} s: {because}"
+        assert time.monotonic() < start + within_s, f"not within {within_s:g} s: {because()}"
         time.sleep(0.05)
     return time.monotonic() - start
 
@@ -70,7 +70,7 @@ class Worker:
             self.process = subprocess.Popen(
                 (*self.command, "ingest"), cwd=self.folder, env=environment(**more), stdout=log, stderr=log
             )
-        until(lambda: self._listens(before), f"{self.name} does not listen")
+        until(lambda: self._listens(before), lambda: "\n".join([f"{self.name} does not listen", *self.said[-20:]]))
 
     def _listens(self, before: int) -> bool:
         assert self.runs, "\n".join(self.said)
@@ -157,7 +157,7 @@ class City:
         """Let Mosquitto write its file now and not at its next ``autosave_interval``."""
         assert self.broker.process is not None
         self.broker.process.send_signal(signal.SIGUSR1)
-        until((self.folder / "mosquitto.db").exists, "Mosquitto has written no file")
+        until((self.folder / "mosquitto.db").exists, lambda: "Mosquitto has written no file")
         time.sleep(0.5)
 
     def load(self, messages: Iterator[Publication] | None = None, *, rate: float = RATE) -> Publisher:
@@ -167,6 +167,10 @@ class City:
     def stored(self) -> int:
         """Return how many frames are stored."""
         return ledger(self.dsn).stored
+
+    def stored_by(self, worker: str) -> int:
+        """Return how many frames that worker has stored."""
+        return ledger(self.dsn, worker).stored
 
     def rests(self) -> None:
         """Wait until nothing is stored any more."""
@@ -178,7 +182,7 @@ class City:
     def works(self, within_s: float = PATIENCE_S) -> float:
         """Return the seconds until more is stored than now."""
         before = self.stored()
-        return until(lambda: self.stored() > before, self._story("nothing is stored"), within_s)
+        return until(lambda: self.stored() > before, lambda: self._story("nothing is stored"), within_s)
 
     def recovers(self, within_s: float, *, after_s: float = 0.0) -> None:
         """Wait until frames are stored again after a fault that ended so long ago; fail when it takes longer."""
@@ -188,7 +192,7 @@ class City:
         """Wait until all is published and stored; return what became of it and of what was published ``earlier``."""
         published = [*earlier, *load.finish(within_s)]
         with contextlib.suppress(AssertionError):  # the account says what is missing
-            until(lambda: settled(self.dsn, published), "", within_s)
+            until(lambda: settled(self.dsn, published), str, within_s)
             before = None
             while before != (before := ledger(self.dsn)):  # what comes again is counted, too
                 time.sleep(0.3)
