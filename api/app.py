@@ -25,9 +25,10 @@ from api.language import language_of
 from api.live import Hub
 from api.metrics import LedgerTotals, Meter
 from api.parameters import known_parameters
-from api.routes import callbacks, device_types, devices, health, ledger, quarantine, readings, stream
+from api.routes import callbacks, device_types, devices, health, ledger, readings, stream
+from api.routes import quarantine as quarantine_routes
 from decoders.catalogue import Catalogue
-from model.ports import LiveSource, Publisher, Queries, Registry
+from model.ports import Interpreter, LiveSource, Publisher, Quarantine, Queries, Registry
 
 __all__ = ["ApiConfig", "create_app"]
 
@@ -44,6 +45,8 @@ def create_app(
     *,
     queries: Queries,
     registry: Registry,
+    quarantine: Quarantine,
+    interpreter: Interpreter,
     catalogue: Catalogue,
     live: LiveSource,
     publisher: Publisher,
@@ -54,6 +57,8 @@ def create_app(
     context = Context(
         queries=queries,
         registry=registry,
+        quarantine=quarantine,
+        interpreter=interpreter,
         catalogue=catalogue,
         publisher=publisher,
         hub=Hub(live, clock=clock, queue=config.subscriber_queue, kept=config.kept_events),
@@ -74,7 +79,7 @@ def create_app(
         lifespan=_lifespan,
     )
     app.state.context = context
-    for module in (readings, stream, device_types, devices, ledger, quarantine):
+    for module in (readings, stream, device_types, devices, ledger, quarantine_routes):
         app.include_router(module.router, dependencies=[Depends(known_parameters)])
     for module in (callbacks, health):  # asked by machines that may add parameters of their own
         app.include_router(module.router)

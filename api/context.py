@@ -13,7 +13,7 @@ from fastapi import Depends, FastAPI, Request
 from api.live import Hub
 from api.metrics import LedgerTotals, Meter
 from decoders.catalogue import Catalogue
-from model.ports import Publisher, Queries, Registry
+from model.ports import Interpreter, Publisher, Quarantine, Queries, Registry
 
 Clock = Callable[[], datetime]
 
@@ -50,6 +50,8 @@ class Context:
 
     queries: Queries
     registry: Registry
+    quarantine: Quarantine
+    interpreter: Interpreter
     catalogue: Catalogue
     publisher: Publisher
     hub: Hub

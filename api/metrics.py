@@ -14,10 +14,11 @@ from prometheus_client.core import CounterMetricFamily, GaugeMetricFamily, Metri
 
 from model.ports import Queries
 from model.status import IngestStatus
-from model.views import LedgerRow
+from model.views import LedgerRow, QuarantineSums
 
 CONTENT_TYPE = "text/plain; version=0.0.4; charset=utf-8"
 STATES = ("received", "stored", "duplicate", "quarantined")
+LEDGER_STATES = (*STATES, "replayed")
 SETTLED_AFTER = timedelta(hours=48)
 
 _BUCKETS = (0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1.0, 2.5, 10.0)
@@ -73,16 +74,27 @@ class LedgerTotals:
 def _count(rows: Iterable[LedgerRow]) -> Counter[tuple[str, str]]:
     totals: Counter[tuple[str, str]] = Counter()
     for row in rows:
-        for state in STATES:
+        for state in LEDGER_STATES:
             totals[row.source, state] += getattr(row, state)
+        totals[row.source, "quarantined"] += row.replayed  # all that ever came there: a counter never falls
     return totals
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Books:
+    """Whether the books are right: see ``Queries.unaccounted`` and ``api.audit``; and what quarantine holds."""
+
+    unaccounted: int
+    forgotten: Mapping[str, int]
+    quarantine: Sequence[QuarantineSums]
 
 
 @dataclass(frozen=True, slots=True, kw_only=True, eq=False)
 class Snapshot:
-    """What is told besides the requests. ``frames`` is ``None`` while the database does not answer."""
+    """What is told besides the requests. ``frames`` and ``books`` are ``None`` while the database does not answer."""
 
     frames: Mapping[tuple[str, str], int] | None
+    books: Books | None
     statuses: Sequence[IngestStatus]
     subscribers: int
     dropped_subscribers: int
@@ -100,17 +112,47 @@ class Snapshot:
         )
         yield GaugeMetricFamily("penfeld_database_up", "Whether the database answers", int(self.frames is not None))
         yield from self._frames()
+        yield from self._books()
         yield from self._workers()
 
     def _frames(self) -> Iterator[Metric]:
         if self.frames is None:
             return
         family = CounterMetricFamily(
-            "penfeld_frames", "Frames by source and by what became of them, from the ledger", labels=("source", "state")
+            "penfeld_frames",
+            "Frames by source and by what became of them, from the ledger;"
+            " received = stored + duplicate + quarantined - replayed",
+            labels=("source", "state"),
         )
         for (source, state), count in sorted(self.frames.items()):
             family.add_metric((source, state), count)
         yield family
+
+    def _books(self) -> Iterator[Metric]:
+        if self.books is None:
+            return
+        yield GaugeMetricFamily(
+            "penfeld_ledger_unbalanced_frames",
+            "Frames by which the ledger is off: 0, or raise the alarm",
+            self.books.unaccounted,
+        )
+        forgotten = GaugeMetricFamily(
+            "penfeld_ledger_forgotten_frames",
+            "Frames that a worker stored and the ledger has not: 0, or raise the alarm",
+            labels=("worker",),
+        )
+        for worker, count in self.books.forgotten.items():
+            forgotten.add_metric((worker,), count)
+        yield forgotten
+        there = GaugeMetricFamily("penfeld_quarantine_frames", "Frames in quarantine, by reason", labels=("reason",))
+        waiting = GaugeMetricFamily(
+            "penfeld_quarantine_waiting_frames", "Those of them that wait for replay", labels=("reason",)
+        )
+        for sums in self.books.quarantine:
+            there.add_metric((sums.reason.value,), sums.frames)
+            waiting.add_metric((sums.reason.value,), sums.waiting)
+        yield there
+        yield waiting
 
     def _workers(self) -> Iterator[Metric]:
         for name, (text, value) in _GAUGES.items():

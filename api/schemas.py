@@ -306,6 +306,7 @@ class RegisteredOut(Shape):
     """What became of a list of devices."""
 
     counts: dict[Result, int] = Field(examples=[{"created": 2, "error": 1}])
+    waiting_frames: int = Field(description="Frames of these devices in quarantine, which ingest now takes in")
     rows: list[RegisteredRow]
 
 
@@ -332,7 +333,8 @@ class Totals(Shape):
     received: int
     stored: int
     duplicate: int
-    quarantined: int
+    quarantined: int = Field(description="What came into quarantine less what left it: may be negative")
+    replayed: int = Field(description="Frames that left quarantine; `stored` and `duplicate` have them too")
     balanced: bool = Field(description="received = stored + duplicate + quarantined")
 
 
@@ -365,14 +367,53 @@ class QuarantinedOut(Shape):
     last_received_at: AwareDatetime
     times: int = Field(description="How often exactly this arrived")
     simulated: bool
+    replay_requested_at: AwareDatetime | None = Field(description="Since when it waits for replay; null: it does not")
+
+
+class InterpretedRowOut(Shape):
+    """A reading that a frame would give."""
+
+    time: AwareDatetime
+    values: dict[str, Value]
+    flags: list[str]
+
+
+class InterpretationOut(Shape):
+    """What an uplink of a message would become today."""
+
+    device: str | None
+    device_type: str | None
+    reason: Reason | None = Field(description="Why it would stay in quarantine; null: it would be stored")
+    detail: str
+    rows: list[InterpretedRowOut]
 
 
 class QuarantinedMessageOut(QuarantinedOut):
-    """The same with its original bytes, in three forms."""
+    """The same with its original bytes, in three forms, and what it would become today."""
 
     base64: str
     hex: str
     text: str | None = Field(description="The message as UTF-8, null where it is none")
+    today: list[InterpretationOut]
+
+
+class ReplayIn(Shape):
+    """Which frames of quarantine to take up again; what is not said does not matter."""
+
+    model_config = ConfigDict(extra="forbid", populate_by_name=True)
+
+    reason: Reason | None = Field(default=None, description="Frames that are there for this reason")
+    device: Word | None = Field(default=None, description="Frames of this device, in any spelling")
+    source: Word | None = Field(default=None, description="Frames that came in by this source")
+    start: Time | None = Field(default=None, alias="from", description="Frames that arrived from this time on")
+    end: Time | None = Field(default=None, alias="to", description="Frames that arrived before this time")
+
+
+class ReplayOut(Shape):
+    """How much waits for replay now, of what was asked for."""
+
+    messages: int
+    frames: int = Field(description="A message counts as often as it arrived")
 
 
 class WorkerOut(Shape):

@@ -12,7 +12,7 @@ from fastapi import FastAPI
 from api.console.config import ConsoleConfig
 from api.live import Hub
 from decoders.catalogue import Catalogue
-from model.ports import Queries, Registry
+from model.ports import Interpreter, Quarantine, Queries, Registry
 
 __all__ = ["ConsoleConfig", "mount"]
 
@@ -22,6 +22,8 @@ def mount(
     *,
     queries: Queries,
     registry: Registry,
+    quarantine: Quarantine,
+    interpreter: Interpreter,
     catalogue: Catalogue,
     hub: Hub,
     clock: Callable[[], datetime],
@@ -37,6 +39,8 @@ def mount(
         app,
         queries=queries,
         registry=registry,
+        quarantine=quarantine,
+        interpreter=interpreter,
         catalogue=catalogue,
         hub=hub,
         clock=clock,

@@ -6,8 +6,9 @@ from datetime import datetime
 
 from api.console.config import ConsoleConfig
 from api.console.feed import Feed
+from api.live import Hub
 from decoders.catalogue import Catalogue
-from model.ports import Queries, Registry
+from model.ports import Interpreter, Quarantine, Queries, Registry
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -15,8 +16,11 @@ class Parts:
     """The parts of the application that pages look at."""
 
     feed: Feed
+    hub: Hub
     queries: Queries
     registry: Registry
+    quarantine: Quarantine
+    interpreter: Interpreter
     catalogue: Catalogue
     clock: Callable[[], datetime]
     config: ConsoleConfig

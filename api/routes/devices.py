@@ -124,6 +124,8 @@ async def retire(context: ContextDep, device: DevicePath) -> None:
 async def register(request: Request, response: Response, context: ContextDep) -> RegisteredOut:
     """Register one device or many, as JSON, CSV or TOML; the answer tells what became of each row.
 
+    Frames of theirs that wait in quarantine (`waiting_frames`) are taken in by ingest within seconds.
+
     A row says all of a device: what it leaves out is empty afterwards, so the same list can be sent again. Ids are
     brought to their canonical form. CSV: UTF-8, a header row, `,` `;` or tab between cells (decimal comma with the
     latter two), `tag.…` and `variable.…` columns.
@@ -141,8 +143,9 @@ async def register(request: Request, response: Response, context: ContextDep) ->
         first = told[0].problem if told else "the list is empty"
         rows_told = [row.model_dump(mode="json") for row in told]
         raise Problem(INVALID, f"no row could be registered; the first: {first}", rows=rows_told)
+    waiting = await context.quarantine.waiting([device.id for device in good])
     response.status_code = 207 if counts["error"] else 201 if counts["created"] == len(told) else 200
-    return RegisteredOut(counts=dict(counts), rows=told)
+    return RegisteredOut(counts=dict(counts), waiting_frames=waiting.frames, rows=told)
 
 
 def _type_of(context: Context, name: str) -> DeviceType:

@@ -1,13 +1,17 @@
 """For those who keep the service running: is it alive, is it ready, what does it count."""
 
 import asyncio
+import logging
 
 from fastapi import APIRouter, Response
 
+from api.audit import forgotten
 from api.context import PROBE_TOPIC, Context, ContextDep
-from api.metrics import CONTENT_TYPE, Snapshot, exposition
+from api.metrics import CONTENT_TYPE, Books, Snapshot, exposition
 from api.schemas import Alive, Check, Ready
 from model.errors import PenfeldError, UnavailableError
+
+log = logging.getLogger(__name__)
 
 router = APIRouter(tags=["health"])
 
@@ -40,14 +44,26 @@ async def readyz(context: ContextDep, response: Response) -> Ready:
     responses={200: {"content": {"text/plain": {"schema": {"type": "string"}}}}},
 )
 async def metrics(context: ContextDep) -> Response:
-    """Frames by source and state, ingest workers, latency, listeners, requests; in Prometheus's text form."""
+    """Frames by source and state, whether they balance, quarantine, ingest workers, latency, listeners, requests.
+
+    In Prometheus's text form. `penfeld_ledger_unbalanced_frames` and `penfeld_ledger_forgotten_frames` are 0, or
+    somebody should look.
+    """
+    statuses = tuple(context.hub.statuses.values())
+    frames = books = None
     try:
         frames = await context.totals.read(context.queries, context.clock())
+        books = Books(
+            unaccounted=await context.queries.unaccounted(),
+            forgotten=await forgotten(context.queries, statuses),
+            quarantine=await context.queries.quarantine_sums(),
+        )
     except UnavailableError:
-        frames = None
+        log.debug("metrics without what the database says")
     snapshot = Snapshot(
         frames=frames,
-        statuses=tuple(context.hub.statuses.values()),
+        books=books,
+        statuses=statuses,
         subscribers=context.hub.subscribers,
         dropped_subscribers=context.hub.dropped,
         version=context.config.version,

@@ -10,13 +10,14 @@ from fastapi import APIRouter, Query, Request, Response
 from api.context import PREFIX, ContextDep
 from api.openapi import problems
 from api.parameters import CursorQuery, FromQuery, ToQuery, check_range, next_link, page_of
-from api.schemas import LedgerOut, Page, WorkerOut
+from api.schemas import LedgerOut, Page, Word, WorkerOut
 from model.views import LedgerRow
 
 router = APIRouter(prefix=PREFIX, tags=["accounts"])
 
 MAX_ROWS = 5000
 DEFAULT_RANGE = timedelta(days=7)
+_COUNTS = ("received", "stored", "duplicate", "quarantined", "replayed")
 
 
 @router.get("/ledger", summary="What became of every frame", response_model=LedgerOut, responses=problems(422, 503))
@@ -25,6 +26,7 @@ async def ledger(
     context: ContextDep,
     start: FromQuery = None,
     end: ToQuery = None,
+    source: Annotated[Word | None, Query(description="Only frames that came in by this source.")] = None,
     limit: Annotated[int, Query(ge=1, le=MAX_ROWS, description=f"Rows a page, at most {MAX_ROWS:,}.")] = 1000,
     cursor: CursorQuery = None,
 ) -> Response:
@@ -35,7 +37,7 @@ async def ledger(
     if start is None and end is None:
         start = context.clock() - DEFAULT_RANGE
     check_range(start, end)
-    rows = sorted(await context.queries.ledger(start=start, end=end), key=_position, reverse=True)
+    rows = sorted(await context.queries.ledger(start=start, end=end, source=source), key=_position, reverse=True)
     page, following = page_of(rows, _position, limit=limit, cursor=cursor, descending=True)
     body = {
         "items": [_told(row) | {"hour": row.hour, "source": row.source} for row in page],
@@ -67,16 +69,10 @@ def _sum(rows: Sequence[LedgerRow]) -> LedgerRow | None:
         stored=sum(row.stored for row in rows),
         duplicate=sum(row.duplicate for row in rows),
         quarantined=sum(row.quarantined for row in rows),
+        replayed=sum(row.replayed for row in rows),
     )
 
 
 def _told(row: LedgerRow | None) -> dict[str, object]:
-    if row is None:
-        return {"received": 0, "stored": 0, "duplicate": 0, "quarantined": 0, "balanced": True}
-    return {
-        "received": row.received,
-        "stored": row.stored,
-        "duplicate": row.duplicate,
-        "quarantined": row.quarantined,
-        "balanced": row.balanced,
-    }
+    counts = {name: getattr(row, name, 0) for name in _COUNTS}
+    return {**counts, "balanced": row is None or row.balanced}

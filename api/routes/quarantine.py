@@ -1,16 +1,24 @@
-"""Frames that could not be understood, each with its reason and its original bytes."""
+"""Frames that could not be understood, each with its reason and its original bytes; and taking them up again."""
 
 from base64 import b64encode
 from typing import Annotated, Any
 
-from fastapi import APIRouter, Path, Query, Request, Response
+from fastapi import APIRouter, Depends, Path, Query, Request, Response
 
 from api.context import PREFIX, ContextDep
 from api.language import LanguageDep
 from api.openapi import problems
-from api.parameters import CursorQuery, next_link
+from api.parameters import CursorQuery, FromQuery, ToQuery, check_range, next_link
 from api.remedies import remedy
-from api.schemas import Page, QuarantinedMessageOut, QuarantinedOut, Word
+from api.schemas import (
+    InterpretationOut,
+    Page,
+    QuarantinedMessageOut,
+    QuarantinedOut,
+    ReplayIn,
+    ReplayOut,
+    Word,
+)
 from model.device import Language
 from model.errors import NotFoundError, Reason
 from model.identity import possible_ids
@@ -19,6 +27,21 @@ from model.views import QuarantinedFrame, QuarantineFilter
 router = APIRouter(prefix=PREFIX, tags=["accounts"])
 
 MAX_ROWS = 1000
+FramePath = Annotated[int, Path(ge=1, le=2**63 - 1, description="Its `id` in the list.")]
+
+
+async def _wanted(
+    context: ContextDep,
+    reason: Annotated[Reason | None, Query(description="Only frames that are here for this reason.")] = None,
+    device: Annotated[Word | None, Query(description="Only frames of this device, known or not.")] = None,
+    source: Annotated[Word | None, Query(description="Only frames that came in by this source.")] = None,
+    start: FromQuery = None,
+    end: ToQuery = None,
+) -> QuarantineFilter:
+    """Return which frames are asked for."""
+    check_range(start, end)
+    spelled = await _spelling(context, device)
+    return QuarantineFilter(reason=reason, device=spelled, source=source, start=start, end=end)
 
 
 @router.get(
@@ -31,13 +54,14 @@ async def quarantine(
     response: Response,
     context: ContextDep,
     language: LanguageDep,
-    reason: Annotated[Reason | None, Query(description="Only frames that are here for this reason.")] = None,
-    device: Annotated[Word | None, Query(description="Only frames of this device, known or not.")] = None,
+    wanted: Annotated[QuarantineFilter, Depends(_wanted)],
     limit: Annotated[int, Query(ge=1, le=MAX_ROWS, description=f"Frames a page, at most {MAX_ROWS:,}.")] = 100,
     cursor: CursorQuery = None,
 ) -> Page[QuarantinedOut]:
-    """Newest first. Nothing is lost here: the original bytes are kept, see one frame for them."""
-    wanted = QuarantineFilter(reason=reason, device=await _spelling(context, device))
+    """Newest first. Nothing is lost here: the original bytes are kept, see one frame for them.
+
+    `from` and `to` are about arrivals: of a message that came several times, one of them counts.
+    """
     page = await context.queries.quarantine(wanted, limit=limit, cursor=cursor)
     response.headers.update(next_link(request, page.next_cursor))
     items = [QuarantinedOut.model_validate(_told(frame, language)) for frame in page.rows]
@@ -52,12 +76,47 @@ async def quarantine(
 async def quarantined(
     context: ContextDep,
     language: LanguageDep,
-    frame: Annotated[int, Path(ge=1, le=2**63 - 1, description="Its `id` in the list.")],
+    frame: FramePath,
 ) -> QuarantinedMessageOut:
-    """Tell the frame with its original message as base64, hex, and text where it is text."""
+    """Tell the frame with its original message as base64, hex, and text where it is text.
+
+    `today` says what it would become if it came now: readings, or why not. Nothing is changed.
+    """
     found = await context.queries.quarantined(frame)
     message = {"base64": b64encode(found.message), "hex": found.message.hex(), "text": _text(found.message)}
-    return QuarantinedMessageOut.model_validate(_told(found, language) | message)
+    today = [InterpretationOut.model_validate(one) for one in await context.interpreter.interpret(found)]
+    return QuarantinedMessageOut.model_validate(_told(found, language) | message | {"today": today})
+
+
+@router.post(
+    "/quarantine/replay",
+    summary="Take frames up again after a fix",
+    status_code=202,
+    responses=problems(413, 422, 503),
+)
+async def replay(context: ContextDep, asked: ReplayIn) -> ReplayOut:
+    """Mark frames for replay: ingest looks at them again within seconds, and stores those that it understands now.
+
+    The answer says how many wait; asking again changes nothing. What is not understood stays, under its reason of
+    today. An empty object means all that is in quarantine.
+    """
+    wanted = await _wanted(context, asked.reason, asked.device, asked.source, asked.start, asked.end)
+    marked = await context.quarantine.request(wanted)
+    return ReplayOut(messages=marked.lines, frames=marked.frames)
+
+
+@router.post(
+    "/quarantine/{frame}/replay",
+    summary="Take one frame up again",
+    status_code=202,
+    responses=problems(404, 422, 503),
+)
+async def replay_one(context: ContextDep, frame: FramePath) -> ReplayOut:
+    """Mark one frame for replay; asking again changes nothing."""
+    marked = await context.quarantine.request(QuarantineFilter(frame=frame))
+    if not marked.lines:
+        raise NotFoundError(f"no frame {frame} is in quarantine: it may have been taken in meanwhile")
+    return ReplayOut(messages=marked.lines, frames=marked.frames)
 
 
 async def _spelling(context: ContextDep, written: str | None) -> str | None:

@@ -21,7 +21,8 @@ if TYPE_CHECKING:
 DESCRIPTION = """\
 The register of devices. `import` reads CSV (header: id, type, name, latitude, longitude, district, tag.NAME ...) or
 TOML ([[device]] tables); one wrong row spoils no other, and each is reported. A list can be imported again. A device
-that was heard and is not registered is pending; `add` registers one: its next frames are decoded and stored."""
+that was heard and is not registered is pending; `add` registers one: its frames in quarantine and its next ones are
+decoded and stored."""
 EXAMPLES = """\
   penfeld devices types
   penfeld devices list --state pending                                   heard, but not registered
@@ -148,6 +149,7 @@ async def _add(config: Config, options: argparse.Namespace) -> int:
 async def _register(config: Config, written: "Sequence[Values]", options: argparse.Namespace) -> int:
     from model.registration import devices_of
     from penfeld.devicefiles import catalogue, definition_in
+    from penfeld.replays import quarantine
     from penfeld.wiring import database
     from storage.registry import Registry
 
@@ -155,11 +157,12 @@ async def _register(config: Config, written: "Sequence[Values]", options: argpar
     rows = devices_of(written, lambda name: definition_in(types, name).type)
     async with database(config) as opened:
         outcome = await Registry(opened).register([row.device for row in rows if row.device is not None])
-    return _report(rows, outcome, options)
+        waiting = (await quarantine(opened).waiting(list(outcome))).frames
+    return _report(rows, outcome, waiting, options)
 
 
-def _report(rows: "Sequence[Row]", outcome: "Mapping[str, str]", options: argparse.Namespace) -> int:
-    """Tell what became of each row; exit code 1 if one was wrong."""
+def _report(rows: "Sequence[Row]", outcome: "Mapping[str, str]", waiting: int, options: argparse.Namespace) -> int:
+    """Tell what became of each row, and how many frames of theirs wait; exit code 1 if one was wrong."""
     wrong = [row for row in rows if row.device is None]
     counts = {word: list(outcome.values()).count(word) for word in ("created", "updated", "unchanged")}
     if options.json:
@@ -167,9 +170,11 @@ def _report(rows: "Sequence[Row]", outcome: "Mapping[str, str]", options: argpar
             {"row": row.number, "id": row.id, "result": outcome.get(row.id, "wrong"), "problem": row.problem}
             for row in rows
         ]
-        as_json({**counts, "wrong": len(wrong), "rows": lines})
+        as_json({**counts, "wrong": len(wrong), "waiting_frames": waiting, "rows": lines})
     else:
         print(", ".join(f"{number} {word}" for word, number in {**counts, "wrong": len(wrong)}.items()))
+        if waiting:
+            print(f"{waiting:,} frames of theirs wait in quarantine: `penfeld ingest` takes them in within seconds")
         for row in wrong:
             where = f"row {row.number} ({row.id or 'no id'})" if options.action == "import" else "penfeld"
             remark(f"{where}: {row.problem}")

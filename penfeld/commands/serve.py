@@ -67,6 +67,8 @@ async def _serve(config: Config, listening: socket.socket, wait_s: float) -> int
     from penfeld.brokers import broker_address
     from penfeld.clock import utc_now
     from penfeld.devicefiles import catalogue
+    from penfeld.replays import quarantine, replayer
+    from penfeld.sources import sources
     from penfeld.version import version
     from penfeld.wiring import database
     from storage.queries import Queries
@@ -75,10 +77,13 @@ async def _serve(config: Config, listening: socket.socket, wait_s: float) -> int
     known = catalogue(config)
     address = broker_address(config)
     async with database(config, wait_s=wait_s) as opened, MqttDoor(MqttConfig(broker=address)) as door:
-        queries, registry = Queries(opened), Registry(opened)
+        queries, registry, stored = Queries(opened), Registry(opened), quarantine(opened)
+        interpreter = replayer(opened, known, sources(config), utc_now)
         app = create_app(
             queries=queries,
             registry=registry,
+            quarantine=stored,
+            interpreter=interpreter,
             catalogue=known,
             live=door,
             publisher=door,
@@ -90,6 +95,8 @@ async def _serve(config: Config, listening: socket.socket, wait_s: float) -> int
             app,
             queries=queries,
             registry=registry,
+            quarantine=stored,
+            interpreter=interpreter,
             catalogue=known,
             hub=hub,
             clock=utc_now,

@@ -13,6 +13,7 @@ import math
 import socket
 import sys
 from collections.abc import AsyncIterator, Mapping, Sequence
+from dataclasses import replace
 from datetime import UTC, datetime, timedelta
 from importlib.resources import files
 
@@ -23,21 +24,26 @@ from api.app import ApiConfig, create_app
 from api.console import ConsoleConfig, mount
 from api.context import context_of
 from decoders.catalogue import Catalogue
+from model.batch import Replay, Replayed
 from model.device import Device, DeviceType, State
 from model.errors import NotFoundError, Reason
 from model.ports import EVERYTHING
 from model.status import IngestStatus, LiveReading
 from model.uplink import Value
 from model.views import (
+    Amount,
     DatabaseFacts,
+    Interpretation,
     Latest,
     LatestValue,
     LedgerRow,
     QuarantinedFrame,
     QuarantineFilter,
     QuarantinePage,
+    QuarantineSums,
     ReadingPage,
     ReadingRow,
+    WorkerSums,
 )
 
 NASTY = "<script>window.hacked = true</script>"
@@ -86,6 +92,7 @@ class City:
     def __init__(self, lamps: int) -> None:
         self.start = now()
         self.down = False
+        self.marks: dict[int, datetime] = {}
         self.devices: dict[str, Device] = {}
         side = math.ceil(math.sqrt(lamps))
         for n in range(lamps):
@@ -179,6 +186,25 @@ class City:
             "battery_v": 3.6,
         }
 
+    def aside(self, wanted: QuarantineFilter) -> list[QuarantinedFrame]:
+        """Return what is in quarantine and meant."""
+        taken = {n for n, mark in self.marks.items() if now() - mark > timedelta(seconds=2)}
+        frames = [
+            replace(frame, replay_requested_at=None if frame.id in taken else self.marks.get(frame.id))
+            for frame in (_quarantined(n, self.start) for n in range(1, 46))
+            if frame.id not in taken or frame.reason is not Reason.BAD_PAYLOAD
+        ]
+        return [
+            f
+            for f in frames
+            if wanted.reason in (None, f.reason)
+            and wanted.device in (None, f.device)
+            and wanted.source in (None, f.source)
+            and wanted.frame in (None, f.id)
+            and (wanted.start is None or f.last_received_at >= wanted.start)
+            and (wanted.end is None or f.received_at < wanted.end)
+        ]
+
     def flags(self, device: Device) -> tuple[str, ...]:
         return ("voltage_v:range", "time:implausible") if device.id == "lamp-0007" else ()
 
@@ -252,46 +278,113 @@ class Queries:
             found.append(Latest(device=device, time=at, received_at=at, values=values, flags=self._city.flags(device)))
         return found
 
-    async def ledger(self, *, start: datetime | None = None, end: datetime | None = None) -> Sequence[LedgerRow]:
-        del end
+    async def ledger(
+        self, *, start: datetime | None = None, end: datetime | None = None, source: str | None = None
+    ) -> Sequence[LedgerRow]:
+        del end, source
         this = now().replace(minute=0, second=0, microsecond=0)
         rows = []
         for back in range(30):
             hour = this - timedelta(hours=back)
             if start is not None and hour < start - timedelta(hours=1):
                 break
-            for n, source in enumerate(("chirpstack", "native", "sigfox", "thethingsstack")):
+            for n, name in enumerate(("chirpstack", "native", "sigfox", "thethingsstack")):
                 stored = 4000 // (n + 1) + 17 * back + (int(now().timestamp()) % 3600 if back == 0 else 0)
-                lost = 3 if back == 5 and source == "sigfox" else 0
+                lost = 3 if back == 5 and name == "sigfox" else 0
+                replayed = 40 if back == 1 and name == "chirpstack" else 0
                 rows.append(
                     LedgerRow(
                         hour=hour,
-                        source=source,
+                        source=name,
                         received=stored + 9 + n + lost,
-                        stored=stored,
+                        stored=stored + replayed,
                         duplicate=9,
-                        quarantined=n,
+                        quarantined=n - replayed,
+                        replayed=replayed,
                     )
                 )
         return rows
 
+    async def ledger_workers(self, *, start: datetime | None = None) -> Sequence[WorkerSums]:
+        del start
+        return [WorkerSums(worker="ingest", received=10**9, stored=10**9, duplicate=0, quarantined=0)]
+
+    async def unaccounted(self) -> int:
+        return 3
+
     async def quarantine(
         self, wanted: QuarantineFilter = EVERYTHING, *, limit: int = 100, cursor: str | None = None
     ) -> QuarantinePage:
-        frames = [
-            f
-            for f in (_quarantined(n, self._city.start) for n in range(45))
-            if wanted.reason in (None, f.reason) and wanted.device in (None, f.device)
-        ]
+        frames = self._city.aside(wanted)
         skip = int(cursor or 0)
         page = frames[skip : skip + limit]
         return QuarantinePage(rows=page, next_cursor=str(skip + limit) if skip + limit < len(frames) else None)
+
+    async def quarantine_sums(self) -> Sequence[QuarantineSums]:
+        frames = self._city.aside(EVERYTHING)
+        return [
+            QuarantineSums(
+                reason=reason,
+                lines=sum(f.reason is reason for f in frames),
+                frames=sum(f.times for f in frames if f.reason is reason),
+                waiting=sum(f.times for f in frames if f.reason is reason and f.replay_requested_at),
+            )
+            for reason in sorted(_DETAILS)
+        ]
 
     async def quarantined(self, frame_id: int) -> QuarantinedFrame:
         return _quarantined(frame_id, self._city.start)
 
     async def facts(self) -> DatabaseFacts:
         return DatabaseFacts(server_version="16", timescaledb_version=None, migration=1, size_bytes=1, now=now())
+
+
+class Quarantine:
+    """Marks frames; two seconds later those of a bad payload are taken in, as if their device file was corrected."""
+
+    def __init__(self, city: City) -> None:
+        self._city = city
+
+    async def lines(self, wanted: QuarantineFilter, *, limit: int = 500, after: int = 0) -> Sequence[QuarantinedFrame]:
+        del after
+        return self._city.aside(wanted)[:limit]
+
+    async def count(self, wanted: QuarantineFilter) -> Amount:
+        frames = self._city.aside(wanted)
+        return Amount(lines=len(frames), frames=sum(frame.times for frame in frames))
+
+    async def request(self, wanted: QuarantineFilter) -> Amount:
+        self._city.marks.update({frame.id: now() for frame in self._city.aside(wanted)})
+        return await self.count(wanted)
+
+    async def request_types(self, device_types: Sequence[str]) -> Amount:
+        raise NotImplementedError("the console never asks for types")
+
+    async def waiting(self, devices: Sequence[str]) -> Amount:
+        raise NotImplementedError("the console never registers")
+
+    async def replay(self, replay: Replay, at: datetime) -> Replayed:
+        raise NotImplementedError("the console leaves replays to ingest")
+
+
+class Interpreter:
+    """Frames of a bad payload would be understood today."""
+
+    async def interpret(self, frame: QuarantinedFrame) -> Sequence[Interpretation]:
+        if frame.reason is not Reason.BAD_PAYLOAD:
+            return [
+                Interpretation(
+                    device=frame.device, device_type=None, reason=Reason.PENDING_DEVICE, detail="register it first"
+                )
+            ]
+        row = ReadingRow(
+            device=frame.device or "",
+            time=frame.received_at,
+            received_at=frame.received_at,
+            values={"power_w": 41.5, "lamp_on": True},
+            flags=("power_w:range",),
+        )
+        return [Interpretation(device=frame.device, device_type="penfeld_streetlight", rows=(row,))]
 
 
 _DETAILS = {
@@ -303,7 +396,7 @@ _DETAILS = {
 
 
 def _quarantined(n: int, start: datetime) -> QuarantinedFrame:
-    reason = list(_DETAILS)[n % 4]
+    reason = list(_DETAILS)[(n - 1) % 4]
     message = json.dumps(
         {"deviceInfo": {"devEui": "70b3d57ed0001234"}, "data": "gEYBkAAw", "n": n, "x": NASTY}
     ).encode()
@@ -408,6 +501,8 @@ async def main(lamps: int, port: int) -> None:
     app = create_app(
         queries=Queries(city),
         registry=Registry(city),
+        quarantine=Quarantine(city),
+        interpreter=Interpreter(),
         catalogue=reference_types(),
         live=Live(city),
         publisher=Publisher(),
@@ -419,6 +514,8 @@ async def main(lamps: int, port: int) -> None:
         app,
         queries=context.queries,
         registry=context.registry,
+        quarantine=context.quarantine,
+        interpreter=context.interpreter,
         catalogue=context.catalogue,
         hub=context.hub,
         clock=now,

@@ -15,9 +15,11 @@ from decoders.catalogue import Catalogue
 from model.device import Device
 from model.errors import UnavailableError
 from model.status import LiveReading
+from tests.fakes.interpreter import Interpreter
 from tests.fakes.live_source import LiveSource
 from tests.fakes.memory import Memory
 from tests.fakes.publisher import Publisher
+from tests.fakes.quarantine import Quarantine
 from tests.fakes.queries import Queries
 from tests.fakes.registry import Registry
 
@@ -79,6 +81,7 @@ class Scene:
     memory: Memory
     publisher: Publisher
     live: LiveSource
+    interpreter: Interpreter
 
     @property
     def hub(self) -> Hub:
@@ -128,10 +131,12 @@ def scene_of(config: ApiConfig | None = None, *, queries: Any = None, registry: 
         Device(id=BIN, type="bin", network="sigfox"),
     ):
         memory.add(device)
-    publisher, live = Publisher(), LiveSource()
+    publisher, live, interpreter = Publisher(), LiveSource(), Interpreter()
     app = create_app(
         queries=queries or Queries(memory),
         registry=registry or Registry(memory),
+        quarantine=Quarantine(memory),
+        interpreter=interpreter,
         catalogue=Catalogue({"lamp": LAMP_FILE, "bin": BIN_FILE}),
         live=live,
         publisher=publisher,
@@ -139,7 +144,7 @@ def scene_of(config: ApiConfig | None = None, *, queries: Any = None, registry: 
         config=config or ApiConfig(version="1.2.3", revision="abc"),
     )
     client = httpx.AsyncClient(transport=httpx.ASGITransport(app), base_url="http://test")
-    return Scene(app, client, memory, publisher, live)
+    return Scene(app, client, memory, publisher, live, interpreter)
 
 
 def lamp_readings(count: int, *, device: str = LAMP, start: datetime = NOW) -> Sequence[LiveReading]:

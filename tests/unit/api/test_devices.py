@@ -82,6 +82,7 @@ async def test_one_device_as_json(scene: Scene) -> None:
     assert first.status_code == 201
     assert first.json() == {
         "counts": {"created": 1},
+        "waiting_frames": 0,
         "rows": [{"row": 1, "id": "70b3d5000000000a", "result": "created", "problem": None}],
     }
     assert second.status_code == 200

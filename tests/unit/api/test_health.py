@@ -2,12 +2,15 @@
 
 import asyncio
 from datetime import datetime, timedelta
+from typing import Any
 
 from prometheus_client.parser import text_string_to_metric_families
 
 from api.app import ApiConfig
 from api.metrics import LedgerTotals
+from model.errors import Reason
 from model.status import IngestStatus
+from model.views import QuarantinedFrame
 from tests.fakes.memory import Memory
 from tests.fakes.queries import Queries
 from tests.unit.api.scene import NOW, Down, Scene, lamp_readings, scene_of
@@ -100,6 +103,42 @@ async def test_metrics(scene: Scene) -> None:
     assert metrics["penfeld_http_request_seconds_count", "GET", "/api/v1/readings", "422"] == 1
 
 
+async def test_metrics_raise_the_alarm(scene: Scene) -> None:
+    """Books that are off, frames that a worker stored and the ledger has not, and what quarantine holds, are told."""
+    scene.memory.worker = "w"
+    scene.memory.ledger[NOW, "sigfox"] = [5, 2, 1]
+    scene.memory.replays[NOW, "sigfox"] = [2, 0, -2]
+    for number, times in ((1, 1), (2, 4)):
+        frame = QuarantinedFrame(
+            id=number,
+            source="sigfox",
+            reason=Reason.BAD_PAYLOAD,
+            detail="",
+            topic="",
+            message=b"",
+            device=f"{number}",
+            device_type=None,
+            received_at=NOW,
+            last_received_at=NOW,
+            times=times,
+            simulated=False,
+            replay_requested_at=NOW if number == 1 else None,
+        )
+        scene.memory.quarantine["", frame.device, b""] = frame
+    scene.live.report(IngestStatus(worker="w", time=NOW, started=NOW + timedelta(minutes=10), received=11))
+    scene.live.close()
+    await scene.hub.run()
+
+    metrics = await metrics_of(scene)
+
+    assert metrics["penfeld_ledger_unbalanced_frames",] == 6
+    assert metrics["penfeld_ledger_forgotten_frames", "w"] == 3
+    assert metrics["penfeld_quarantine_frames", "bad_payload"] == 5
+    assert metrics["penfeld_quarantine_waiting_frames", "bad_payload"] == 1
+    assert metrics["penfeld_frames_total", "sigfox", "quarantined"] == 1
+    assert metrics["penfeld_frames_total", "sigfox", "replayed"] == 2
+
+
 async def test_metrics_without_database() -> None:
     """While the database does not answer the other metrics are told all the same."""
     metrics = await metrics_of(scene_of(queries=Down()))
@@ -136,9 +175,9 @@ async def test_totals_never_go_back() -> None:
     memory, totals, starts = Memory(), LedgerTotals(), list[datetime | None]()
 
     class Watched(Queries):
-        async def ledger(self, *, start: datetime | None = None, end: datetime | None = None):  # type: ignore[no-untyped-def]  # noqa: ANN202  as the port says
+        async def ledger(self, *, start: datetime | None = None, **more: Any):  # type: ignore[no-untyped-def]  # noqa: ANN202, ANN401  as the port says
             starts.append(start)
-            return await super().ledger(start=start, end=end)
+            return await super().ledger(start=start, **more)
 
     now = NOW
     for hour in range(24 * 5):

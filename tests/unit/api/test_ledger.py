@@ -35,6 +35,7 @@ async def test_pages_with_totals_of_all(scene: Scene) -> None:
             "stored": 42,
             "duplicate": 12,
             "quarantined": 6,
+            "replayed": 0,
             "balanced": True,
         }
         found += [(row.hour, row.source) for row in page.items]
@@ -59,6 +60,22 @@ async def test_the_last_week_unless_said(scene: Scene) -> None:
     assert len((await scene.json("/ledger"))["items"]) == 2
     assert len((await scene.json("/ledger", **{"from": "2026-01-01T00:00:00Z"}))["items"]) == 4
     assert (await scene.json("/ledger", to="2026-01-01T00:00:00Z"))["totals"]["received"] == 0
+
+
+async def test_one_source(scene: Scene) -> None:
+    """One source alone, with totals of its own; a replay counts in the hour in which it was."""
+    hours(scene, 0, 1)
+    scene.memory.replays[NOW, "sigfox"] = [3, 1, -4]
+
+    answer = await scene.json("/ledger", source="sigfox")
+
+    assert [(row["source"], row["quarantined"], row["replayed"]) for row in answer["items"]] == [
+        ("sigfox", -3, 4),
+        ("sigfox", 1, 0),
+    ]
+    assert answer["totals"] == {
+        "received": 20, "stored": 17, "duplicate": 5, "quarantined": -2, "replayed": 4, "balanced": True,
+    }  # fmt: skip
 
 
 async def test_workers(scene: Scene) -> None:

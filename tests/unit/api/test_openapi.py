@@ -13,6 +13,7 @@ OPERATIONS = [
     for path, operations in DOCUMENT["paths"].items()
     for method, operation in operations.items()
 ]
+WITHOUT_BODY = {"/api/v1/quarantine/{frame}/replay"}
 
 
 def references(node: object) -> Iterator[str]:
@@ -42,7 +43,7 @@ def test_every_operation_is_described(path: str, method: str, operation: dict[st
     assert set(operation["tags"]) <= {tag["name"] for tag in DOCUMENT["tags"]}
     for parameter in operation.get("parameters", []):
         assert parameter.get("description"), f"{method} {path}: {parameter['name']}"
-    if method == "post":
+    if method == "post" and path not in WITHOUT_BODY:
         assert operation["requestBody"]["content"]
 
 
@@ -57,7 +58,7 @@ def test_every_operation_tells_its_errors(path: str, method: str, operation: dic
         assert "503" in errors
     if "{" in path:
         assert "404" in errors
-    if method == "post":
+    if method == "post" and path not in WITHOUT_BODY:
         assert "413" in errors
     for answer in errors.values():
         assert answer["description"]

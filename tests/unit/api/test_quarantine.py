@@ -7,8 +7,8 @@ import pytest
 from api.remedies import remedy
 from model.device import Language
 from model.errors import Reason
-from model.views import QuarantinedFrame
-from tests.unit.api.scene import LAMP, NOW, Scene
+from model.views import Interpretation, QuarantinedFrame, ReadingRow
+from tests.unit.api.scene import LAMP, NOW, Scene, problem_of
 
 
 @pytest.fixture(autouse=True)
@@ -98,3 +98,84 @@ async def test_original_bytes(scene: Scene) -> None:
 async def test_no_such_frame(scene: Scene, frame: str, status: int) -> None:
     """A frame that is not there, or cannot be, is a problem."""
     assert (await scene.problem(f"/quarantine/{frame}"))["status"] == status
+
+
+async def test_found_by_source_and_time(scene: Scene) -> None:
+    """A source that brought nothing has nothing; times are about arrivals; a range the wrong way round is a problem."""
+    none = await scene.json("/quarantine", source="sigfox")
+    before = await scene.json("/quarantine", to="2026-03-29T06:00:00Z")
+    within = await scene.json("/quarantine", **{"from": "2026-03-29T06:00:00Z"})
+    problem = await scene.problem("/quarantine", **{"from": "2026-03-29T06:00:00Z", "to": "2026-03-28T06:00:00Z"})
+
+    assert [len(answer["items"]) for answer in (none, before, within)] == [0, 0, 3]
+    assert "lies behind" in problem["detail"]
+
+
+async def test_what_it_would_be_today(scene: Scene) -> None:
+    """One frame tells what it would become if it came now: readings with flags, or why not."""
+    reading = ReadingRow(device=LAMP, time=NOW, received_at=NOW, values={"power_w": 41.5}, flags=("power_w:range",))
+    scene.interpreter.meanings[1] = [Interpretation(device=LAMP, device_type="lamp", rows=(reading,))]
+
+    fixed, still = [(await scene.json(f"/quarantine/{number}"))["today"] for number in (1, 2)]
+
+    assert fixed == [
+        {
+            "device": LAMP,
+            "device_type": "lamp",
+            "reason": None,
+            "detail": "",
+            "rows": [{"time": "2026-03-29T06:00:00Z", "values": {"power_w": 41.5}, "flags": ["power_w:range"]}],
+        }
+    ]
+    assert (still[0]["reason"], still[0]["detail"], still[0]["rows"]) == ("bad_payload", "too short", [])
+
+
+async def test_frames_are_taken_up_again(scene: Scene) -> None:
+    """What matches is marked and counted, as often as it is asked for; a frame alone too; it shows in the list."""
+    answers = [
+        await scene.client.post("/api/v1/quarantine/replay", json={"device": LAMP.upper(), "reason": "bad_payload"})
+        for _ in range(2)
+    ]
+    one = await scene.client.post("/api/v1/quarantine/3/replay")
+    items = (await scene.json("/quarantine"))["items"]
+    everything = await scene.client.post("/api/v1/quarantine/replay", json={})
+
+    assert [(answer.status_code, answer.json()) for answer in answers] == [(202, {"messages": 1, "frames": 2})] * 2
+    assert (one.status_code, one.json()) == (202, {"messages": 1, "frames": 2})
+    assert [item["id"] for item in items if item["replay_requested_at"]] == [3, 1]
+    assert everything.json() == {"messages": 3, "frames": 6}
+
+
+@pytest.mark.parametrize(
+    ("body", "words"),
+    [
+        ({"raeson": "bad_payload"}, "raeson"),
+        ({"reason": "bad"}, "bad_payload"),
+        ({"from": "yesterday"}, "ISO 8601"),
+        ({"from": "2026-03-29T06:00:00Z", "to": "2026-03-28T06:00:00Z"}, "lies behind"),
+        ([], "body"),
+    ],
+)
+async def test_a_mistyped_request_marks_nothing(scene: Scene, body: object, words: str) -> None:
+    """What makes no sense is a problem: a mistyped filter must not mean everything."""
+    problem = problem_of(await scene.client.post("/api/v1/quarantine/replay", json=body))
+
+    assert problem["status"] == 422
+    assert words in problem["detail"]
+    assert not any(item["replay_requested_at"] for item in (await scene.json("/quarantine"))["items"])
+
+
+async def test_a_frame_that_is_gone_is_not_taken_up(scene: Scene) -> None:
+    """It may have been taken in meanwhile; the answer says so."""
+    problem = problem_of(await scene.client.post("/api/v1/quarantine/4/replay"))
+
+    assert (problem["status"], "meanwhile" in problem["detail"]) == (404, True)
+
+
+async def test_registering_tells_how_many_frames_wait(scene: Scene) -> None:
+    """The answer to a registration says how much of it ingest takes in now."""
+    body = {"id": "70b3d500000000aa", "type": "lamp", "name": "Lampe 3"}
+
+    first, again = [(await scene.client.post("/api/v1/devices", json=body)).json() for _ in range(2)]
+
+    assert first["waiting_frames"] == again["waiting_frames"] == 2
