@@ -9,7 +9,7 @@ import asyncio
 import sys
 import time
 
-from tests.bench.frames import topic_filter
+from tests.bench.topics import topic_filter
 
 NAME = "bench-drain"
 _PUBLISH, _SUBACK = 3, 9

@@ -29,6 +29,7 @@ ROUNDS: Mapping[Size, tuple[int, int, int]] = {
     Size.FULL: (7, 5, 200_000),
 }
 """How many rounds with a load generator, how many with a backlog, of how many frames."""
+_LAMPS: Mapping[Size, int] = {Size.TINY: 50, Size.SHORT: DEVICES, Size.FULL: DEVICES}
 _SCRIPTS = (("plain_script", 500, 0.5), ("plain_script.row_by_row", 1, 0.05))
 """Frames in a batch, and what part of a round's frames."""
 
@@ -42,6 +43,7 @@ class Costs:
     postgres_us: float
     broker_us: float
     peak_mb: float
+    idle_mb: float
     drain: float = 0.0
     bare_us: float = 0.0
     bare_broker_us: float = 0.0
@@ -54,10 +56,9 @@ class Costs:
 
 def figures(size: Size) -> Iterator[Figure]:
     """Yield throughput, what it costs each process, memory, and latency at half of that throughput."""
-    with temporary_folder() as folder, rig(folder) as city:
+    with temporary_folder() as folder, rig(folder, _LAMPS[size]) as city:
         live, waiting, count = ROUNDS[size]
-        loads = _loads(live + waiting + workers.rounds(size), count)
-        idle_mb = _meet(city)
+        loads = _loads(live + waiting + workers.rounds(size), count, city.lamps)
         one = Costs.median([_round(city, number, next(loads), waiting=False) for number in range(live)])
         yield Figure("end_to_end", one.rate, "frames/s", "drain", one.drain)
         yield Figure("cpu.ingest", one.ingest_us, "µs/frame", "bare client", one.bare_us)
@@ -71,7 +72,7 @@ def figures(size: Size) -> Iterator[Figure]:
             yield Figure("backlog", late.rate, "frames/s", "drain.backlog", late.drain)
         yield from _scripts(city, count, one.rate, size)
         yield from workers.measure(city, loads, lambda *words: _stored(*words).rate, size)
-        yield Figure("rss_peak", peak_mb, "MB", "the same process before its first frame", idle_mb)
+        yield Figure("rss_peak", peak_mb, "MB", "the same process before its first frame", one.idle_mb)
         with city.ingest() as running:
             latency.warm(city, running)
             yield from latency.measure(city, running, one.rate / 2, size)
@@ -79,19 +80,13 @@ def figures(size: Size) -> Iterator[Figure]:
                 yield from outage.measure(city, running, one.rate / 2, size, beside_mb=peak_mb)
 
 
-def _loads(rounds: int, count: int) -> Iterator[Load]:
+def _loads(rounds: int, count: int, lamps: int) -> Iterator[Load]:
     """Yield a load a round: what the lamps said up to now, at their own pace."""
-    step_s = PERIOD_S / DEVICES
+    step_s = PERIOD_S / lamps
     start_s = time.time() - rounds * count * step_s
     for number in range(rounds):
-        yield Load(count=count, start_s=start_s + number * count * step_s, step_s=step_s, first=number * count)
-
-
-def _meet(city: Rig) -> float:
-    """Let ``penfeld ingest`` come once, so that the broker keeps what it will miss; return what it holds idle, MB."""
-    with city.ingest() as running:
-        time.sleep(0.5)
-        return processes.held_mb(running.process.pid)
+        start = start_s + number * count * step_s
+        yield Load(count=count, start_s=start, step_s=step_s, first=number * count, lamps=lamps)
 
 
 def _round(city: Rig, number: int, load: Load, *, waiting: bool) -> Costs:
@@ -136,6 +131,7 @@ def _stored(city: Rig, load: Load, count: int = 1, *, waiting: bool = False) -> 
                 pass
         running = [stack.enter_context(city.ingest(number)) for number in range(1, count + 1)]
         pids = [one.process.pid for one in running]
+        idle_mb = max(map(processes.held_mb, pids))
         if not waiting:
             stack.enter_context(city.publishing(file))
         first: tuple[int, tuple[float, ...]] | None = None
@@ -160,6 +156,7 @@ def _stored(city: Rig, load: Load, count: int = 1, *, waiting: bool = False) -> 
         postgres_us=postgres_us,
         broker_us=broker_us,
         peak_mb=peak_mb,
+        idle_mb=idle_mb,
     )
 
 

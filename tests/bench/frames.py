@@ -20,21 +20,16 @@ import numpy as np
 from decoders.catalogue import Catalogue
 from model.device import Device
 from simulators.chance import Floats, Ints
-from simulators.envelopes import APPLICATION, Event, Frame, event
+from simulators.envelopes import Event, Frame, event
 from simulators.faults import Faults
 from simulators.fleet import Group
 from simulators.voices import Modelled, Moment
 from simulators.world import World
+from tests.bench.topics import APPLICATIONS
 
 DEVICES = 5000
 PERIOD_S = 900.0
 TYPE = "penfeld_streetlight"
-_APPLICATIONS = {
-    "ours": APPLICATION,
-    "bare": "ba5ec11e-c6f1-4fbd-8f87-4025e1d49242",
-    "script": "5c519700-c6f1-4fbd-8f87-4025e1d49242",
-}
-"""One for each who takes frames, all of one length: what goes to the one does not wait for the other."""
 _RARELY = 12
 _IDS = 65535
 _PUBLISH_QOS_1 = 0x32
@@ -54,19 +49,20 @@ class Load:
     step_s: float
     first: int = 0
     steady: bool = False
+    lamps: int = DEVICES
 
 
 @cache
-def lamps() -> Group:
-    """Return the lamps."""
+def lamps(count: int = DEVICES) -> Group:
+    """Return so many lamps."""
     definition = Catalogue.builtin()[TYPE]
-    voice = Modelled(definition, World(1).things(TYPE, DEVICES), "chirpstack")
+    voice = Modelled(definition, World(1).things(TYPE, count), "chirpstack")
     return Group(definition, voice, network="chirpstack", seed=1, speed=1.0)
 
 
-def devices() -> Sequence[Device]:
-    """Return the lamps as the register knows them."""
-    return lamps().devices()
+def devices(count: int = DEVICES) -> Sequence[Device]:
+    """Return so many lamps as the register knows them."""
+    return lamps(count).devices()
 
 
 def write(load: Load, file: Path) -> None:
@@ -81,31 +77,28 @@ def write(load: Load, file: Path) -> None:
     np.save(file.with_suffix(".npy"), np.cumsum(sizes))
 
 
-def topic_filter(taker: str) -> str:
-    """Return the MQTT filter of who takes the frames: ``ours``, ``bare`` or ``script``."""
-    return f"application/{_APPLICATIONS[taker]}/device/+/event/up"
-
-
 def copy(file: Path, taker: str) -> Path:
     """Write a file's frames for another taker; return that file."""
     other = file.with_name(f"{file.name}-{taker}")
-    other.write_bytes(file.read_bytes().replace(APPLICATION.encode(), _APPLICATIONS[taker].encode()))
+    other.write_bytes(file.read_bytes().replace(APPLICATIONS["ours"].encode(), APPLICATIONS[taker].encode()))
     other.with_suffix(".npy").write_bytes(file.with_suffix(".npy").read_bytes())
     return other
 
 
 def events(load: Load, start: int, end: int) -> Iterator[Event]:
     """Yield the events of the frames from ``start`` to before ``end``."""
-    counters, who = np.divmod(load.first + np.arange(start, end), DEVICES)
+    counters, who = np.divmod(load.first + np.arange(start, end), load.lamps)
     at: Floats = load.start_s + np.arange(start, end, dtype=np.float64) * load.step_s
     daily = counters % _RARELY == _RARELY - 1
     payloads: list[tuple[bytes, int | None]] = [(b"", None)] * (end - start)
-    for speech, chosen in zip(_voice().speeches, (np.flatnonzero(~daily), np.flatnonzero(daily)), strict=True):
+    for speech, chosen in zip(
+        _voice(load.lamps).speeches, (np.flatnonzero(~daily), np.flatnonzero(daily)), strict=True
+    ):
         for position, payload in zip(
             chosen.tolist(), _payloads(speech.f_port, load, who[chosen], at[chosen]), strict=True
         ):
             payloads[position] = payload, speech.f_port
-    senders = lamps().senders
+    senders = lamps(load.lamps).senders
     for one, time, counter, (payload, port) in zip(who.tolist(), at.tolist(), counters.tolist(), payloads, strict=True):
         yield event(Frame(sender=senders[one], time=time, counter=counter, payload=payload, f_port=port))
 
@@ -134,23 +127,25 @@ def _part(piece: tuple[Load, int, int]) -> list[bytes]:
 
 
 @cache
-def _voice() -> Modelled:
-    voice = lamps()._voice
+def _voice(count: int) -> Modelled:
+    voice = lamps(count)._voice
     assert isinstance(voice, Modelled)
     return voice
 
 
 def _payloads(port: int | None, load: Load, who: Ints, at: Floats) -> list[bytes]:
-    speech = next(speech for speech in _voice().speeches if speech.f_port == port)
-    if not load.steady:
-        return _voice().payloads(speech, Moment(who, lamps().keys[who], at, Faults()))
-    known = _steady(port, load.start_s)
-    return [known[one] for one in who.tolist()]
+    if load.steady:
+        known = _steady(port, load.lamps, load.start_s)
+        return [known[one] for one in who.tolist()]
+    return _said(port, load.lamps, who, at)
 
 
 @cache
-def _steady(port: int | None, at: float) -> list[bytes]:
+def _steady(port: int | None, count: int, at: float) -> list[bytes]:
     """Return what each lamp says at one time."""
-    speech = next(speech for speech in _voice().speeches if speech.f_port == port)
-    who = np.arange(DEVICES)
-    return _voice().payloads(speech, Moment(who, lamps().keys, np.full(DEVICES, at), Faults()))
+    return _said(port, count, np.arange(count), np.full(count, at))
+
+
+def _said(port: int | None, count: int, who: Ints, at: Floats) -> list[bytes]:
+    speech = next(speech for speech in _voice(count).speeches if speech.f_port == port)
+    return _voice(count).payloads(speech, Moment(who, lamps(count).keys[who], at, Faults()))

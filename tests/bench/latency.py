@@ -13,7 +13,7 @@ import numpy as np
 
 from tests.acceptance.command import Service
 from tests.bench.figure import Figure, Size
-from tests.bench.frames import DEVICES, Load, write
+from tests.bench.frames import Load, write
 from tests.bench.progress import tell
 from tests.bench.rig import Rig, VoidError
 
@@ -45,7 +45,14 @@ def prepare(city: Rig, count: int, rate: float) -> Load:
     """Make frames whose time is a little ahead, so that they can be sent in time."""
     patience = _LEAD_S + count * _FRAME_S
     for _ in range(3):
-        load = Load(count=count, start_s=time.time() + patience, step_s=1 / rate, first=_counters(), steady=True)
+        load = Load(
+            count=count,
+            start_s=time.time() + patience,
+            step_s=1 / rate,
+            first=city.stored,
+            steady=True,
+            lamps=city.lamps,
+        )
         write(load, city.folder / "frames")
         if time.time() < load.start_s:
             return load
@@ -55,16 +62,12 @@ def prepare(city: Rig, count: int, rate: float) -> Load:
 
 def warm(city: Rig, running: Service) -> None:
     """Store a frame of each lamp, so that ``penfeld ingest`` knows them all."""
-    load = Load(count=DEVICES, start_s=time.time() - 1, step_s=1 / DEVICES, first=_counters(), steady=True)
+    start_s, step_s = time.time() - 1, 1 / city.lamps
+    load = Load(count=city.lamps, start_s=start_s, step_s=step_s, first=city.stored, steady=True, lamps=city.lamps)
     write(load, city.folder / "frames")
     with city.publishing(city.folder / "frames"):
         list(city.watched(load.count, running))
     city.check(load.count)
-
-
-def _counters() -> int:
-    """Return how many frames came before, for counters above all that were used: lamps do not count so fast."""
-    return int(time.time() - 1.79e9) * DEVICES
 
 
 def _check_order(city: Rig, load: Load) -> None:

@@ -16,7 +16,7 @@ import psycopg
 from paho.mqtt import client as paho
 from paho.mqtt.enums import CallbackAPIVersion
 
-from tests.bench.frames import topic_filter
+from tests.bench.topics import topic_filter
 
 TABLE = """create table if not exists plain_script (
 device text, time timestamptz, lamp_on boolean, dimming_percent int, power_w float, energy_kwh float, voltage_v float,

@@ -22,9 +22,10 @@ from psycopg.sql import SQL
 
 from tests.acceptance.command import ROOT, Service, environment, penfeld, service, until
 from tests.bench import processes
-from tests.bench.frames import TYPE, devices, topic_filter
+from tests.bench.frames import DEVICES, TYPE, devices
 from tests.bench.progress import tell
 from tests.bench.servers import broker, cluster
+from tests.bench.topics import topic_filter
 from tests.integration.fix_brokers import Broker
 from tests.integration.fix_database import Cluster, admin
 
@@ -67,6 +68,7 @@ class Rig:
     folder: Path
     broker: Broker
     cluster: Cluster
+    lamps: int = DEVICES
     stored: int = 0
 
     @property
@@ -187,12 +189,12 @@ def _worker(number: int) -> str:
 
 
 @contextlib.contextmanager
-def rig(folder: Path) -> Iterator[Rig]:
+def rig(folder: Path, lamps: int = DEVICES) -> Iterator[Rig]:
     """Make a city: servers, tables, lamps, and the session of the bare client."""
     with broker(folder / "broker") as mosquitto, cluster(folder / "database") as server:
         admin(server, SQL("drop database if exists {} with (force)"), _DATABASE)
         admin(server, SQL("create database {}"), _DATABASE)
-        made = Rig(folder=folder, broker=mosquitto, cluster=server)
+        made = Rig(folder=folder, broker=mosquitto, cluster=server, lamps=lamps)
         made.configure()
         try:
             _prepare(made)
@@ -206,7 +208,9 @@ def _prepare(made: Rig) -> None:
     with lamps.open("w", encoding="utf-8", newline="") as file:
         rows = csv.writer(file)
         rows.writerow(("id", "type", "name", "network", "latitude", "longitude", "district"))
-        rows.writerows((d.id, d.type, d.name, "chirpstack", d.latitude, d.longitude, d.district) for d in devices())
+        rows.writerows(
+            (d.id, d.type, d.name, "chirpstack", d.latitude, d.longitude, d.district) for d in devices(made.lamps)
+        )
     for words in (("db", "migrate"), ("devices", "import", str(lamps))):
         done = penfeld(*words, folder=made.folder)
         if done.returncode:
