@@ -30,7 +30,7 @@ from typing import TypeVar
 import numpy as np
 
 from ingest import mqtt_packets as packets
-from ingest.batching import Batching, Limits
+from ingest.batching import Batching, Limits, Window
 from ingest.retry import Backoff
 from model.broker import BrokerAddress
 from model.errors import ConfigError, UnavailableError
@@ -40,6 +40,8 @@ from model.uplink import Message
 
 logger = logging.getLogger(__name__)
 
+_AT_ONCE = 1 << 20
+"""Bytes read in one turn of the loop: many, so that decoding beside it does not keep them waiting."""
 _MUCH = 1 << 16
 _UNSENT = 1 << 18
 _SUBSCRIPTION = 1
@@ -191,16 +193,19 @@ class MqttSource:
         if self._lines > 1 and not line.session_present:
             logger.warning("%s has forgotten the session: what was sent meanwhile is lost", self._config.broker)
 
-    def _receive(self, reader: packets.Reader) -> tuple[Sequence[packets.Packet], bool]:
+    def _receive(self, reader: packets.Reader, window: Window) -> tuple[Sequence[packets.Packet], bool]:
         """Take what came, as far as there is room; return what else came, and whether there is room for more."""
         held = len(self._buffer)
         came = reader.take(self._room(), self._clock(), self._buffer)
         fresh = self._buffer[held:]
+        room = self._room() > 0
         if fresh:
             self._bytes += sum(map(len, map(_payload, fresh)))
             self._batching.add(len(fresh), self._now())
+            if window.came(sum(map(bool, map(_token, fresh)))) or not room:
+                self._batching.hurry()
             self._changed.set()
-        return came, self._room() > 0
+        return came, room
 
     def _room(self) -> int:
         if self._bytes >= self._config.window_bytes:
@@ -244,14 +249,14 @@ class MqttSource:
         return asyncio.get_running_loop().time()
 
 
-class _Line(asyncio.Protocol):
+class _Line(asyncio.BufferedProtocol):
     """One connection, from CONNECT to its end. ``receive`` takes what came, and says whether more may come."""
 
     def __init__(
         self,
         config: MqttConfig,
         number: int,
-        receive: Callable[[packets.Reader], tuple[Sequence[packets.Packet], bool]],
+        receive: Callable[[packets.Reader, Window], tuple[Sequence[packets.Packet], bool]],
     ) -> None:
         self.session_present = False
         self.terms = ""
@@ -260,6 +265,8 @@ class _Line(asyncio.Protocol):
         self._number = number
         self._receive = receive
         self._reader = packets.Reader(self._version, line=number)
+        self._window = Window()
+        self._came = memoryview(bytearray(_AT_ONCE))
         self._loop = asyncio.get_running_loop()
         self._transport: asyncio.Transport | None = None
         self._connack: asyncio.Future[packets.Connack] = self._loop.create_future()
@@ -321,6 +328,7 @@ class _Line(asyncio.Protocol):
         if self._transport is None or self._transport.is_closing():
             return 0
         mine = tokens[tokens // packets.MIDS == self._number]
+        self._window.left(len(mine))
         self._transport.write(packets.acknowledgements(mine % packets.MIDS))
         return len(mine)
 
@@ -342,11 +350,15 @@ class _Line(asyncio.Protocol):
         assert isinstance(transport, asyncio.Transport)  # noqa: S101 TCP and TLS are streams
         self._transport = transport
 
-    def data_received(self, data: bytes) -> None:
+    def get_buffer(self, sizehint: int) -> memoryview:  # noqa: ARG002 asyncio's signature
+        """Return where to put what comes."""
+        return self._came
+
+    def buffer_updated(self, nbytes: int) -> None:
         """Take what came; then leave the socket alone for a moment, unless there is much."""
         self._pinged = False
-        self._reader.feed(data)
-        if self._take() and len(data) < _MUCH and self._transport is not None:
+        self._reader.feed(bytes(self._came[:nbytes]))
+        if self._take() and nbytes < _MUCH and self._transport is not None:
             self._transport.pause_reading()
             self._loop.call_later(self._config.read_every_s, self._read_on)
 
@@ -364,7 +376,7 @@ class _Line(asyncio.Protocol):
     def _take(self) -> bool:
         """Take what came; return whether there is room for more. Without room the socket is left alone."""
         try:
-            came, room = self._receive(self._reader)
+            came, room = self._receive(self._reader, self._window)
         except packets.MalformedError as error:
             self._end(f"it sent what is no MQTT: {error}")
             return False

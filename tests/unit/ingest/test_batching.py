@@ -3,7 +3,7 @@
 from hypothesis import given
 from hypothesis import strategies as st
 
-from ingest.batching import Batching, Limits
+from ingest.batching import Batching, Limits, Window
 
 LIMITS = Limits(count=10, age_s=0.5)
 
@@ -28,6 +28,39 @@ def test_count() -> None:
     batching.add(10, 100.0)
 
     assert batching.wait_s(100.0) == 0.0
+
+
+def test_hurry() -> None:
+    """When no more will come, what waits is ready at once; the next batch waits again."""
+    batching = Batching(LIMITS)
+    batching.add(3, 100.0)
+    batching.hurry()
+
+    assert batching.wait_s(100.0) == 0.0
+    assert batching.take(100.0) == 3
+    batching.add(1, 101.0)
+    assert batching.wait_s(101.0) == 0.5
+
+
+def test_window() -> None:
+    """A broker that stops at the same number again has a window of that size; one that goes on has a larger one."""
+    window = Window()
+
+    assert [window.came(count) for count in (8, 12)] == [False, False]
+    window.left(20)
+    assert [window.came(count) for count in (8, 12)] == [False, True]
+    window.left(12)
+    assert [window.came(count) for count in (12, 1)] == [True, False]
+    window.left(5)
+    assert [window.came(count) for count in (4, 0, 1)] == [False, False, True]
+
+
+def test_few_are_no_window() -> None:
+    """That a handful of messages comes again and again says nothing of a window."""
+    window = Window()
+    for _ in range(3):
+        assert not window.came(9)
+        window.left(9)
 
 
 def test_left_behind() -> None:
