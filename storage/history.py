@@ -8,7 +8,7 @@ Rules:
    committed together: a process that is killed has done a step or has not.
 3. Newest values are found again behind the step, in a moment that keeps writers of these devices out; which ones wait
    for that stands in the run, so it is not forgotten either.
-4. Readings are read as one row of packed columns: numpy takes them as they are, a hundred times faster than row by row.
+4. Fields that the device file has no more stay as they are: their columns are read and written back.
 """
 
 from collections.abc import AsyncIterator, Awaitable, Callable, Iterable, Mapping, Sequence
@@ -18,37 +18,32 @@ from datetime import datetime, timedelta
 from typing import Any
 
 import numpy as np
-from psycopg.sql import SQL, Composable, Identifier
+from psycopg.sql import SQL, Identifier
 from psycopg.types.json import Jsonb
 
 from model.batch import Frame
-from model.device import DeviceType, Kind
+from model.device import DeviceType
 from model.errors import ConfigError, ConflictError, NotFoundError, UnavailableError
 from model.history import Changes, Counts, Extent, Part, Place, Reach, Rows, Run, RunState, Said, Scope, Seen
 from model.instants import microseconds, moment
 from model.ports import HistoryStep, Result
-from model.readings import Array, Column, Ints
+from model.readings import Ints
 from model.uplink import Uplink
-from storage import latest
-from storage.arrays import POSTGRES_EPOCH_US, Bytes, Int4s, Texts, Times
+from storage import latest, packing
+from storage.arrays import Bytes, Int4s, Times
+from storage.cells import HEAD, TAIL
 from storage.connection import CollisionError, Connection, Database
 from storage.connection import rows as fetch
 from storage.migrate import POSTGRESQL
 from storage.partitions import UPLINK, Partitions
-from storage.rows import FIELD_TYPES, HOUR_US, READING_COLUMNS, months, nullable
+from storage.rows import HOUR_US, months
 from storage.statements import statement
 from storage.tables import COLUMN_TYPES, FIXED, engine, kinds, table
 from storage.writer import LOCKS
 
 _ATTEMPTS = 20
 _MOST_LATE = timedelta(days=31)
-_NONE_US = np.iinfo(np.int64).min
-_DTYPES: Mapping[Kind, Any] = {Kind.FLOAT: np.float64, Kind.INT: np.int64, Kind.BOOL: np.bool_, Kind.TEXT: np.object_}
-_SENT: Mapping[str, tuple[str, str]] = {  # column type -> how a value is packed, and numpy's name for that
-    "double precision": ("float8send(coalesce({0}, 0))", ">f8"),
-    "bigint": ("int8send(coalesce({0}, 0))", ">i8"),
-    "boolean": ("boolsend(coalesce({0}, false))", "?"),
-}
+_NEVER_US = np.iinfo(np.int64).min
 
 
 class History:
@@ -289,37 +284,19 @@ class _Step:
     async def rows(self, start_us: int, end_us: int) -> Rows:
         """Return the readings of the part's devices with start <= time < end."""
         self._check_kinds()
-        packed = [*_HEADS]
-        for name, kind in self._columns.items():
-            packed += _packed(Identifier(name), kind)
+        if not self._columns:
+            return packing.unpacked(self._type, {}, (None,) * 6)
         query = SQL(
             "select {} from {} where device = any(%(devices)s)"
             " and time >= %(start)s::timestamptz and time < %(end)s::timestamptz"
-        ).format(SQL(", ").join(packed), table(self._type.name))
+        ).format(packing.packed(self._columns), table(self._type.name))
         parameters = {
             "devices": list(self._part.devices),
             "start": moment(start_us).isoformat(),
             "end": moment(end_us).isoformat(),
         }
-        [(device, time, received, simulated, flagged, flags, *values)] = (
-            await fetch(self._connection, query, parameters) if self._columns else [(None,) * 6]
-        )
-        count = len(device or b"") // 4
-        columns = {
-            field.name: Column(np.zeros(count, dtype=_DTYPES[field.kind]), np.zeros(count, dtype=np.bool_))
-            for field in self._type.fields
-        }
-        for number, (name, kind) in enumerate(self._columns.items()):
-            columns[name] = _column(kind, count, values[2 * number], values[2 * number + 1])
-        marked = np.flatnonzero(_unpacked(flagged, "?")).tolist()
-        return Rows(
-            device=_unpacked(device, ">i4").astype(np.int64),
-            time_us=_unpacked(time, ">i8").astype(np.int64) + POSTGRES_EPOCH_US,
-            received_us=_unpacked(received, ">i8").astype(np.int64) + POSTGRES_EPOCH_US,
-            simulated=_unpacked(simulated, "?").astype(np.bool_),
-            columns=columns,
-            flags={row: tuple(text.split(",")) for row, text in zip(marked, flags or (), strict=True) if text},
-        )
+        [answer] = await fetch(self._connection, query, parameters)
+        return packing.unpacked(self._type, self._columns, answer)
 
     def _check_kinds(self) -> None:
         problems = [
@@ -445,14 +422,12 @@ class _Step:
             return
         names = {"type": self._type.name, "version": self._type.version}
         [(codec,)] = await fetch(self._connection, statement("codec_key"), names)
-        sent = {**READING_COLUMNS, **{name: FIELD_TYPES[self._columns[name]][0] for name in rows.columns}}
+        columns, data = packing.copied(rows, codec)
         command = SQL("copy {} ({}) from stdin (format binary)").format(
-            table(self._type.name), SQL(", ").join(map(Identifier, sent))
+            table(self._type.name), SQL(", ").join(map(Identifier, columns))
         )
         async with self._connection.cursor() as cursor, cursor.copy(command) as copy:
-            copy.set_types(list(sent.values()))
-            for row in _sent_rows(rows, codec):
-                await copy.write_row(row)
+            await copy.write(HEAD + data + TAIL)
 
     async def _move(self, changes: Changes, run: int) -> None:
         """Give raw frames their new event times."""
@@ -493,55 +468,6 @@ class _Step:
             self.stale[field] = devices[np.unique(at)].tolist()
 
 
-_HEADS: tuple[Composable, ...] = (
-    SQL("string_agg(int4send(device), ''::bytea)"),
-    SQL("string_agg(timestamptz_send(time), ''::bytea)"),
-    SQL("string_agg(timestamptz_send(received_at), ''::bytea)"),
-    SQL("string_agg(boolsend(simulated), ''::bytea)"),
-    SQL("string_agg(boolsend(flags is not null), ''::bytea)"),
-    SQL("array_agg(array_to_string(flags, ',')) filter (where flags is not null)"),
-)
-
-
-def _packed(name: Identifier, kind: str) -> tuple[Composable, Composable]:
-    """Return a column as bytes (texts as an array without those that are absent), and where it has a value."""
-    there = SQL("string_agg(boolsend({} is not null), ''::bytea)").format(name)
-    if kind not in _SENT:
-        return SQL("array_agg({0}) filter (where {0} is not null)").format(name), there
-    return SQL("string_agg(" + _SENT[kind][0] + ", ''::bytea)").format(name), there
-
-
-def _unpacked(data: bytes | None, form: str) -> Array:
-    return np.frombuffer(data or b"", dtype=form)
-
-
-def _column(kind: str, count: int, data: Any, there: bytes | None) -> Column:  # noqa: ANN401 -- bytes, or texts
-    valid = _unpacked(there, "?").astype(np.bool_)
-    if kind in _SENT:
-        values = _unpacked(data, _SENT[kind][1])
-        return Column(values.astype(values.dtype.newbyteorder("=")), valid)
-    texts = np.zeros(count, dtype=np.object_)
-    texts[valid] = data or []
-    return Column(texts, valid)
-
-
-def _sent_rows(rows: Rows, codec: int) -> Iterable[tuple[Any, ...]]:
-    """Yield rows as COPY takes them: ``READING_COLUMNS``, then the fields."""
-    flags: list[bytes | None] = [None] * len(rows)
-    for row, names in rows.flags.items():
-        flags[row] = Texts([name.encode() for name in names]).data
-    columns: list[Iterable[Any]] = [
-        rows.device.tolist(),
-        (rows.time_us - POSTGRES_EPOCH_US).tolist(),
-        (rows.received_us - POSTGRES_EPOCH_US).tolist(),
-        rows.simulated.tolist(),
-        flags,
-        [codec] * len(rows),
-        *(nullable(column.values, column.valid) for column in rows.columns.values()),
-    ]
-    return zip(*columns, strict=True)
-
-
 def _moves(moved: Sequence[Any]) -> dict[str, Any]:
     times = np.array([one.time_us for one in moved], dtype=np.int64)
     return {
@@ -557,7 +483,7 @@ def _moves(moved: Sequence[Any]) -> dict[str, Any]:
 
 def _newest(devices: Ints, found: Sequence[tuple[Any, ...]]) -> Ints:
     """Return a time for each device, the earliest possible where none was found."""
-    times = np.full(len(devices), _NONE_US)
+    times = np.full(len(devices), _NEVER_US)
     for device, time in found:
         times[np.searchsorted(devices, device)] = microseconds(time)
     return times
