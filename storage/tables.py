@@ -59,7 +59,6 @@ async def prepare(database: Database, types: Sequence[DeviceType]) -> tuple[str,
         await connection.execute(statement("lock_schema"))
         if hypertables:
             await _check_version(connection)
-        await connection.execute(statement("make_measure"))
         there = await columns(connection)
         if problems := [*_retyped(types, there), *await _gone(connection, types, there)]:
             raise ConfigError(problems)

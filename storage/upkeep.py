@@ -21,6 +21,7 @@ from psycopg import errors
 from psycopg.sql import SQL
 
 from model.device import DeviceType
+from storage import narrow
 from storage import rollups_groups as groups
 from storage import rollups_tables as tables
 from storage.connection import Connection, Database, rows
@@ -49,21 +50,6 @@ class Round:
     hours: int = 0
     left: int = 0
     too_old: int = 0
-
-
-@dataclass(frozen=True, slots=True)
-class Waiting:
-    """Hours of a type that are to be computed: how many, the oldest, and since when the first of them waits."""
-
-    device_type: str
-    hours: int
-    oldest: datetime
-    since: datetime
-
-
-async def backlog(database: Database) -> Sequence[Waiting]:
-    """Return what rounds have to compute, by device type."""
-    return [Waiting(*row) for row in await database.fetch(statement("backlog"))]
 
 
 class _Day(NamedTuple):
@@ -103,16 +89,27 @@ class Upkeep:
             if not ours:
                 return Round(elsewhere=True)
             try:
-                return await self._round(connection, self._policies, enough)
+                began = self._clock()
+                done = await self._round(connection, self._policies, enough)
+                values = {"took": self._clock() - began, "hours": done.hours, "waiting": done.left}
+                await connection.execute(statement("remember_round"), values)
+                return done
             finally:
                 if not connection.closed:
                     await connection.execute(statement("unlock_upkeep"))
 
-    async def refresh(self, device_type: str, start: datetime, end: datetime) -> int:
-        """Have a type's rollups computed again from ``start`` to ``end``, by the next rounds; return how many hours."""
-        first, last = (floor(HOUR, time, self._zone) for time in (start, end - timedelta(microseconds=1)))
-        values = {"device_type": device_type, "start": first, "last": last}
+    async def refresh(self, device_type: str, start: datetime | None, end: datetime) -> int:
+        """Have a type's rollups computed again from ``start`` (``None``: the first reading) to before ``end``.
+
+        The next rounds do it; return how many hours that are.
+        """
         async with self._database.connection() as connection:
+            span = await reach(connection, self._types[device_type])
+            if span is None:
+                return 0
+            first = floor(HOUR, span[0] if start is None else max(start, span[0]), self._zone)
+            last = floor(HOUR, min(end - timedelta(microseconds=1), span[1]), self._zone)
+            values = {"device_type": device_type, "start": first, "last": last}
             await connection.execute(statement("make_due"), values)
         return max(0, (last - first) // ONE_HOUR + 1)
 
@@ -145,6 +142,7 @@ class Upkeep:
             used |= {name for name in self._types.keys() - used if await _has_readings(connection, name)}
             self._looked = True
         making = Making(self._config.zone, timescaledb=self._timescaledb)
+        before = set(self._levels)
         done: list[str] = []
         for name in sorted(used & self._types.keys() - self._levels.keys()):
             device_type = self._types[name]
@@ -164,6 +162,10 @@ class Upkeep:
                 await connection.execute(statement("make_due"), values)
             done += await policies.of_type(connection, device_type, levels)
             self._levels[name] = levels
+        if self._levels.keys() != before:
+            async with connection.transaction():
+                await connection.execute(statement("lock_schema"))
+                await connection.execute(narrow.view([self._types[name] for name in sorted(self._levels)]))
         return done
 
     async def _due(self, connection: Connection, now: datetime) -> tuple[list[_Day], int]:

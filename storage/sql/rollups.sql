@@ -58,6 +58,13 @@ delete from penfeld.due_hour where device_type = %s and hour = any(%s)
 call refresh_continuous_aggregate(%(name)s::text::regclass, %(start)s::timestamptz, %(end)s::timestamptz, force => %(force)s,
     options => '{"refresh_newest_first": false}')
 
+-- name: remember_round
+insert into penfeld.upkeep (at, took, hours, waiting) values (now(), %(took)s, %(hours)s, %(waiting)s)
+on conflict (one) do update set at = excluded.at, took = excluded.took, hours = excluded.hours, waiting = excluded.waiting
+
+-- name: last_round
+select at, took, hours, waiting from penfeld.upkeep
+
 -- name: backlog
 -- Hours to compute again by device type, the oldest, and since when the first waits.
 select device_type, count(distinct hour), min(hour), coalesce(min(since), now())

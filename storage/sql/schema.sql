@@ -43,15 +43,6 @@ select extversion from pg_extension where extname = 'timescaledb'
 -- name: engine
 select engine from penfeld.migration order by number desc limit 1
 
--- name: make_measure
-do $$
-begin
-    create domain penfeld.measure as double precision;
-    comment on domain penfeld.measure is 'A number from a sensor: double precision, which the columnstore packs by its few different values';
-exception when duplicate_object then null;
-end
-$$
-
 -- name: columns
 -- Columns of the tables of device types, with type and comment.
 select c.relname, a.attname, format_type(coalesce(nullif(t.typbasetype, 0), a.atttypid), a.atttypmod),

@@ -162,3 +162,20 @@ async def test_district_changes(database: Database) -> None:
     moved = {**DISTRICTS, 1: "west"}
     for level in GROUP_LEVELS:
         assert plain_group(SLOW, level, readings, moved) == await stored(database, SLOW, level, group=True)
+
+
+async def test_narrow_form(database: Database) -> None:
+    """One view has all values of all types in use, a row each: numbers, states as 0 and 1, texts."""
+    await city(database, SLOW)
+    reading = {"device": 1, "time": SPRING, "power_w": 1.5, "steps": 2, "lamp_on": True, "role": "street"}
+    await write(database, SLOW, [reading])
+    await Upkeep(database, [SLOW], clock(SPRING)).round()
+
+    found = await database.fetch(SQL("select * from penfeld.reading_values order by field"))
+
+    assert found == [
+        (1, "meter", SPRING, "lamp_on", 1.0, None, False),
+        (1, "meter", SPRING, "power_w", 1.5, None, False),
+        (1, "meter", SPRING, "role", None, "street", False),
+        (1, "meter", SPRING, "steps", 2.0, None, False),
+    ]

@@ -21,3 +21,15 @@ create table penfeld.due_hour (
     primary key (device_type, hour)
 );
 comment on table penfeld.due_hour is 'Hours whose rollups are to be computed again: taken from changed_hour, each once, and deleted when it is done';
+
+create table penfeld.upkeep (
+    one     boolean primary key default true check (one),
+    at      timestamptz not null,
+    took    interval not null,
+    hours   bigint not null,
+    waiting bigint not null
+);
+comment on table penfeld.upkeep is 'The last round of upkeep: when it ended, how many hours it computed, how many were left to compute';
+
+create domain penfeld.measure as double precision;
+comment on domain penfeld.measure is 'A number that a sensor says: double precision, which the columnstore packs by its few different values';
