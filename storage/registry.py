@@ -113,6 +113,7 @@ class Registry:
                 [(count,)] = await rows(connection, _PURGE.format(table(name), type=Literal(name)), (keys,))
                 deleted[f"readings.{name}"] = count
             await latest.forget(connection, list(tables), [*keys, *touched])
+            await connection.execute(statement("history_purge"), {"devices": keys})
             for name in ("uplink", "heard", "quarantine", "device"):
                 parameters = (keys,) if name in _BY_KEY else None
                 cursor = await connection.execute(statement(f"purge_{name}"), parameters)

@@ -141,6 +141,11 @@ from penfeld.redecode
 where %(run)s::bigint is null or run = %(run)s
 order by run desc
 
+-- name: history_purge
+-- What simulated readings said before goes with them, and that frames of simulated devices moved.
+with gone as (delete from penfeld.moved where device = any(%(devices)s))
+delete from penfeld.superseded where simulated or device = any(%(devices)s)
+
 -- name: history_said
 select s.device_type, s.time, c.version, s.simulated, s.row, s.replaced_at, s.run
 from penfeld.superseded as s

@@ -2,7 +2,7 @@
 
 import asyncio
 import re
-from collections.abc import Awaitable, Callable
+from collections.abc import Awaitable, Callable, Mapping
 from dataclasses import replace
 from datetime import datetime
 from typing import Any, LiteralString
@@ -15,7 +15,7 @@ from psycopg.sql import SQL, Identifier, Literal
 from decoders.catalogue import Catalogue
 from ingest.history import Redecoding
 from model.device import DeviceType
-from model.errors import ConfigError, ConflictError, NotFoundError
+from model.errors import ConfigError, ConflictError, NotFoundError, UnavailableError
 from model.history import Changes, Counts, Part, Place, Run, RunState, Scope
 from model.ports import HistoryStep, Result
 from model.uplink import Uplink
@@ -290,6 +290,43 @@ async def test_a_stopped_run_goes_on_at_its_place(house: House) -> None:
     assert (left.state, found.counts, found.place) == (RunState.OPEN, left.counts, left.place)
     assert (done.state, done.counts) == (RunState.FINISHED, Counts(frames=24, changed=24))
     assert await house.one("select count(*) from penfeld.superseded") == 24
+
+
+class Killed(History):
+    """A history whose process dies behind a step, before newest values are found again."""
+
+    async def _settle(self, run: Run, columns: Mapping[str, str]) -> None:
+        if self._settled:
+            raise UnavailableError("killed")
+        await super()._settle(run, columns)
+
+
+async def test_newest_values_are_right_after_a_kill_at_the_worst_moment(house: House) -> None:
+    """A process dies when readings are changed and newest values are not: who resumes finds them again."""
+    await house.take(*DAY)
+    again = house.again(history=Killed(house.database))
+    run = await again.begin(await again.survey(SENSOR))
+    with pytest.raises(UnavailableError):
+        await again.change(run, stop=lambda: False)
+    [before] = await Queries(house.database).latest()
+
+    await house.again().change(await house.history.run(run.number), stop=lambda: False)
+
+    [after] = await Queries(house.database).latest()
+    newest = DAY[-1][0].time
+    assert (before.values["temperature_c"].value, before.values["temperature_c"].time) == (10.23, newest)
+    assert (after.values["temperature_c"].value, after.values["temperature_c"].time) == (20.46, newest)
+
+
+async def test_simulated_devices_take_their_past_with_them(house: House) -> None:
+    """Purging them removes what their readings said before; that of real ones stays."""
+    await house.take(frame("09c405"), frame("09c405", device="toy"))
+    await house.redecode()
+
+    await Registry(house.database).purge_simulated()
+
+    assert await house.one("select count(*) from penfeld.superseded") == 1
+    assert len(await house.history.said("sensor-1", NOON, NOON + MINUTE)) == 2
 
 
 async def test_two_processes_do_not_work_at_one_type(house: House) -> None:
