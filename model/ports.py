@@ -295,7 +295,10 @@ class Dashboards(Protocol):
         resolution: Resolution | None = None,
         simulated: bool | None = None,
     ) -> Ranking:
-        """Return the devices whose counter ``field`` grew most; those whose counter said nothing are absent."""
+        """Return the devices whose counter ``field`` grew most; those whose counter said nothing are absent.
+
+        A device counts by its own mark: simulated readings of a real one are left out.
+        """
         ...
 
     async def newest(self, device_type: DeviceType, *, fields: Sequence[str] = ()) -> Sequence[Newest]:

@@ -16,10 +16,10 @@ from operator import itemgetter
 from statistics import mode
 from typing import Any
 
-from model.device import DeviceType
+from model.device import DeviceType, Field
 from model.errors import BadRequestError, NotFoundError
 from model.questions import check_common, check_counter, check_fields, check_known, check_limit, check_range, check_size
-from model.resolution import POINTS, Kept, Resolution, choose, reaching, whole
+from model.resolution import POINTS, Kept, Resolution, begin, choose, reaching, whole
 from model.views import Chart, Consumer, Gap, GapReport, Line, Newest, Ranking
 from storage import rollups
 from storage.connection import Database
@@ -191,14 +191,26 @@ class Dashboards:
         source = Source(device_type, window.resolution)
         if not await self._is_there(source):
             return window.ranking([], [])
+        zone, moment = self._config.zone, timedelta(microseconds=1)
+        until_now = window.end > self._clock()
         rows = await self._database.fetch(
-            source.top(counter, districts=bool(districts), simulated=simulated),
-            {**window.parameters(simulated=simulated), "districts": list(districts), "limit": limit},
+            source.top(counter, until_now=until_now, districts=bool(districts), simulated=simulated),
+            {
+                **window.parameters(simulated=simulated),
+                "districts": list(districts),
+                "limit": limit,
+                "before": begin(window.resolution, window.start - moment, zone),
+                "last": begin(window.resolution, window.end - moment, zone),
+            },
         )
+        missing = [key for key, *_, grown in rows if grown is None]
+        found = await self._grown(source, counter, missing, window, simulated=simulated)
         consumers = [
-            Consumer(device=id_, name=name, district=place, increase=grown) for id_, name, place, grown in rows
+            Consumer(device=device, name=name, district=district, increase=total)
+            for key, device, name, district, grown in rows
+            if (total := found.get(key) if grown is None else grown) is not None
         ]
-        return window.ranking([source], consumers)
+        return window.ranking([source], sorted(consumers, key=lambda each: (-each.increase, each.device))[:limit])
 
     async def newest(self, device_type: DeviceType, *, fields: Sequence[str] = ()) -> Sequence[Newest]:
         """Return the newest values of all active devices of a type that have any, in order of id; no fields: all."""
@@ -319,6 +331,20 @@ class Dashboards:
             {"start": of.start, "end": of.end, "simulated": simulated, "keys": list(keys), "apart": of.apart},
         )
         return {key: [Spoken(*times) for _, *times in some] for key, some in groupby(rows, itemgetter(0))}
+
+    async def _grown(
+        self, source: Source, counter: Field, keys: Sequence[int], window: _Window, *, simulated: bool | None
+    ) -> dict[int, float]:
+        """Return device -> how much its counter grew, step by step; devices whose counter said nothing are absent."""
+        if not keys:
+            return {}
+        parameters = {**window.parameters(simulated=simulated), "keys": list(keys)}
+        rows = await self._database.fetch(source.series([counter], simulated=simulated), parameters)
+        befores = dict(await self._database.fetch(source.before([counter], simulated=simulated), parameters))
+        steps = {
+            key: points_of(counter, buckets(some, 0), befores.get(key)) for key, some in groupby(rows, itemgetter(0))
+        }
+        return {key: sum(point.increase or 0.0 for point in points) for key, points in steps.items() if points}
 
     async def _keys(self, device_type: DeviceType, names: Sequence[str]) -> dict[str, int]:
         """Return id -> key in the order of ``names``; raise ``NotFoundError`` for devices that are not of this type."""

@@ -19,7 +19,7 @@ from model.device import DeviceType, Field
 from storage.rollups import DAY, HOUR, MEANING, Level, bucket, relation, statistics
 from storage.rollups_plan import VIEW, Planned, counted_by
 from storage.rollups_select import of_readings
-from storage.sources import INCREASE
+from storage.sources import FELL, INCREASE, LOST
 from storage.tables import table
 
 FIXED = {
@@ -43,19 +43,21 @@ def columns(device_type: DeviceType) -> dict[str, str]:
 
 
 def clear(device_type: DeviceType, level: Level) -> Composed:
-    """Return the statement that takes the window's rows away."""
-    return SQL("delete from {} where bucket >= %(start)s and bucket < %(end)s").format(
-        relation(device_type.name, level, group=True)
+    """Return the statement that takes the window's rows away, with hours also where counters started again in them."""
+    restarts = SQL(
+        "with again as (delete from penfeld.restart where device_type = {} and hour >= %(start)s and hour < %(end)s) "
+    ).format(Literal(device_type.name))
+    return SQL("{}delete from {} where bucket >= %(start)s and bucket < %(end)s").format(
+        restarts if level is HOUR else SQL(""), relation(device_type.name, level, group=True)
     )
 
 
 def fill_hours(device_type: DeviceType, levels: Sequence[Planned], *, timescaledb: bool) -> Composed:
-    """Return the statement that computes the window's hours."""
+    """Return the statement that computes the window's hours, and where counters started again in them."""
     counters = [field for field in device_type.fields if field.counter]
     by = counted_by(levels)
     deltas = [
-        SQL("d{} as ({})").format(SQL(str(position)), _increases(device_type, field, by))
-        for position, field in enumerate(counters)
+        part for position, field in enumerate(counters) for part in _increases(device_type, field, by, str(position))
     ]
     rows = SQL(
         "s as (select r.bucket, {district} as district, r.simulated, count(distinct r.device) as devices{sums}"
@@ -138,8 +140,11 @@ def _sums(device_type: DeviceType, *, without: str = "") -> Composed:
     )
 
 
-def _increases(device_type: DeviceType, field: Field, by: Level | None) -> Composed:
-    """Return rows of bucket, district, simulated and how much the counters grew."""
+def _increases(device_type: DeviceType, field: Field, by: Level | None, number: str) -> tuple[Composed, ...]:
+    """Return the parts that find how much the counters grew, and keep where they started again.
+
+    ``d<number>`` has rows of bucket, district, simulated and increase.
+    """
     value = Identifier(field.name)
     if by is None:
         source, time = table(device_type.name), Identifier("time")
@@ -150,21 +155,16 @@ def _increases(device_type: DeviceType, field: Field, by: Level | None) -> Compo
             Identifier(f"{field.name}_{ending}") for ending in ("first", "last", "min", "max")
         )
     delta = next(statistic for statistic in statistics(field, group=True) if statistic.ending == "delta")
-    return SQL(
-        "select {hour} as bucket, {district} as district, v.simulated, sum({increase})::{type} as {delta} from ("
-        "select w.*, coalesce(w.neighbour, (select p.{value} from {readings} as p where p.device = w.device"
+    steps = SQL(
+        "{steps} as (select w.*, coalesce(w.neighbour, (select p.{value} from {readings} as p where p.device = w.device"
         " and p.simulated = w.simulated and p.time < %(start)s - {back} and p.{value} is not null"
         " order by p.time desc limit 1)) as before from ("
         "select {time} as at, device, simulated, {first} as first, {last} as last, {least} as least,"
         " {greatest} as greatest, lag({last}) over (partition by device, simulated order by {time}) as neighbour"
         " from {source} where {time} >= %(start)s - {back} and {time} < %(end)s and {last} is not null"
-        ") as w where w.at >= %(start)s) as v left join penfeld.device as d on d.key = v.device group by 1, 2, 3"
+        ") as w where w.at >= %(start)s)"
     ).format(
-        hour=bucket(HOUR, SQL("v.at"), "UTC"),
-        district=_DISTRICT,
-        increase=INCREASE,
-        type=SQL(delta.type),
-        delta=Identifier(delta.column),
+        steps=Identifier(f"v{number}"),
         value=value,
         readings=table(device_type.name),
         back=_back(device_type),
@@ -175,6 +175,32 @@ def _increases(device_type: DeviceType, field: Field, by: Level | None) -> Compo
         greatest=greatest,
         source=source,
     )
+    again = SQL(
+        "{again} as (insert into penfeld.restart (device_type, field, hour, device, simulated, lost)"
+        " select {type}, {field}, {hour}, device, simulated, sum({lost}) from {steps} as v where {fell}"
+        " group by 3, 4, 5)"
+    ).format(
+        again=Identifier(f"r{number}"),
+        type=Literal(device_type.name),
+        field=Literal(field.name),
+        hour=bucket(HOUR, SQL("v.at"), "UTC"),
+        lost=LOST,
+        steps=Identifier(f"v{number}"),
+        fell=FELL,
+    )
+    grown = SQL(
+        "{grown} as (select {hour} as bucket, {district} as district, v.simulated, sum({increase})::{type} as {delta}"
+        " from {steps} as v left join penfeld.device as d on d.key = v.device group by 1, 2, 3)"
+    ).format(
+        grown=Identifier(f"d{number}"),
+        hour=bucket(HOUR, SQL("v.at"), "UTC"),
+        district=_DISTRICT,
+        increase=INCREASE,
+        type=SQL(delta.type),
+        delta=Identifier(delta.column),
+        steps=Identifier(f"v{number}"),
+    )
+    return steps, again, grown
 
 
 def _back(device_type: DeviceType) -> Composed:

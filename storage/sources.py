@@ -5,7 +5,8 @@ Rules:
 1. Every field is read as the same columns of double precision, whatever its kind; a switch (bool) counts as 0 and 1.
 2. Statistics are made of counts, sums and extremes, never of means.
 3. A counter that falls has started again from 0: ``increase`` and ``INCREASE`` are the same rule, for us and for the
-   database.
+   database. Where one ``FELL``, its values lost what they would have shown of the increase (``LOST``); so consumption
+   is the difference of two values and what was lost between them, however long the range.
 """
 
 from collections.abc import Sequence
@@ -18,10 +19,12 @@ from model.resolution import Resolution
 from storage import rollups
 from storage.tables import table
 
+FELL = SQL("(first < before or least < first)")
 INCREASE = SQL(
     "case when before is null then 0 when first >= before then first - before else first end"
     " + case when least >= first then last - first when greatest > last then greatest - first + last else last end"
 )
+LOST = SQL("({}) - (last - coalesce(before, first))").format(INCREASE)
 _LEVELS = {Resolution(level.name): level for level in rollups.LEVELS}
 _NULL = SQL("null::double precision")
 
@@ -100,28 +103,42 @@ class Source:
         ]
         return SQL("select k.device{} from unnest(%(keys)s::integer[]) as k (device)").format(_listed(values))
 
-    def top(self, counter: Field, *, districts: bool, simulated: bool | None) -> Composed:
-        """Return rows of id, name, district and increase of the devices whose counter grew most."""
+    def top(self, counter: Field, *, until_now: bool, districts: bool, simulated: bool | None) -> Composed:
+        """Return rows of key, id, name, district and increase of the devices whose counter grew most, in that order.
+
+        The increase is the last value in bucket ``last`` less that in bucket ``before``, and what was lost where the
+        counter started again; ``until_now``: the newest value stands for the former. At the end come all devices
+        of which one of the two is not there, with no increase.
+        """
+        value = Identifier(f"{counter.name}_last")
+        edge = SQL("select device, simulated, {} as value from {} where bucket = {} and {} is not null")
+        last = edge.format(value, self._relation, SQL("%(last)s"), value)
+        same = SQL("z.device = d.key and z.simulated = d.simulated")
+        if until_now:
+            newest, time = Identifier(counter.name), Identifier(f"{counter.name}__time")
+            last = SQL("select device, {} as value from {} where {} >= %(start)s and {} < %(end)s").format(
+                newest, Identifier("latest", self._type.name), time, time
+            )
+            same = SQL("z.device = d.key")
         return SQL(
-            "select d.id, d.name, d.district, t.increase from ("
-            "select device, sum({increase}) as increase from ("
-            "select device, bucket, {first}::double precision as first, {last}::double precision as last,"
-            " {least}::double precision as least, {greatest}::double precision as greatest,"
-            " lag({last}::double precision) over (partition by device, simulated order by bucket) as before"
-            " from {relation} where bucket >= %(before)s and bucket < %(end)s and {count} > 0{mark}"
-            ") as b where bucket >= %(start)s group by device) as t"
-            " join penfeld.device as d on d.key = t.device{where}"
-            ' order by t.increase desc, d.id collate "C" limit %(limit)s'
+            "select key, id, name, district, increase from ("
+            'select *, row_number() over (order by increase desc nulls last, id collate "C") as place from ('
+            "select d.key, d.id, d.name, d.district,"
+            " (z.value - b.value)::double precision + coalesce(r.lost, 0) as increase"
+            " from penfeld.device as d left join ({last}) as z on {same}"
+            " left join ({before}) as b on b.device = d.key and b.simulated = d.simulated"
+            " left join (select device, simulated, sum(lost) as lost from penfeld.restart where device_type = {type}"
+            " and field = {field} and hour >= %(start)s and hour < %(end)s group by 1, 2) as r"
+            " on r.device = d.key and r.simulated = d.simulated where d.type = {type}{mark}{districts}"
+            ") as t) as t where increase is null or place <= %(limit)s order by place"
         ).format(
-            increase=INCREASE,
-            first=Identifier(f"{counter.name}_first"),
-            last=Identifier(f"{counter.name}_last"),
-            least=Identifier(f"{counter.name}_min"),
-            greatest=Identifier(f"{counter.name}_max"),
-            count=Identifier(f"{counter.name}_count"),
-            relation=self._relation,
-            mark=_mark(simulated=simulated),
-            where=SQL(" where coalesce(d.district, '') = any(%(districts)s)") if districts else SQL(""),
+            last=last,
+            same=same,
+            before=edge.format(value, self._relation, SQL("%(before)s"), value),
+            type=Literal(self._type.name),
+            field=Literal(counter.name),
+            mark=SQL("" if simulated is None else " and d.simulated = %(simulated)s"),
+            districts=SQL(" and coalesce(d.district, '') = any(%(districts)s)") if districts else SQL(""),
         )
 
     def received(self, usual: int, odd: Sequence[int], *, devices: bool, simulated: bool | None) -> Composed:

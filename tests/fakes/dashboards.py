@@ -27,6 +27,7 @@ class _Said:
     time: datetime
     value: float | None
     step: float | None
+    simulated: bool
 
 
 class Dashboards:
@@ -165,7 +166,11 @@ class Dashboards:
         grown: dict[str, float] = {}
         for each in self._said(device_type, field, simulated):
             inside = first <= each.time < last and each.value is not None
-            if inside and (not districts or (each.device.district or "") in districts):
+            if (
+                inside
+                and each.simulated == each.device.simulated
+                and (not districts or (each.device.district or "") in districts)
+            ):
                 grown[each.device.id] = grown.get(each.device.id, 0.0) + (each.step or 0.0)
         most = sorted(grown.items(), key=lambda pair: (-pair[1], pair[0]))[:limit]
         consumers = [
@@ -263,7 +268,7 @@ class Dashboards:
                 last = before.get((row.device, row.simulated))
                 step = None if last is None else value - last if value >= last else value
                 before[row.device, row.simulated] = value
-            yield _Said(self.memory.devices[row.device], row.time, value, step)
+            yield _Said(self.memory.devices[row.device], row.time, value, step, row.simulated)
 
     def _points(self, said: Sequence[_Said], resolution: Resolution, *, counter: bool) -> list[Point]:
         buckets: dict[datetime, list[_Said]] = {}
