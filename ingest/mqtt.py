@@ -357,7 +357,7 @@ class _Line(asyncio.BufferedProtocol):
     def buffer_updated(self, nbytes: int) -> None:
         """Take what came; then leave the socket alone for a moment, unless there is much."""
         self._pinged = False
-        self._reader.feed(bytes(self._came[:nbytes]))
+        self._reader.feed(self._came[:nbytes])
         if self._take() and nbytes < _MUCH and self._transport is not None:
             self._transport.pause_reading()
             self._loop.call_later(self._config.read_every_s, self._read_on)

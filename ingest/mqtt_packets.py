@@ -173,14 +173,17 @@ class Reader:
         self._skip = 0
         self._topics: dict[bytes, str] = {}
 
-    def feed(self, data: bytes) -> None:
-        """Add what came."""
+    def feed(self, data: bytes | memoryview) -> None:
+        """Add what came; it is copied once."""
         if self._skip:
             passed = min(self._skip, len(data))
             self._skip -= passed
             data = data[passed:]
-        self._pieces.append(data)
         self._size += len(data)
+        if self._size >= self._need:
+            self._pieces = [b"".join((*self._pieces, data))]
+        else:
+            self._pieces.append(bytes(data))
 
     def take(self, limit: int, received_at: datetime, messages: list[Message]) -> list[Packet]:
         """Add the messages that came to ``messages``, at most ``limit``; return what else came.
@@ -190,7 +193,7 @@ class Reader:
         packets: list[Packet] = []
         if self._size < self._need:
             return packets
-        data = self._pieces[0] if len(self._pieces) == 1 else b"".join(self._pieces)
+        data = self._pieces[0]
         at = self._walk(data, len(messages) + limit, received_at, messages, packets)
         self._pieces = [data[at:]] if at < len(data) else []
         self._size = max(0, len(data) - at)
