@@ -72,7 +72,11 @@ def close(request: pytest.FixtureRequest) -> Close:
             recovery,
             f"{peak:.0f} MB",
         )
-        name = request.node.name.split("[")[0].removeprefix("test_")
+        name = (
+            request.node.name.removeprefix("test_")
+            .replace(f"{city.server.engine}-", "")
+            .replace(f"[{city.server.engine}]", "")
+        )
         _ROWS.append(" | ".join([name, city.server.engine, *map(str, figures)]))
         found.check()
         assert peak < RSS_MB, f"a worker needed {peak:.0f} MB"

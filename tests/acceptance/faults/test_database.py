@@ -2,19 +2,22 @@
 
 import time
 
-from tests.acceptance.faults.city import FLAT_MB
+import pytest
+
+from tests.acceptance.faults.city import FLAT_MB, PATIENCE_S
 from tests.acceptance.faults.conftest import Close, Start
 from tests.acceptance.faults.engines import on_every_engine
 from tests.acceptance.faults.scale import scaled
 
-OUTAGE_S = scaled(6.0, 60.0)
+OUTAGES_S = scaled((6.0,), (60.0, 600.0))
 RECOVERS_WITHIN_S = scaled(10.0, 40.0)
 SMALL_WINDOW = "[ingest]\nbatch_frames = 1000\nwindow = 3000\n"
 """So that a short outage fills it, too."""
 
 
+@pytest.mark.parametrize("outage_s", OUTAGES_S)
 @on_every_engine
-def test_database_stopped(start: Start, close: Close) -> None:
+def test_database_stopped(start: Start, close: Close, outage_s: float) -> None:
     """The database ends without a word and comes back: all is stored once; the log says when it went and came."""
     city = start(toml=scaled(SMALL_WINDOW, ""))
     worker = city.worker()
@@ -22,11 +25,11 @@ def test_database_stopped(start: Start, close: Close) -> None:
         city.works()
         city.server.stop()
         stopped = time.monotonic()
-        time.sleep(OUTAGE_S)
+        time.sleep(outage_s)
         grown = worker.grown_mb(stopped)
         city.server.start()
         city.recovers(RECOVERS_WITHIN_S)
-        found = city.account(load)
+        found = city.account(load, outage_s + PATIENCE_S)
 
     close(city, found)
     assert grown < FLAT_MB
