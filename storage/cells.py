@@ -19,8 +19,6 @@ TAIL = b"\xff\xff"
 ABSENT = b"\xff\xff\xff\xff"
 """A cell without a value: NULL."""
 
-_LENGTHS = tuple(length.to_bytes(4, "big") for length in range(1024))
-
 
 @dataclass(frozen=True, slots=True)
 class Fixed:
@@ -35,10 +33,11 @@ Cells = Sequence[bytes]
 """A column of values of any width: each its length, then its bytes, or ``ABSENT``."""
 
 
-def cell(value: bytes) -> bytes:
-    """Return a value of any width as it stands in a row."""
-    length = len(value)
-    return (_LENGTHS[length] if length < len(_LENGTHS) else length.to_bytes(4, "big")) + value
+def cells(values: Sequence[bytes | None]) -> list[bytes]:
+    """Return values of any width as they stand in rows."""
+    if values.count(None) == len(values):
+        return [ABSENT] * len(values)
+    return [ABSENT if value is None else len(value).to_bytes(4, "big") + value for value in values]
 
 
 class Texts(dict[str | None, bytes]):
@@ -46,7 +45,8 @@ class Texts(dict[str | None, bytes]):
 
     def __missing__(self, text: str | None) -> bytes:
         """Make the cell; raise ``UnicodeEncodeError`` for halves of surrogate pairs."""
-        made = self[text] = ABSENT if text is None else cell(text.encode())
+        [made] = cells([None if text is None else text.encode()])
+        self[text] = made
         return made
 
     def column(self, texts: Iterable[str | None]) -> list[bytes]:

@@ -11,6 +11,7 @@ Rules:
 
 from collections.abc import Sequence
 from dataclasses import dataclass, field
+from typing import Any
 
 import numpy as np
 
@@ -72,13 +73,11 @@ class Counters:
         """Reduce the frames' counters and sessions device by device."""
         counter = frames.counter[order.positions]
         f_cnt = frames.f_cnt[order.positions]
-        codes: dict[str, int] = {}
-        coded = np.array([codes.setdefault(session, len(codes)) for session in frames.sessions], dtype=np.int64)
-        session = coded[order.positions]
+        session = frames.session.places[order.positions]
         first = np.minimum.reduceat(np.where(counter, session, _HIGHEST), order.starts)
         last = np.maximum.reduceat(np.where(counter, session, -1), order.starts)
         newest = np.maximum.reduceat(np.where(counter, np.arange(len(order)), -1), order.starts)
-        names = [name.encode() for name in codes]
+        names = [name.encode() for name in frames.session.values]
         return cls(
             counted=last >= 0,
             whole=np.logical_and.reduceat(counter, order.starts),
@@ -124,14 +123,14 @@ async def look(connection: Connection, frames: Frames, readings: Sequence[Readin
     return Known(np.concatenate(spans) if spans else np.zeros(0, dtype=np.int64), newest)
 
 
-async def remember(connection: Connection, frames: Frames, order: Sorted, readings: Sequence[Readings]) -> None:
-    """Bring ``penfeld.heard`` up to the frames that were stored, and their readings."""
+def parameters(frames: Frames, order: Sorted, readings: Sequence[Readings]) -> dict[str, Any]:
+    """Return what brings ``penfeld.heard`` up to the frames that are stored, and their readings."""
     counters = Counters.of(frames, order)
     received = frames.received_us[order.positions]
     newest = _Newest(order.devices)
     for some in readings:
         newest.see(some, frames)
-    parameters = {
+    return {
         "count": len(order.devices),
         "devices": Int4s(order.devices),
         "first_seen": Times(np.minimum.reduceat(received, order.starts)),
@@ -145,7 +144,6 @@ async def remember(connection: Connection, frames: Frames, order: Sorted, readin
         "mixed": Flags(counters.mixed),
         "counters": Int8s(counters.highest),
     }
-    await connection.execute(statement("remember"), parameters)
 
 
 class _Newest:
@@ -155,7 +153,7 @@ class _Newest:
         self._devices = devices
         self.time_us = np.full(len(devices), _NEVER_US)
         self.received_us = np.full(len(devices), _NEVER_US)
-        self.flags = [b""] * len(devices)
+        self.flags: list[bytes] = []
 
     def see(self, readings: Readings, frames: Frames) -> None:
         """Take in rows in order of device and time."""
@@ -168,7 +166,9 @@ class _Newest:
         row, at = row[newer], at[newer]
         self.time_us[at] = readings.time_us[row]
         self.received_us[at] = frames.received_us[readings.frame[row]]
-        if readings.flags or any(self.flags):
+        if readings.flags and not self.flags:
+            self.flags = [b""] * len(self._devices)
+        if self.flags:
             for place, one in zip(at.tolist(), row.tolist(), strict=True):
                 self.flags[place] = ",".join(readings.flags.get(one, ())).encode()
 

@@ -118,12 +118,16 @@ async def forget(connection: Connection, device_types: Sequence[str], devices: S
         await connection.execute(SQL("delete from {} where device = any(%s)").format(table(device_type)), (devices,))
 
 
-async def keep(connection: Connection, readings: Readings, frames: Frames) -> None:
-    """Bring the table up to these rows, which are in order of device and time and have the kinds of its columns."""
+def changes(readings: Readings, frames: Frames) -> Iterator[tuple[Composed, dict[str, Any]]]:
+    """Yield the commands that bring the table up to these rows.
+
+    The rows are in order of device and time, and have the kinds of the table's columns.
+    """
     names = list(readings.columns)
     if not names:
         return
     device = frames.device[readings.frame]
+    texts = [place for place, name in enumerate(names) if readings.columns[name].values.dtype.kind in "OU"]
     for row, said in _contributions(device, readings):
         gaps = not said.all()
         parameters: dict[str, Any] = {
@@ -135,8 +139,7 @@ async def keep(connection: Connection, readings: Readings, frames: Frames) -> No
             parameters[f"value{place}"] = _array(readings.columns[name].values[row], said[place])
             if gaps:
                 parameters[f"said{place}"] = Flags(said[place])
-        texts = [place for place, name in enumerate(names) if readings.columns[name].values.dtype.kind in "OU"]
-        await connection.execute(_merge(readings.device_type, names, texts, gaps=gaps), parameters)
+        yield _merge(readings.device_type, names, texts, gaps=gaps), parameters
 
 
 def _contributions(device: Ints, readings: Readings) -> Iterator[tuple[Ints, Bools]]:

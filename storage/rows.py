@@ -5,11 +5,12 @@ in one order. What devices say is checked here where PostgreSQL would not notice
 its kind.
 """
 
-from collections.abc import Iterator, Mapping, Sequence
-from dataclasses import dataclass, field
+import asyncio
+from collections.abc import Hashable, Iterator, Mapping, Sequence
+from dataclasses import dataclass
 from datetime import UTC, datetime
-from operator import attrgetter, itemgetter
-from typing import Any
+from functools import cached_property
+from typing import Any, Generic, TypeVar
 
 import msgspec
 import numpy as np
@@ -17,10 +18,10 @@ import numpy as np
 from model.batch import Batch, Frame
 from model.instants import microseconds, moment
 from model.readings import Array, Bools, Column, Ints, Readings
-from model.uplink import Uplink
+from model.uplink import Value
 from storage.arrays import JSONB_VERSION, POSTGRES_EPOCH_US
 from storage.arrays import Texts as TextArray
-from storage.cells import ABSENT, Cells, Fixed, Texts, cell
+from storage.cells import Cells, Fixed, Texts, cells
 from storage.cells import rows as rows_of
 
 HOUR_US = 3_600_000_000
@@ -54,65 +55,102 @@ FIELD_TYPES: Mapping[str, tuple[str, str]] = {
 }
 """Column type -> the type that its values are sent as, and numpy's kinds of array that fit."""
 
+T = TypeVar("T", bound=Hashable)
+
 _FORMS = {"f": ">f8", "i": ">i8", "b": "u1"}
 _TEXT = "OU"
 _KEY = "V16"
-_FRAME = attrgetter(
-    *("device", "time_us", "received_us", "network_us", "simulated", "key", "source", "device_type", "decoded_with"),
-    *("uplink", "uplink.f_cnt", "uplink.session"),
-)
-_UPLINK = attrgetter("network", "f_port", "rssi_dbm", "snr_db", "gateway", "payload", "values")
+_PART = 1250
+"""How many rows are made at once: the database takes them in while the next are made."""
 _LARGEST_REAL = float(np.finfo(np.float32).max)
 
 
 @dataclass(frozen=True, slots=True)
+class Coded(Generic[T]):
+    """A column of few different values: ``values`` are those, ``places`` says which stands where."""
+
+    values: list[T]
+    places: Ints
+
+    @classmethod
+    def of(cls, column: list[T]) -> "Coded[T]":
+        """Return the column with its values numbered in order of their first place."""
+        if column and column.count(column[0]) == len(column):
+            return cls(column[:1], np.zeros(len(column), dtype=np.int64))
+        values = list(dict.fromkeys(column))
+        numbers = {value: number for number, value in enumerate(values)}
+        return cls(values, np.fromiter(map(numbers.__getitem__, column), dtype=np.int64, count=len(column)))
+
+
 class Frames:
     """A batch's frames in columns: one element a frame, in the order of the batch.
 
-    ``counter``: where there is a frame counter; ``f_cnt`` is 0 elsewhere. ``codec``: (device type, version).
-    ``beyond``: frames with a number that no column holds, and why; here they have none.
+    A column is made when it is first asked for: those that the database need not wait for are made while it works
+    (``complete``). Column by column is twice as fast as row by row.
     """
 
-    device: Ints
-    time_us: Ints
-    received_us: Ints
-    network_us: Column
-    simulated: Bools
-    counter: Bools
-    f_cnt: Ints
-    keys: Sequence[bytes]
-    sources: Sequence[str]
-    sessions: Sequence[str]
-    codecs: Sequence[tuple[str, str]]
-    uplinks: Sequence[Uplink]
-    beyond: dict[int, str] = field(default_factory=dict)
-
-    @classmethod
-    def of(cls, frames: Sequence[Frame]) -> "Frames":
-        """Read them from the batch."""
-        columns = tuple(zip(*map(_FRAME, frames), strict=True)) if frames else ((),) * 12
-        device, time_us, received_us, network_us, simulated, keys, sources, types, versions, uplinks, f_cnt, _ = columns
-        beyond: dict[int, str] = {}
-        counters = _whole("frame counter", f_cnt, beyond)
-        return cls(
-            device=np.array(device, dtype=np.int64),
-            time_us=np.array(time_us, dtype=np.int64),
-            received_us=np.array(received_us, dtype=np.int64),
-            network_us=_whole("network time", network_us, beyond),
-            simulated=np.array(simulated, dtype=np.bool_),
-            counter=counters.valid,
-            f_cnt=counters.values.astype(np.int64, copy=False),
-            keys=keys,
-            sources=sources,
-            sessions=columns[-1],
-            codecs=tuple(zip(types, versions, strict=True)),
-            uplinks=uplinks,
-            beyond=beyond,
-        )
+    def __init__(self, frames: Sequence[Frame]) -> None:
+        self._frames = frames
+        self.uplinks = [frame.uplink for frame in frames]
+        self.device = np.array([frame.device for frame in frames], dtype=np.int64)
+        self.time_us = np.array([frame.time_us for frame in frames], dtype=np.int64)
+        self.beyond: dict[int, str] = {}
+        """Frames with a counter that no column holds, and why; here it is 0."""
+        counters = _whole("frame counter", [uplink.f_cnt for uplink in self.uplinks], self.beyond)
+        self.counter: Bools = counters.valid
+        """Where there is a frame counter."""
+        self.f_cnt: Ints = counters.values.astype(np.int64, copy=False)
 
     def __len__(self) -> int:
         """Return the number of frames."""
         return len(self.keys)
+
+    @cached_property
+    def received_us(self) -> Ints:
+        """The arrivals."""
+        return np.array([frame.received_us for frame in self._frames], dtype=np.int64)
+
+    @cached_property
+    def network_us(self) -> Column:
+        """What the network told of the time."""
+        return _whole("network time", [frame.network_us for frame in self._frames], {})
+
+    @cached_property
+    def simulated(self) -> Bools:
+        """Which are simulated."""
+        return np.array([frame.simulated for frame in self._frames], dtype=np.bool_)
+
+    @cached_property
+    def keys(self) -> list[bytes]:
+        """The frames' identities."""
+        return [frame.key for frame in self._frames]
+
+    @cached_property
+    def source(self) -> Coded[str]:
+        """The sources that brought them."""
+        return Coded.of([frame.source for frame in self._frames])
+
+    @cached_property
+    def session(self) -> Coded[str]:
+        """What their counters count within."""
+        return Coded.of([uplink.session for uplink in self.uplinks])
+
+    @cached_property
+    def codec(self) -> Coded[tuple[str, str]]:
+        """Device type and version that decoded them."""
+        return _codecs([frame.device_type for frame in self._frames], [frame.decoded_with for frame in self._frames])
+
+    async def complete(self) -> None:
+        """Make the columns that are not there yet, and let others run between."""
+        for make in (self._make_numbers, self._make_names):
+            await asyncio.sleep(0)
+            make()
+
+    def _make_numbers(self) -> object:
+        return self.received_us, self.network_us, self.simulated
+
+    def _make_names(self) -> object:
+        return self.keys, self.source, self.codec
 
     def repeated(self, duplicates: set[int]) -> set[int]:
         """Return frames that repeat an earlier one of this batch, given those that the database has already."""
@@ -228,39 +266,42 @@ def days(time_us: Ints) -> Iterator[Ints]:
         yield np.flatnonzero(day == each)
 
 
-def uplink_rows(frames: Frames, positions: Ints, codecs: Mapping[tuple[str, str], int]) -> bytes:
-    """Return the rows of ``UPLINK_COLUMNS`` for these positions of the batch, in this order."""
-    chosen = _chooser(positions)
-    network, f_port, rssi_dbm, snr_db, gateway, payload, values = zip(
-        *map(_UPLINK, chosen(frames.uplinks)), strict=True
-    )
-    beyond: dict[int, str] = {}
-    f_ports = _whole("port", f_port, beyond)
-    if beyond:
-        raise OverflowError(next(iter(beyond.values())))
-    fixed = [
-        Fixed(frames.device[positions], ">i4"),
-        Fixed(frames.time_us[positions] - POSTGRES_EPOCH_US, ">i8"),
-        Fixed(np.frombuffer(b"".join(chosen(frames.keys)), dtype=_KEY), _KEY),
-        Fixed(frames.received_us[positions] - POSTGRES_EPOCH_US, ">i8"),
-        Fixed(frames.network_us.values[positions] - POSTGRES_EPOCH_US, ">i8", frames.network_us.valid[positions]),
-        Fixed(frames.f_cnt[positions], ">i8", frames.counter[positions]),
-        Fixed(f_ports.values, ">i8", f_ports.valid),
-        _real(rssi_dbm),
-        _real(snr_db),
-        Fixed(_codec_keys(chosen(frames.codecs), codecs), ">i4"),
-        Fixed(frames.simulated[positions], "u1"),
-    ]
+def uplink_rows(frames: Frames, positions: Ints, codecs: Mapping[tuple[str, str], int]) -> Iterator[bytes]:
+    """Yield the rows of ``UPLINK_COLUMNS`` for these positions of the batch, in this order, part by part."""
+    codec = np.array([codecs[each] for each in frames.codec.values], dtype=np.int64)
+    source, session = _text_cells(frames.source), _text_cells(frames.session)
     texts = Texts()
-    varying = [
-        texts.column(chosen(frames.sources)),
-        texts.column(network),
-        texts.column(chosen(frames.sessions)),
-        texts.column(gateway),
-        [ABSENT if value is None else cell(value) for value in payload],
-        [ABSENT if value is None else cell(JSONB_VERSION + msgspec.json.encode(value)) for value in values],
-    ]
-    return rows_of(fixed, varying)
+    for start in range(0, len(positions), _PART):
+        some = positions[start : start + _PART]
+        wanted = some.tolist()
+        uplinks = [frames.uplinks[position] for position in wanted]
+        beyond: dict[int, str] = {}
+        f_port = _whole("port", [uplink.f_port for uplink in uplinks], beyond)
+        if beyond:
+            raise OverflowError(next(iter(beyond.values())))
+        keys = b"".join([frames.keys[position] for position in wanted])
+        fixed = [
+            Fixed(frames.device[some], ">i4"),
+            Fixed(frames.time_us[some] - POSTGRES_EPOCH_US, ">i8"),
+            Fixed(np.frombuffer(keys, dtype=_KEY), _KEY),
+            Fixed(frames.received_us[some] - POSTGRES_EPOCH_US, ">i8"),
+            Fixed(frames.network_us.values[some] - POSTGRES_EPOCH_US, ">i8", frames.network_us.valid[some]),
+            Fixed(frames.f_cnt[some], ">i8", frames.counter[some]),
+            Fixed(f_port.values, ">i8", f_port.valid),
+            _real([uplink.rssi_dbm for uplink in uplinks]),
+            _real([uplink.snr_db for uplink in uplinks]),
+            Fixed(codec[frames.codec.places[some]], ">i4"),
+            Fixed(frames.simulated[some], "u1"),
+        ]
+        varying = [
+            [source[place] for place in frames.source.places[some].tolist()],
+            texts.column([uplink.network for uplink in uplinks]),
+            [session[place] for place in frames.session.places[some].tolist()],
+            texts.column([uplink.gateway for uplink in uplinks]),
+            cells([uplink.payload for uplink in uplinks]),
+            cells([None if uplink.values is None else _json(uplink.values) for uplink in uplinks]),
+        ]
+        yield rows_of(fixed, varying)
 
 
 def reading_rows(
@@ -283,10 +324,10 @@ def reading_rows(
         else:
             fixed[name] = Fixed(column.values, _FORMS[column.values.dtype.kind], column.valid)
     if readings.flags:
-        flags = [ABSENT] * len(readings)
+        flags: list[bytes | None] = [None] * len(readings)
         for row, names in readings.flags.items():
-            flags[row] = cell(TextArray([name.encode() for name in names]).data)
-        varying["flags"] = flags
+            flags[row] = TextArray([name.encode() for name in names]).data
+        varying["flags"] = cells(flags)
     return (*fixed, *varying), rows_of(list(fixed.values()), list(varying.values()))
 
 
@@ -299,16 +340,18 @@ def nullable(values: Array, valid: Bools) -> list[Any]:
     return found
 
 
-def _chooser(positions: Ints) -> "itemgetter[Any]":
-    """Return what takes these positions, two at least, out of a sequence."""
-    wanted = positions.tolist()
-    return itemgetter(*wanted) if len(wanted) > 1 else itemgetter(slice(wanted[0], wanted[0] + 1))
+def _codecs(types: list[str], versions: list[str]) -> Coded[tuple[str, str]]:
+    if types and all(column.count(column[0]) == len(types) for column in (types, versions)):
+        return Coded([(types[0], versions[0])], np.zeros(len(types), dtype=np.int64))
+    return Coded.of(list(zip(types, versions, strict=True)))
 
 
-def _codec_keys(chosen: Sequence[tuple[str, str]], codecs: Mapping[tuple[str, str], int]) -> Ints:
-    if len(set(chosen)) == 1:
-        return np.full(len(chosen), codecs[chosen[0]])
-    return np.array([codecs[each] for each in chosen], dtype=np.int64)
+def _text_cells(column: Coded[str]) -> list[bytes]:
+    return cells([value.encode() for value in column.values])
+
+
+def _json(values: Mapping[str, Value]) -> bytes:
+    return JSONB_VERSION + msgspec.json.encode(values)
 
 
 def _whole(name: str, values: Sequence[int | None], beyond: dict[int, str]) -> Column:

@@ -12,38 +12,38 @@ Rules:
 4. Whatever happens, the ledger balances: the database itself checks it.
 """
 
+import asyncio
 from collections import Counter
-from collections.abc import Mapping, Sequence
+from collections.abc import Coroutine, Mapping, Sequence
 from datetime import datetime
+from typing import Any, TypeVar
 
 import numpy as np
-from psycopg.sql import SQL, Composable, Composed, Identifier
+from psycopg.sql import SQL
 
 from model.batch import Batch, Replay, Replayed, Written
 from model.errors import ConfigError, UnavailableError, WriteRejectedError
 from model.instants import microseconds, moment
 from model.readings import Bools, Column, Ints, Readings
-from storage import heard, latest, rows
+from storage import heard, rows
 from storage.arrays import Bytes, Flags, Int4s, Times
-from storage.cells import HEAD, TAIL
 from storage.connection import CollisionError, Connection, Database, RefusedError
 from storage.connection import rows as fetch
 from storage.heard import Sorted
+from storage.intake import Intake, Newest, copy
 from storage.migrate import POSTGRESQL
 from storage.partitions import UPLINK, Partitions
 from storage.quarantine import Taking, set_aside
 from storage.rows import UPLINK_COLUMNS, Frames
 from storage.statements import statement
-from storage.tables import engine, kinds, table
+from storage.tables import engine, kinds
 
 LOCKS = 64
 """Over how many locks devices are spread."""
 _ATTEMPTS = 5
-_PART = 2500
-"""How many rows go to the database at once."""
 
-Newest = Mapping[int, int] | None
-"""Device -> newest time of its readings (µs), of devices whose readings may meet stored ones; ``None``: all may."""
+T = TypeVar("T")
+S = TypeVar("S")
 
 
 class Writer:
@@ -73,7 +73,7 @@ class Writer:
         return replayed
 
     async def _in_attempts(self, batch: Batch, taking: Taking | None) -> tuple[Written, Replayed]:
-        frames = Frames.of(batch.frames)
+        frames = Frames(batch.frames)
         if rejected := rows.misplaced(batch, frames):
             raise WriteRejectedError(rejected)
         careful = False
@@ -94,7 +94,8 @@ class Writer:
         await self._make_ready(batch, frames)
         replayed = Replayed()
         async with self._database.transaction(keep=keep) as connection:
-            kept, newest = await _look(connection, frames, batch.readings, careful=careful)
+            looking = _look(connection, frames, batch.readings, careful=careful)
+            (kept, newest), _ = await _meanwhile(looking, frames.complete())
             if taking is not None:
                 kept = await taking.claim(connection, kept)
             stored = np.flatnonzero(kept)
@@ -115,7 +116,8 @@ class Writer:
         """Know versions, columns and parts of tables before the transaction begins."""
         if self._engine is None:
             self._engine = await engine(self._database)
-        for version in {*frames.codecs, *((readings.device_type, readings.version) for readings in batch.readings)}:
+        versions = {(readings.device_type, readings.version) for readings in batch.readings}
+        for version in versions.union(frames.codec.values):
             if version not in self._codecs:
                 names = {"type": version[0], "version": version[1]}
                 [(key,)] = await self._database.fetch(statement("codec_key"), names)
@@ -129,42 +131,31 @@ class Writer:
             await self._partitions.ensure(wanted)
 
     async def _store(self, connection: Connection, frames: Frames, batch: Batch, kept: Bools, newest: Newest) -> None:
+        """Write the kept frames and their readings. What follows the raw frames is made while these are on the line."""
         order = Sorted.of(frames, kept)
         if not len(order):
             return
-        await _copy_frames(connection, frames, order.positions, self._codecs)
-        written = []
+        intakes = []
         for readings in batch.readings:
-            position = np.lexsort((readings.time_us, frames.device[readings.frame]))
-            some = self._fitting(rows.select(readings, position[kept[readings.frame[position]]]))
+            row = np.lexsort((readings.time_us, frames.device[readings.frame]))
+            some = self._fitting(rows.select(readings, row[kept[readings.frame[row]]]))
             if len(some):
-                await self._store_readings(connection, some, frames, newest)
-                await latest.keep(connection, some, frames)
-                written.append(some)
-        await heard.remember(connection, frames, order, written)
+                intakes.append(await Intake.of(connection, some, frames, newest))
+        uplink_rows = rows.uplink_rows(frames, order.positions, self._codecs)
+        copying = copy(connection, SQL("penfeld.uplink"), UPLINK_COLUMNS, uplink_rows)
+        _, heard_of = await _meanwhile(copying, self._made(intakes, frames, order))
+        for intake in intakes:
+            await intake.write(connection)
+        for command, parameters in [each for intake in intakes for each in intake.commands]:
+            await connection.execute(command, parameters)
+        await connection.execute(statement("remember"), heard_of)
 
-    async def _store_readings(self, connection: Connection, readings: Readings, frames: Frames, newest: Newest) -> None:
-        """Write rows that are in order of device and time."""
-        device = frames.device[readings.frame]
-        rank = rows.ranks(device, readings.time_us)
-        meeting = rank > 0
-        if newest is None:
-            meeting[:] = True
-        elif newest:
-            late = np.flatnonzero(readings.time_us <= _newest_of(device, newest))
-            meeting[await _there(connection, readings.device_type, device, readings.time_us, late)] = True
-        codec = self._codecs[readings.device_type, readings.version]
-        target = table(readings.device_type)
-        straight = readings if not meeting.any() else rows.select(readings, np.flatnonzero(~meeting))
-        if len(straight):
-            await _copy(connection, target, *rows.reading_rows(straight, frames, codec))
-        if meeting.any():
-            some = rows.select(readings, np.flatnonzero(meeting))
-            await _merge(
-                connection, target, some, rows.reading_rows(some, frames, codec, rank[meeting]), int(rank.max())
-            )
-        hours = np.unique(readings.time_us // rows.HOUR_US) * rows.HOUR_US
-        await connection.execute(statement("note_changes"), (readings.device_type, Times(hours)))
+    async def _made(self, intakes: Sequence[Intake], frames: Frames, order: Sorted) -> Mapping[str, Any]:
+        """Make what the intakes send, and return the parameters of ``remember``."""
+        for intake in intakes:
+            for _ in intake.make(frames, self._codecs[intake.readings.device_type, intake.readings.version]):
+                await asyncio.sleep(0)
+        return heard.parameters(frames, order, [intake.readings for intake in intakes])
 
     def _fitting(self, readings: Readings) -> Readings:
         """Return the readings with each column of the kind that the table wants."""
@@ -185,8 +176,13 @@ class Writer:
 
     async def _count(self, connection: Connection, batch: Batch, frames: Frames, kept: Bools) -> None:
         """Write the ledger's lines: a frame counts in the hour and source that brought it."""
-        hours = (frames.received_us // rows.HOUR_US).tolist()
-        counted = Counter(zip(hours, frames.sources, kept.tolist(), strict=True))
+        counted: Counter[tuple[int, str, bool | None]] = Counter()
+        hours = frames.received_us // rows.HOUR_US
+        for place, source in enumerate(frames.source.values):
+            for new in (True, False):
+                some = hours[(frames.source.places == place) & (kept == new)]
+                for hour, count in zip(*np.unique(some, return_counts=True), strict=True):
+                    counted[int(hour), source, new] = int(count)
         counted.update(
             (microseconds(aside.received_at) // rows.HOUR_US, aside.source, None) for aside in batch.set_aside
         )
@@ -206,13 +202,31 @@ class Writer:
     async def _refused(self, batch: Batch, positions: Sequence[int]) -> dict[int, str]:
         some = rows.part(batch, positions)
         try:
-            await self._write(some, Frames.of(some.frames), None, careful=True, keep=False)
+            await self._write(some, Frames(some.frames), None, careful=True, keep=False)
         except RefusedError as error:
             if len(positions) == 1:
                 return {positions[0]: str(error)}
             half = len(positions) // 2
             return await self._refused(batch, positions[:half]) | await self._refused(batch, positions[half:])
         return {}
+
+
+async def _meanwhile(waiting: Coroutine[Any, Any, T], making: Coroutine[Any, Any, S]) -> tuple[T, S]:
+    """Await something of the database, and make something else while it works.
+
+    Where that cannot be made, the database is still let finish: a connection in the middle of a command is of no use.
+    """
+    task = asyncio.create_task(waiting)
+    try:
+        made = await making
+    except Exception:
+        await asyncio.gather(task, return_exceptions=True)
+        raise
+    except BaseException:
+        task.cancel()
+        await asyncio.gather(task, return_exceptions=True)
+        raise
+    return await task, made
 
 
 async def _look(
@@ -251,96 +265,3 @@ async def _new_frames(connection: Connection, frames: Frames, suspects: Ints) ->
     there |= frames.repeated(there)
     kept[list(there)] = False
     return kept
-
-
-async def _there(connection: Connection, device_type: str, device: Ints, time_us: Ints, positions: Ints) -> Ints:
-    """Return which of these positions have a row of their device and time."""
-    found: list[Ints] = [np.zeros(0, dtype=np.int64)]
-    query = SQL(
-        "select p.n from unnest(%(devices)s, %(times)s) with ordinality as p (device, time, n) cross join lateral ("
-        "select from {} as r where r.device = p.device and r.time = p.time"
-        " and r.time between %(start)s and %(end)s limit 1) as found"
-    ).format(table(device_type))
-    if len(positions):
-        await connection.execute(statement("plan_for_looking_up"))
-    for part in rows.days(time_us[positions]):
-        some = positions[part]
-        times = time_us[some]
-        parameters = {
-            "devices": Int4s(device[some]),
-            "times": Times(times),
-            "start": moment(int(times.min())),
-            "end": moment(int(times.max())),
-        }
-        there = await fetch(connection, query, parameters)
-        found.append(some[[number - 1 for (number,) in there]])
-    return np.concatenate(found)
-
-
-def _newest_of(device: Ints, newest: Mapping[int, int]) -> Ints:
-    """Return, row by row, the newest time stored of its device where that matters, else one before all others."""
-    devices = np.array(sorted(newest), dtype=np.int64)
-    times = np.array([newest[key] for key in devices.tolist()], dtype=np.int64)
-    at = np.minimum(np.searchsorted(devices, device), len(devices) - 1)
-    return np.where(devices[at] == device, times[at], -1)
-
-
-async def _copy_frames(
-    connection: Connection, frames: Frames, positions: Ints, codecs: Mapping[tuple[str, str], int]
-) -> None:
-    """Send raw frames part by part: the database takes one in while the next is made."""
-    async with connection.cursor() as cursor, cursor.copy(_copy_command(SQL("penfeld.uplink"), UPLINK_COLUMNS)) as copy:
-        await copy.write(HEAD)
-        for start in range(0, len(positions), _PART):
-            await copy.write(rows.uplink_rows(frames, positions[start : start + _PART], codecs))
-        await copy.write(TAIL)
-
-
-async def _copy(connection: Connection, target: Composable, columns: Sequence[str], data: bytes) -> None:
-    """Send rows by binary COPY."""
-    async with connection.cursor() as cursor, cursor.copy(_copy_command(target, columns)) as copy:
-        await copy.write(HEAD)
-        await copy.write(data)
-        await copy.write(TAIL)
-
-
-def _copy_command(target: Composable, columns: Sequence[str]) -> Composed:
-    return SQL("copy {} ({}) from stdin (format binary)").format(target, SQL(", ").join(map(Identifier, columns)))
-
-
-async def _merge(
-    connection: Connection,
-    target: Composable,
-    readings: Readings,
-    made: tuple[Sequence[str], bytes],
-    highest: int,
-) -> None:
-    """Insert rows; where a row of the same device and time is there already, fill what it left empty.
-
-    ``made``: the rows, with their ranks; those of one device and time are merged one after the other, in this order.
-    """
-    columns, data = made
-    staging = SQL("staging")
-    names = SQL(", ").join(Identifier(name) for name in columns if name != "rank")
-    await connection.execute(
-        SQL("create temporary table staging on commit drop as select 0 as rank, {} from {} with no data").format(
-            names, target
-        )
-    )
-    await _copy(connection, staging, columns, data)
-    fields = [Identifier(name) for name in readings.columns]
-    changes: list[SQL | Composed] = [SQL("{0} = coalesce(old.{0}, excluded.{0})").format(field) for field in fields]
-    changes.append(
-        SQL(
-            "flags = case when excluded.flags is null then old.flags"
-            " else (select array_agg(distinct f order by f) from unnest(old.flags || excluded.flags) as f) end"
-        )
-    )
-    news = SQL(" or ").join([SQL("old.{0} is null and excluded.{0} is not null").format(field) for field in fields])
-    insert = SQL(
-        "insert into {} as old ({}) select {} from staging where rank = %s"
-        " on conflict (device, time) do update set {} where {}"
-    ).format(target, names, names, SQL(", ").join(changes), news if fields else SQL("false"))
-    for rank in range(highest + 1):
-        await connection.execute(insert, (rank,))
-    await connection.execute(SQL("drop table staging"))

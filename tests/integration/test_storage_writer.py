@@ -40,7 +40,7 @@ DrawnFrame = tuple[str, datetime, dict[str, Any]]
 DrawnAside = tuple[bytes, str | None, Reason, bool]
 DrawnBatch = tuple[list[DrawnFrame], list[DrawnAside], bool]
 
-texts = st.text(st.characters(exclude_characters="\0"), max_size=8)
+texts = st.text(st.characters(codec="utf-8", exclude_characters="\0"), max_size=8)
 numbers = st.floats(-1e15, 1e15)
 values: st.SearchStrategy[Values] = st.fixed_dictionaries(
     {},
@@ -226,7 +226,7 @@ async def test_a_writer_behind_the_lock_is_stopped_by_the_constraint(house: Data
     writer = Writer(house, "w")
     await writer.write(Builder({}).build())
     async with house.transaction() as connection:
-        await writer._make_ready(batch, rows.Frames.of(batch.frames))
+        await writer._make_ready(batch, rows.Frames(batch.frames))
         await connection.execute(
             SQL(
                 "insert into penfeld.uplink"

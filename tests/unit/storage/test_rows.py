@@ -81,7 +81,7 @@ def test_times_that_no_table_keeps_are_named_with_their_frame(time_us: int) -> N
     batch = Builder(REFS).frame("a", NOON, {"steps": 1}).frame("b", NOON, {"steps": 1}).build()
     batch.readings[0].time_us[1] = time_us
 
-    misplaced = rows.misplaced(batch, rows.Frames.of(batch.frames))
+    misplaced = rows.misplaced(batch, rows.Frames(batch.frames))
 
     assert list(misplaced) == [1]
     assert "not between 1970 and 2200" in misplaced[1]

@@ -1,0 +1,153 @@
+"""Readings of one device type on their way into their tables: what is sent, made while something else is on the line.
+
+Rules:
+
+1. Rows are in order of device and time. Those that meet no other row go straight into the table by COPY.
+2. Rows that meet one of the same device and time, stored or in the batch, are merged: they fill what it left empty.
+"""
+
+from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import dataclass, field
+from typing import Any
+
+import numpy as np
+from psycopg.sql import SQL, Composable, Composed, Identifier
+
+from model.instants import moment
+from model.readings import Bools, Ints, Readings
+from storage import latest, rows
+from storage.arrays import Int4s, Times
+from storage.cells import HEAD, TAIL
+from storage.connection import Connection
+from storage.connection import rows as fetch
+from storage.rows import Frames
+from storage.statements import statement
+from storage.tables import table
+
+Newest = Mapping[int, int] | None
+"""Device -> newest time of its readings (µs), of devices whose readings may meet stored ones; ``None``: all may."""
+
+
+@dataclass(slots=True)
+class Intake:
+    """Rows to be written. ``rank``: how many earlier rows of the batch have the same device and time."""
+
+    readings: Readings
+    rank: Ints
+    meeting: Bools
+    straight: tuple[Sequence[str], bytes] | None = None
+    merged: tuple[Sequence[str], bytes] | None = None
+    commands: list[tuple[SQL | Composed, Any]] = field(default_factory=list)
+
+    @classmethod
+    async def of(cls, connection: Connection, readings: Readings, frames: Frames, newest: Newest) -> "Intake":
+        """Find out which rows meet others."""
+        device = frames.device[readings.frame]
+        rank = rows.ranks(device, readings.time_us)
+        meeting = rank > 0
+        if newest is None:
+            meeting[:] = True
+        elif newest:
+            late = np.flatnonzero(readings.time_us <= _newest_of(device, newest))
+            meeting[await _there(connection, readings.device_type, device, readings.time_us, late)] = True
+        return cls(readings, rank, meeting)
+
+    def make(self, frames: Frames, codec: int) -> Iterable[None]:
+        """Make all that is to be sent, a little at each step."""
+        straight, meeting = self.readings, np.flatnonzero(self.meeting)
+        if len(meeting):
+            straight = rows.select(self.readings, np.flatnonzero(~self.meeting))
+            some = rows.select(self.readings, meeting)
+            self.merged = rows.reading_rows(some, frames, codec, self.rank[meeting])
+            yield
+        if len(straight):
+            self.straight = rows.reading_rows(straight, frames, codec)
+            yield
+        for command in latest.changes(self.readings, frames):
+            self.commands.append(command)
+            yield
+        hours = np.unique(self.readings.time_us // rows.HOUR_US) * rows.HOUR_US
+        self.commands.append((statement("note_changes"), (self.readings.device_type, Times(hours))))
+
+    async def write(self, connection: Connection) -> None:
+        """Send the rows; ``commands`` are left."""
+        target = table(self.readings.device_type)
+        if self.straight is not None:
+            columns, data = self.straight
+            await copy(connection, target, columns, [data])
+        if self.merged is not None:
+            await _merge(connection, target, *self.merged, highest=int(self.rank.max()))
+
+
+async def copy(connection: Connection, target: Composable, columns: Sequence[str], parts: Iterable[bytes]) -> None:
+    """Send rows by binary COPY, part by part: the database takes one in while the next is made."""
+    command = SQL("copy {} ({}) from stdin (format binary)").format(target, SQL(", ").join(map(Identifier, columns)))
+    async with connection.cursor() as cursor, cursor.copy(command) as copying:
+        await copying.write(HEAD)
+        for part in parts:
+            await copying.write(part)
+        await copying.write(TAIL)
+
+
+async def _there(connection: Connection, device_type: str, device: Ints, time_us: Ints, positions: Ints) -> Ints:
+    """Return which of these positions have a row of their device and time in the table."""
+    if not len(positions):
+        return positions
+    query = SQL(
+        "select p.n from unnest(%(devices)s, %(times)s) with ordinality as p (device, time, n) cross join lateral ("
+        "select from {} as r where r.device = p.device and r.time = p.time"
+        " and r.time between %(start)s and %(end)s limit 1) as found"
+    ).format(table(device_type))
+    await connection.execute(statement("plan_for_looking_up"))
+    found = []
+    for part in rows.days(time_us[positions]):
+        some = positions[part]
+        times = time_us[some]
+        parameters = {
+            "devices": Int4s(device[some]),
+            "times": Times(times),
+            "start": moment(int(times.min())),
+            "end": moment(int(times.max())),
+        }
+        found.append(some[[number - 1 for (number,) in await fetch(connection, query, parameters)]])
+    return np.concatenate(found)
+
+
+def _newest_of(device: Ints, newest: Mapping[int, int]) -> Ints:
+    """Return, row by row, the newest time stored of its device where that matters, else one before all others."""
+    devices = np.array(sorted(newest), dtype=np.int64)
+    times = np.array([newest[key] for key in devices.tolist()], dtype=np.int64)
+    at = np.minimum(np.searchsorted(devices, device), len(devices) - 1)
+    return np.where(devices[at] == device, times[at], -1)
+
+
+async def _merge(
+    connection: Connection, target: Composable, columns: Sequence[str], data: bytes, *, highest: int
+) -> None:
+    """Insert rows; where a row of the same device and time is there already, fill what it left empty.
+
+    The rows have their ranks: those of one device and time are merged one after the other, in this order.
+    """
+    names = SQL(", ").join(Identifier(name) for name in columns if name != "rank")
+    await connection.execute(
+        SQL("create temporary table staging on commit drop as select 0 as rank, {} from {} with no data").format(
+            names, target
+        )
+    )
+    await copy(connection, SQL("staging"), columns, [data])
+    fields = [Identifier(name) for name in columns if name not in (*rows.READING_COLUMNS, "rank")]
+    changes: list[SQL | Composed] = [SQL("{0} = coalesce(old.{0}, excluded.{0})").format(each) for each in fields]
+    changes.append(
+        SQL(
+            "flags = case when excluded.flags is null then old.flags"
+            " else (select array_agg(distinct f order by f) from unnest(old.flags || excluded.flags) as f) end"
+        )
+    )
+    news = SQL(" or ").join([SQL("old.{0} is null and excluded.{0} is not null").format(each) for each in fields])
+    insert = SQL(
+        "insert into {} as old ({}) select {} from staging where rank = %s"
+        " on conflict (device, time) do update set {} where {}"
+    ).format(target, names, names, SQL(", ").join(changes), news if fields else SQL("false"))
+    for rank in range(highest + 1):
+        await connection.execute(insert, (rank,))
+    await connection.execute(SQL("drop table staging"))
