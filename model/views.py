@@ -1,8 +1,13 @@
-"""What storage answers to those who ask: rows of ledger, quarantine and readings, lines of charts, as plain values."""
+"""What storage answers to those who ask: rows of ledger, quarantine and readings, lines of charts, as plain values.
+
+What comes by the thousands (``Point``, ``Newest``) is a Struct: made in a fifth of a dataclass's time.
+"""
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from datetime import datetime
+
+import msgspec
 
 from model.device import Device
 from model.errors import Reason
@@ -173,8 +178,7 @@ class DatabaseFacts:
     now: datetime
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Point:
+class Point(msgspec.Struct, frozen=True, kw_only=True):
     """One bucket of a line, or one reading. ``time``: the bucket's beginning, UTC; buckets without a value are absent.
 
     ``count`` values make the statistics; ``total`` is their sum. Of a switch (bool) the mean is the share of true and
@@ -194,7 +198,7 @@ class Point:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Line:
-    """One field in order of time: of one device, of one district ("": devices without one), or of all (both ``None``)."""
+    """One field in order of time: of one device, of one district ("": those without one), or of all (both ``None``)."""
 
     field: str
     device: str | None = None
@@ -239,8 +243,7 @@ class Ranking:
     consumers: Sequence[Consumer]
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Newest:
+class Newest(msgspec.Struct, frozen=True, kw_only=True):
     """An active device on the map: where it is, and the newest value of each field, ``None`` where it said none.
 
     ``values`` and ``times`` are in the order of the fields asked for; ``time`` is the newest event time of any field.

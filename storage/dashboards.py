@@ -86,6 +86,17 @@ class _Window:
         )
 
 
+@dataclass(frozen=True, slots=True)
+class _Asked:
+    """Whose gaps are looked for: these devices; ``some``: there are more of this type."""
+
+    device_type: DeviceType
+    keys: Sequence[int]
+    some: bool
+    limit: int
+    simulated: bool | None
+
+
 class Dashboards:
     """Reads rollups, and readings where a range is short."""
 
@@ -252,7 +263,7 @@ class Dashboards:
         if start >= now:
             raise BadRequestError(f"the range begins at {start.isoformat()}, which is not yet: ask for what has been")
         found = await self._database.fetch(
-            statement("expected_devices"),
+            statement("expected_keys"),
             {
                 "type": device_type.name,
                 "devices": list(devices) or None,
@@ -260,31 +271,55 @@ class Dashboards:
                 "simulated": simulated,
             },
         )
-        known = {key: Known(key, *rest) for key, *rest in found}
-        rough = self._expectation(device_type, start, min(end, now), devices=len(known))
-        if rough.resolution is Resolution.RAW:
-            fine, silences = rough, await self._silences(device_type, rough, list(known), simulated=simulated)
-            some = [_brought_raw(rough, each, silences.get(key, [])) for key, each in known.items()]
-            chosen = worst(some, limit)
-        else:
-            keys = list(known) if devices or districts else None
-            received = await self._received(device_type, rough, keys, simulated=simulated)
-            some = [_brought(rough, each, received.get(key)) for key, each in known.items()]
-            chosen = worst(some, limit)
-            fine = replace(
-                rough, resolution=self._expectation(device_type, start, rough.end, devices=len(chosen)).resolution
-            )
-            silences = await self._silences(device_type, fine, [each.known.key for each in chosen], simulated=simulated)
+        keys = [key for (key,) in found]
+        rough = self._expectation(device_type, start, min(end, now), devices=len(keys))
+        survey = self._from_readings if rough.resolution is Resolution.RAW else self._from_rollup
+        asked = _Asked(device_type, keys, bool(devices or districts), limit, simulated)
+        chosen, expected, received = await survey(rough, asked)
+        fine = self._expectation(device_type, start, rough.end, devices=len(chosen)).resolution
+        detail = replace(rough, resolution=fine)
+        silences = await self._silences(detail, replace(asked, keys=[each.known.key for each in chosen]))
         return GapReport(
-            resolution=fine.resolution,
-            sources=tuple(dict.fromkeys(Source(device_type, each.resolution).name for each in (rough, fine))),
+            resolution=fine,
+            sources=tuple(dict.fromkeys(Source(device_type, each.resolution).name for each in (rough, detail))),
             start=rough.start,
             end=rough.end,
             widened=rough.start != start or rough.end > end,
-            devices=len(known),
-            completeness=percent(sum(each.received for each in some), sum(each.expected for each in some)),
-            worst=[each.coverage(_gaps(fine, each.known, silences.get(each.known.key, []))) for each in chosen],
+            devices=len(keys),
+            completeness=percent(received, expected),
+            worst=[each.coverage(_gaps(detail, each.known, silences.get(each.known.key, []))) for each in chosen],
         )
+
+    async def _from_readings(self, of: Expectation, asked: _Asked) -> tuple[list[Brought], int, int]:
+        """Return those that lack most, and what was expected of all and received."""
+        silences = await self._silences(of, asked)
+        rows = await self._database.fetch(statement("expected_devices"), (list(asked.keys),))
+        known = [Known(*row) for row in rows]
+        every = [_brought(of, each, silences.get(each.key, [])) for each in known]
+        return worst(every, asked.limit), sum(each.expected for each in every), sum(each.received for each in every)
+
+    async def _from_rollup(self, of: Expectation, asked: _Asked) -> tuple[list[Brought], int, int]:
+        """Return the same."""
+        source = Source(asked.device_type, of.resolution)
+        if not await self._is_there(source):
+            return [], 0, 0
+        expected = list(of.by_bucket())
+        usual = mode(number for _, number in expected)
+        odd = [(bucket, number) for bucket, number in expected if number != usual]
+        rows = await self._database.fetch(
+            source.worst(usual, [number for _, number in odd], devices=asked.some, simulated=asked.simulated),
+            {
+                "start": of.start,
+                "end": of.end,
+                "period": of.period,
+                "simulated": asked.simulated,
+                "keys": list(asked.keys),
+                "limit": asked.limit,
+                **{f"odd_{n}": bucket for n, (bucket, _) in enumerate(odd)},
+            },
+        )
+        found = [Brought(Known(*row[:5]), row[5], row[6]) for row in rows]
+        return found, rows[0][7] if rows else 0, rows[0][8] if rows else 0
 
     def _expectation(self, device_type: DeviceType, start: datetime, end: datetime, *, devices: int) -> Expectation:
         """Return what is expected in whole buckets of a resolution that so many devices allow, until now at most."""
@@ -297,38 +332,20 @@ class Dashboards:
             start=first, end=min(last, now), period=period, resolution=resolution, zone=self._config.zone
         )
 
-    async def _received(
-        self, device_type: DeviceType, of: Expectation, keys: Sequence[int] | None, *, simulated: bool | None
-    ) -> dict[int, tuple[datetime, int]]:
-        """Return device -> its first bucket, and how many readings it brought of those expected. No keys: all."""
-        source = Source(device_type, of.resolution)
+    async def _silences(self, of: Expectation, asked: _Asked) -> dict[int, list[Spoken]]:
+        """Return device -> what lies around its silences; a device that never spoke is absent."""
+        source = Source(asked.device_type, of.resolution)
         if not await self._is_there(source):
             return {}
-        buckets = list(of.by_bucket())
-        usual = mode(number for _, number in buckets)
-        odd = [(bucket, number) for bucket, number in buckets if number != usual]
         rows = await self._database.fetch(
-            source.received(usual, [number for _, number in odd], devices=keys is not None, simulated=simulated),
+            source.silences(simulated=asked.simulated),
             {
                 "start": of.start,
                 "end": of.end,
-                "simulated": simulated,
-                "keys": keys,
-                **{f"odd_{n}": bucket for n, (bucket, _) in enumerate(odd)},
+                "simulated": asked.simulated,
+                "keys": list(asked.keys),
+                "apart": of.apart,
             },
-        )
-        return {key: (first, number) for key, first, number in rows}
-
-    async def _silences(
-        self, device_type: DeviceType, of: Expectation, keys: Sequence[int], *, simulated: bool | None
-    ) -> dict[int, list[Spoken]]:
-        """Return device -> what lies around its silences; a device that never spoke is absent."""
-        source = Source(device_type, of.resolution)
-        if not await self._is_there(source):
-            return {}
-        rows = await self._database.fetch(
-            source.silences(simulated=simulated),
-            {"start": of.start, "end": of.end, "simulated": simulated, "keys": list(keys), "apart": of.apart},
         )
         return {key: [Spoken(*times) for _, *times in some] for key, some in groupby(rows, itemgetter(0))}
 
@@ -398,15 +415,10 @@ def _gaps(of: Expectation, known: Known, spoken: Sequence[Spoken]) -> list[Gap]:
     return list(of.of(known, spoken[0].time if spoken else None).gaps(spoken))
 
 
-def _brought_raw(of: Expectation, known: Known, spoken: Sequence[Spoken]) -> Brought:
+def _brought(of: Expectation, known: Known, spoken: Sequence[Spoken]) -> Brought:
     """Return what a device brought: all that does not lie in a gap."""
     own = of.of(known, spoken[0].time if spoken else None)
     return brought(known, own.readings, own.readings - sum(gap.missing for gap in own.gaps(spoken)))
-
-
-def _brought(of: Expectation, known: Known, received: tuple[datetime, int] | None) -> Brought:
-    first, number = received or (None, 0)
-    return brought(known, of.of(known, first).readings, number)
 
 
 def _common(offers: Sequence[Kept]) -> Kept:

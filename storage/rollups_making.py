@@ -150,7 +150,11 @@ class Making:
                     target, _typed(select.columns(device_type))
                 )
             )
-            await connection.execute(SQL("create index on {} (bucket)").format(target))
+            if planned.level is not DAY:
+                await connection.execute(SQL("create index on {} (bucket)").format(target))
+        if planned.kind != VIEW and planned.level is DAY:
+            # How complete all devices were in a range is read from this index alone.
+            await connection.execute(SQL("create index on {} (bucket, device) include (readings)").format(target))
 
     def _query(self, device_type: DeviceType, planned: Planned) -> Composed:
         if planned.finer is None:

@@ -141,22 +141,23 @@ class Source:
             districts=SQL(" and coalesce(d.district, '') = any(%(districts)s)") if districts else SQL(""),
         )
 
-    def received(self, usual: int, odd: Sequence[int], *, devices: bool, simulated: bool | None) -> Composed:
-        """Return rows of device, first bucket, and how many of the readings that were expected came.
+    def worst(self, usual: int, odd: Sequence[int], *, devices: bool, simulated: bool | None) -> Composed:
+        """Return rows of key, id, name, district, first seen, expected, received of those that lack most.
 
-        A bucket counts for no more than what is expected in it: ``usual``, or the next of ``odd`` in the buckets of the
-        parameters ``odd_0``, ``odd_1`` …
+        Behind them come the sums of expected and received over all of the devices ``keys``. A bucket counts for no more
+        than what is expected in it: ``usual``, or in the buckets ``odd_0``, ``odd_1`` … the next of ``odd``.
+        ``devices``: ``keys`` are not all that there are.
         """
-        expected: Composable = Literal(usual)
+        most: Composable = Literal(usual)
         if odd:
             cases = SQL(" ").join(
                 SQL("when {} then {}").format(Placeholder(f"odd_{position}"), Literal(number))
                 for position, number in enumerate(odd)
             )
-            expected = SQL("case bucket {} else {} end").format(cases, expected)
-        return SQL(
-            "select device, min(bucket), sum(least(readings, {}))::bigint from {} where {} group by device"
-        ).format(expected, self._relation, self._chosen(simulated=simulated, devices=devices))
+            most = SQL("case bucket {} else {} end").format(cases, most)
+        return SQL(_WORST).format(
+            most=most, relation=self._relation, chosen=self._chosen(simulated=simulated, devices=devices)
+        )
 
     def silences(self, *, simulated: bool | None) -> Composed:
         """Return rows of device, time, the time before it and the one after it, by device and time.
@@ -217,6 +218,33 @@ def grouped(branches: Sequence[Composed], names: Sequence[str], *, by_district: 
     return SQL("select {}, bucket{} from ({}) as b group by 1, 2 order by 1, 2").format(
         SQL("district" if by_district else "null::text"), _listed(columns), SQL(" union all ").join(branches)
     )
+
+
+_WORST = """
+with r as (
+    select device, min(bucket) as first, sum(least(readings, {most})::integer) as received
+    from {relation} where {chosen} group by device
+), k as (
+    select d.key, d.id, d.name, d.district, least(d.first_seen, h.first_seen) as first_seen, r.first, r.received
+    from penfeld.device as d
+    left join penfeld.heard as h on h.device = d.key
+    left join r on r.device = d.key
+    where d.key = any(%(keys)s)
+), e as (
+    select *, floor(
+        extract(epoch from %(end)s - case
+            when first_seen > %(start)s then least(first_seen, first, %(end)s) else %(start)s
+        end) / extract(epoch from %(period)s::interval)
+    )::integer as expected
+    from k
+), b as (
+    select *, least(coalesce(received, 0), expected)::integer as brought from e
+)
+select key, id, name, district, first_seen, expected, brought, sum(expected) over (), sum(brought) over ()
+from b
+order by brought::double precision / greatest(expected, 1) + (expected = 0)::integer, id collate "C"
+limit %(limit)s
+"""
 
 
 def newest(device_type: DeviceType, names: Sequence[str]) -> Composed:

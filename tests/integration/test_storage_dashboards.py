@@ -2,8 +2,8 @@
 
 import random
 from collections.abc import Iterator, Sequence
-from dataclasses import asdict
 
+import msgspec
 import pytest
 
 from model.ports import Dashboards as AnyDashboards
@@ -194,7 +194,7 @@ def flat(answer: Chart | Ranking | GapReport) -> list[object]:
     """Return all values of an answer, floats approximate, without the names of tables."""
     return [
         pytest.approx(value, abs=1e-9) if isinstance(value, float) else value
-        for value in _values(asdict(answer) | {"sources": ()})
+        for value in _values(msgspec.to_builtins(answer) | {"sources": ()})
     ]
 
 

@@ -9,6 +9,7 @@ from datetime import UTC, datetime, timedelta
 from typing import Any
 from zoneinfo import ZoneInfo
 
+import msgspec
 import pytest
 
 from model.device import Device, Kind
@@ -431,7 +432,9 @@ class DashboardPromises:
         )
         assert found == [
             a,
-            replace(a, device="b", name="Lamp b", time=MIDNIGHT, values=(None, None), times=(None, None)),
+            msgspec.structs.replace(
+                a, device="b", name="Lamp b", time=MIDNIGHT, values=(None, None), times=(None, None)
+            ),
         ]
         assert full[0].values == (2.0, None, None, None, True, "old")
 
