@@ -156,14 +156,17 @@ async def _list(config: Config, options: argparse.Namespace) -> int:
 async def _history(config: Config, options: argparse.Namespace) -> int:
     from datetime import timedelta
 
+    from model.identity import possible_ids
     from penfeld.clock import utc_now
     from penfeld.wiring import database
     from storage.history import History
 
-    device, text = options.history
+    written, text = options.history
     start = moment_of(text, now=utc_now())
     async with database(config) as opened:
-        said = await History(opened).said(device, start, start + timedelta(minutes=1))
+        history = History(opened)
+        device = await history.known((written, *possible_ids(written)))
+        said = await history.said(device, start, start + timedelta(minutes=1))
     if options.json:
         as_json(said)
         return 0
