@@ -33,8 +33,13 @@ Cells = Sequence[bytes]
 """A column of values of any width: each its length, then its bytes, or ``ABSENT``."""
 
 
+def cell(value: bytes) -> bytes:
+    """Return a value of any width as it stands in a row."""
+    return len(value).to_bytes(4, "big") + value
+
+
 def cells(values: Sequence[bytes | None]) -> list[bytes]:
-    """Return values of any width as they stand in rows."""
+    """Return a column of values of any width, as they stand in rows."""
     if values.count(None) == len(values):
         return [ABSENT] * len(values)
     return [ABSENT if value is None else len(value).to_bytes(4, "big") + value for value in values]
@@ -45,8 +50,7 @@ class Texts(dict[str | None, bytes]):
 
     def __missing__(self, text: str | None) -> bytes:
         """Make the cell; raise ``UnicodeEncodeError`` for halves of surrogate pairs."""
-        [made] = cells([None if text is None else text.encode()])
-        self[text] = made
+        made = self[text] = ABSENT if text is None else cell(text.encode())
         return made
 
     def column(self, texts: Iterable[str | None]) -> list[bytes]:
