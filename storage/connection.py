@@ -228,13 +228,14 @@ def _translate(error: Exception, address: str) -> PenfeldError | None:
             return CollisionError(_line(error))
         case psycopg.DataError() | psycopg.IntegrityError() | errors.ProgramLimitExceeded():
             return RefusedError(_line(error))
-        case UnicodeEncodeError() | OverflowError() | struct.error():
+        case errors.RaiseException() | UnicodeEncodeError() | OverflowError() | struct.error():  # the first: a trigger
             return RefusedError(_line(error))
         case errors.UndefinedTable() | errors.UndefinedColumn() | errors.InvalidSchemaName():
             return ConfigError([f"database {address}: {_line(error)}: run `penfeld db migrate`"])
         case errors.InsufficientPrivilege():
             return ConfigError([f"database {address}: {_line(error)}: give this user the right, or use the owner"])
-        case psycopg.OperationalError() | psycopg.InterfaceError() | errors.ReadOnlySqlTransaction():
+        # InternalError: a row changed by two at once, a transaction that a silent line left open, a read-only server
+        case psycopg.OperationalError() | psycopg.InterfaceError() | psycopg.InternalError():
             return UnavailableError(f"database {address}: {_explained(error)}")
         case _:
             return None

@@ -9,9 +9,9 @@ from pathlib import Path
 import psycopg
 import pytest
 from psycopg.conninfo import conninfo_to_dict, make_conninfo
-from psycopg.sql import SQL
+from psycopg.sql import SQL, Literal
 
-from model.errors import ConfigError, UnavailableError
+from model.errors import ConfigError, PenfeldError, UnavailableError, WriteRejectedError
 from storage.connection import Database
 from storage.migrate import migrate
 from storage.queries import Queries
@@ -89,6 +89,36 @@ async def test_a_connection_lost_within_a_batch_leaves_nothing(database: Databas
     assert await queries.latest() == []
     written = await writer.write(batch)
     assert (written.stored, written.quarantined) == ((0,), 1)
+
+
+@pytest.mark.parametrize(
+    ("code", "expected"), [("internal_error", UnavailableError), ("raise_exception", WriteRejectedError)]
+)
+async def test_an_error_within_the_database_is_no_end(
+    database: Database, code: str, expected: type[PenfeldError]
+) -> None:
+    """An internal error is waited out, what a trigger will not have is refused; neither is a mistake of ours."""
+    await prepare(database, [PROBE])
+    registry, writer = Registry(database), Writer(database, "w")
+    await registry.register([device("lamp-1")])
+    batch = Builder(await registry.identify(["lamp-1"])).frame("lamp-1", NOON, {"steps": 1}).build()
+    body = SQL("begin raise exception using errcode = {}, message = 'no'; end")
+    async with database.connection() as connection:
+        await connection.execute(
+            SQL("create function public.trip() returns trigger language plpgsql as $$ {} $$").format(
+                body.format(Literal(code))
+            )
+        )
+        await connection.execute(
+            SQL("create trigger trip before insert on penfeld.uplink for each statement execute function public.trip()")
+        )
+
+    with pytest.raises(expected):
+        await writer.write(batch)
+    async with database.connection() as connection:
+        await connection.execute(SQL("drop function public.trip cascade"))
+
+    assert (await writer.write(batch)).stored == (0,)
 
 
 async def test_a_cancelled_batch_leaves_nothing_and_the_connection_is_good(database: Database) -> None:
