@@ -140,9 +140,10 @@ class History:
                 raise ConflictError(f"another process decodes {device_type} again just now: wait until it has ended")
             try:
                 yield
-            finally:
-                if not connection.closed:
-                    await connection.execute(statement("history_release"), (device_type,))
+            except BaseException:  # whatever it is: the lock goes with its connection, which may be broken itself
+                await connection.close()
+                raise
+            await connection.execute(statement("history_release"), (device_type,))
 
     async def said(self, device: str, start: datetime, end: datetime) -> Sequence[Said]:
         """Return what readings with start <= time < end say and said, in order of time, the present first."""

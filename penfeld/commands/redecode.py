@@ -5,7 +5,7 @@ import asyncio
 import sys
 from typing import TYPE_CHECKING
 
-from model.errors import BadRequestError, ConflictError, NotFoundError
+from model.errors import BadRequestError, ConflictError, NotFoundError, UnavailableError
 from penfeld.config import Config, load
 from penfeld.moments import FORMS, moment_of, take_spans
 from penfeld.output import as_json, remark, table
@@ -225,8 +225,11 @@ async def _change(again: "Redecoding", run: "Run") -> "Run":
     from penfeld.terminal import interrupted
 
     stop = interrupted()
-    with Progress(f"run {run.number}", run.frames, start=run.counts.frames) as progress:
-        return await again.change(run, stop=stop.is_set, watch=lambda counts: progress.at(counts.frames))
+    try:
+        with Progress(f"run {run.number}", run.frames, start=run.counts.frames) as progress:
+            return await again.change(run, stop=stop.is_set, watch=lambda counts: progress.at(counts.frames))
+    except UnavailableError as error:
+        raise UnavailableError(f"{error}; `penfeld redecode --resume {run.number}` goes on") from error
 
 
 async def _chosen(history: "History", number: int) -> "Run":
