@@ -8,7 +8,7 @@ from psycopg.types.json import Jsonb
 
 from model.device import Device, DeviceRef, State
 from model.errors import BadRequestError, NotFoundError
-from storage import latest
+from storage import latest, rollups_purge
 from storage.arrays import Texts
 from storage.connection import Connection, Database, RefusedError, rows
 from storage.quarantine import devices_changed
@@ -98,9 +98,9 @@ class Registry:
     async def purge_simulated(self) -> Mapping[str, int]:
         """Delete simulated devices with all that came from them, and simulated frames of real devices.
 
-        Raw frames, readings, latest values and quarantine go; real devices' latest values are found again from what
-        stays. The ledger is history, not stock: what was received was received, so it is not touched and still
-        balances. All in one transaction; writers wait. Return rows deleted by table.
+        Raw frames, readings, rollups, latest values and quarantine go; real devices' latest values are found again
+        from what stays. The ledger is history, not stock: what was received was received, so it is not touched and
+        still balances. All in one transaction; writers wait. Return rows deleted by table.
         """
         async with self._database.transaction() as connection:
             await connection.execute(statement("lock_all_devices"), (LOCKS,))
@@ -112,6 +112,7 @@ class Registry:
             for name in tables:
                 [(count,)] = await rows(connection, _PURGE.format(table(name), type=Literal(name)), (keys,))
                 deleted[f"readings.{name}"] = count
+            await rollups_purge.purge(connection, keys)
             await latest.forget(connection, list(tables), [*keys, *touched])
             await connection.execute(statement("history_purge"), {"devices": keys})
             for name in ("uplink", "heard", "quarantine", "device"):

@@ -75,3 +75,12 @@ from (
 ) as waiting
 group by device_type
 order by device_type
+
+-- name: rollups_with_rows
+select name, kind from penfeld.rollup where kind <> 'view' order by name
+
+-- name: materialization
+-- The table in which a continuous aggregate keeps its rows.
+select materialization_hypertable_schema, materialization_hypertable_name
+from timescaledb_information.continuous_aggregates
+where view_schema = 'rollups' and view_name = %s

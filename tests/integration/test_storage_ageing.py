@@ -257,3 +257,24 @@ async def _same(database: Database, of: DeviceType, readings: list[dict[str, Any
     for level in GROUP_LEVELS:
         expected = plain_group(of, level, readings, DISTRICTS)
         assert ordered(expected) == ordered(await stored(database, of, level, group=True)), level
+
+
+async def test_simulated_rollups_go(database: Database) -> None:
+    """With simulated devices go their rollups, also those whose readings are no longer kept."""
+    await city(database, SLOW)
+    readings = days_of(SPRING, timedelta(minutes=15), hours=24, seed=13)
+    await write(database, SLOW, readings)
+    upkeep = Upkeep(database, [SLOW], clock(SPRING + timedelta(days=100)), keeping(readings=50))
+    await Upkeep(database, [SLOW], clock(SPRING + timedelta(days=2))).round()
+    await upkeep.round()
+    if await engine(database) == TIMESCALEDB:
+        async with database.connection() as connection:
+            await connection.execute("select drop_chunks('readings.meter', %s)", (SPRING + timedelta(days=50),))
+
+    await Registry(database).purge_simulated()
+    await upkeep.round()
+
+    real = [r for r in readings if not r["simulated"]]
+    for level in (HOUR, DAY):
+        assert plain(SLOW, level, real) == await stored(database, SLOW, level), level
+        assert plain_group(SLOW, level, real, DISTRICTS) == await stored(database, SLOW, level, group=True), level
