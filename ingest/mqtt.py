@@ -44,7 +44,7 @@ _AT_ONCE = 1 << 20
 """Bytes read in one turn of the loop: many, so that decoding beside it does not keep them waiting."""
 _MUCH = 1 << 16
 _UNSENT = 1 << 18
-_SUBSCRIPTION = 1
+_SUBSCRIPTION, _UNSUBSCRIPTION = 1, 2
 _SHARE = "$share/"
 
 _USER, _ID, _VERSION = "check user and password", "set another client_id", "set protocol to the other version"
@@ -286,6 +286,8 @@ class _Line(asyncio.BufferedProtocol):
             async with asyncio.timeout(seconds):
                 await self._reach(tls)
                 self._agree(await self._answer(self._connect(), self._connack))
+                if self.session_present and self._config.share:  # it may still hold what this worker asked for alone
+                    self._write(packets.unsubscribe(self._version, _UNSUBSCRIPTION, self._config.filters))
                 if self.session_present:
                     # What waited comes before the answer, and may fill the window: who waited here would wait for ever.
                     self._suback.add_done_callback(self._check_later)
@@ -395,7 +397,7 @@ class _Line(asyncio.BufferedProtocol):
                 _settle(self._suback, packet)
             case packets.Disconnect():
                 self._end(packets.words(packet.code, packet.reason))
-            case packets.Pong():
+            case packets.Pong() | packets.Unsuback():
                 pass
 
     def _end(self, why: str) -> None:
@@ -495,8 +497,17 @@ class _Line(asyncio.BufferedProtocol):
         self._write(request)
         await asyncio.wait((answer, self._lost), return_when=asyncio.FIRST_COMPLETED)
         if answer.cancelled() or not answer.done():
-            raise UnavailableError(await self.lost())
+            raise UnavailableError(await self.lost() + self._suspicion())
         return answer.result()
+
+    def _suspicion(self) -> str:
+        """Return what may be the matter with a broker that hangs up before it has said anything."""
+        broker = self._config.broker
+        if self._connack.done() and not self._connack.cancelled():
+            return ""
+        if not broker.tls:
+            return "; does it speak TLS there (mqtts://…)?"
+        return "" if broker.cert_file else "; does it ask for a certificate (cert_file and key_file in [broker])?"
 
     def _write(self, packet: bytes) -> None:
         if self._transport is not None:

@@ -35,7 +35,7 @@ UNREADABLE = "(not UTF-8)"
 PING = b"\xc0\0"
 DISCONNECT = b"\xe0\0"
 _TOPICS = 20_000
-_CONNACK, _PUBLISH, _SUBACK, _PONG, _DISCONNECT = 2, 3, 9, 13, 14
+_CONNACK, _PUBLISH, _SUBACK, _UNSUBACK, _PONG, _DISCONNECT = 2, 3, 9, 11, 13, 14
 _KINDS: tuple[str, ...] = (
     "a reserved packet",
     "CONNECT",
@@ -74,6 +74,10 @@ class Suback(NamedTuple):
     reason: str
 
 
+class Unsuback(NamedTuple):
+    """The answer to UNSUBSCRIBE; whether there was something to take back is not told."""
+
+
 class Pong(NamedTuple):
     """The answer to a ping."""
 
@@ -85,7 +89,8 @@ class Disconnect(NamedTuple):
     reason: str
 
 
-Packet = Connack | Suback | Pong | Disconnect
+_EMPTY: Mapping[int, Unsuback | Pong] = {_UNSUBACK: Unsuback(), _PONG: Pong()}
+Packet = Connack | Suback | Unsuback | Pong | Disconnect
 
 SESSION_EXPIRY, SERVER_KEEP_ALIVE, REASON, RECEIVE_MAXIMUM = 0x11, 0x13, 0x1F, 0x21
 RETAIN_AVAILABLE, WILDCARD_AVAILABLE, SHARED_AVAILABLE = 0x25, 0x28, 0x2A
@@ -302,8 +307,8 @@ def _packet(head: int, body: bytes, version: Protocol) -> Packet:
         if kind == _SUBACK:
             known, at = _properties(body, 2) if is_5 else ({}, 2)
             return Suback(tuple(body[at:]), str(known.get(REASON, "")))
-        if kind == _PONG:
-            return Pong()
+        if kind in _EMPTY:
+            return _EMPTY[kind]
         if kind == _DISCONNECT and is_5:
             known = _properties(body, 1)[0] if len(body) > 1 else {}
             return Disconnect(body[0] if body else 0, str(known.get(REASON, "")))
@@ -374,6 +379,11 @@ def subscribe(version: Protocol, mid: int, filters: Sequence[str]) -> bytes:
     option = b"\x11" if is_5 else b"\x01"
     some = b"".join(_text(one) + option for one in filters)
     return b"\x82" + _sized(mid.to_bytes(2, "big") + (b"\0" if is_5 else b"") + some)
+
+
+def unsubscribe(version: Protocol, mid: int, filters: Sequence[str]) -> bytes:
+    """Return UNSUBSCRIBE (section 3.10)."""
+    return b"\xa2" + _sized(mid.to_bytes(2, "big") + (b"\0" if version == "5" else b"") + b"".join(map(_text, filters)))
 
 
 def publish(version: Protocol, topic: str, payload: bytes, *, retain: bool) -> bytes:

@@ -1,6 +1,7 @@
 """The door to the broker, on real brokers: what it promises, and what happens in trouble."""
 
 import asyncio
+import contextlib
 import logging
 import shutil
 import subprocess
@@ -25,6 +26,7 @@ from tests.integration.fix_brokers import PASSWORD, USER, Broker, free_port, mos
 from tests.unit.ingest.source_contract import TOPIC, SourceContract, payloads, take
 
 WAIT_S = 20
+both = pytest.mark.parametrize("protocol", ["3.1.1", "5"])
 
 
 def source_of(address: BrokerAddress, **more: Any) -> MqttSource:  # noqa: ANN401 whatever MqttConfig takes
@@ -58,6 +60,37 @@ async def until_up(source: MqttSource, *, up: bool = True) -> None:
     async with asyncio.timeout(WAIT_S):
         while bool(source.trouble()) is up:  # noqa: ASYNC110 it tells by no event
             await asyncio.sleep(0.02)
+
+
+class Answering:
+    """A broker of a few words: it answers each packet with the next of them, then reads on in silence."""
+
+    def __init__(self, *answers: bytes, hang_up: bool = False) -> None:
+        self.heard = b""
+        self._answers = list(answers)
+        self._hang_up = hang_up
+        self._ended = asyncio.Event()
+
+    async def __aenter__(self) -> BrokerAddress:
+        """Listen on a free port."""
+        self._server = await asyncio.start_server(self._serve, "127.0.0.1", 0)
+        return BrokerAddress(host="127.0.0.1", port=self._server.sockets[0].getsockname()[1])
+
+    async def __aexit__(self, *_: object) -> None:
+        """Return when the client is gone."""
+        self._server.close()
+        await asyncio.wait_for(self._ended.wait(), WAIT_S)
+
+    async def _serve(self, reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
+        with contextlib.suppress(ConnectionError):
+            while data := await reader.read(65536):
+                self.heard += data
+                if self._answers:
+                    writer.write(self._answers.pop(0))
+                elif self._hang_up:
+                    break
+        writer.close()
+        self._ended.set()
 
 
 class MqttDoor:
@@ -178,7 +211,7 @@ async def test_no_broker_there() -> None:
         server.close()
 
 
-@pytest.mark.parametrize("protocol", ["3.1.1", "5"])
+@both
 @pytest.mark.parametrize(("username", "password"), [(USER, "wrong"), ("nobody", PASSWORD), (None, None)])
 async def test_wrong_password(
     locked_broker: Broker, protocol: Protocol, username: str | None, password: str | None
@@ -198,22 +231,35 @@ async def test_right_password(locked_broker: Broker) -> None:
         assert source.trouble() == ""
 
 
-@pytest.mark.parametrize("protocol", ["3.1.1", "5"])
-async def test_forbidden_topic(tmp_path: Path, protocol: Protocol) -> None:
-    """A subscription that the broker refuses, or the wrong filter that it hangs up on, is no silent success."""
-    broker = mosquitto(tmp_path)
-    broker.start()
-    try:
-        with pytest.raises((UnavailableError, ValueError)):
-            await source_of(replace(broker.address, protocol=protocol), filters=("a/#/b",)).open()
-    finally:
-        broker.stop()
+@both
+async def test_forbidden_topic(mosquitto_broker: Broker, protocol: Protocol) -> None:
+    """A wrong filter, for which the broker hangs up, is one line with its reason, not a silent success."""
+    with pytest.raises(
+        UnavailableError, match=r"broken the line: (connection lost|malformed packet|topic filter invalid)"
+    ):
+        await source_of(replace(mosquitto_broker.address, protocol=protocol), filters=("a/#/b",)).open()
 
 
-async def test_window(mosquitto_broker: Broker) -> None:
+@both
+async def test_topic_of_others(protocol: Protocol) -> None:
+    """A subscription that the broker does not allow is named, with what to check; the one that it allows is not."""
+    server = Answering(b"\x20\x02\x00\x00", b"\x90\x04\x00\x01\x01\x80")
+    if protocol == "5":
+        server = Answering(b"\x20\x03\x00\x00\x00", b"\x90\x05\x00\x01\x00\x01\x87")
+    async with server as address:
+        source = source_of(replace(address, protocol=protocol), filters=("mine/#", "theirs/#"))
+        with pytest.raises(UnavailableError) as failed:
+            await source.open()
+
+    why = "not authorized" if protocol == "5" else "unspecified error"
+    assert str(failed.value) == f"{address} refuses the topics theirs/# ({why}); check what the user may read"
+
+
+@both
+async def test_window(mosquitto_broker: Broker, protocol: Protocol) -> None:
     """No more messages than the window are held; the others stay with the broker until some are acknowledged."""
     sent = [b"%d" % i for i in range(300)]
-    async with opened(source_of(mosquitto_broker.address, window=50)) as source:
+    async with opened(source_of(replace(mosquitto_broker.address, protocol=protocol), window=50)) as source:
         await publish(mosquitto_broker.address, *sent)
         batches = source.batches()
         first = list(await anext(batches))
@@ -257,21 +303,136 @@ async def test_more_waits_than_the_window_holds(mosquitto_broker: Broker, protoc
     assert payloads(got) == sent
 
 
-async def test_full_window_keeps_the_line(mosquitto_broker: Broker) -> None:
-    """While the window is full nothing is read, yet the line lives for as long as the worker tells its status."""
+@both
+async def test_keeps_the_line(mosquitto_broker: Broker, protocol: Protocol) -> None:
+    """The line lives when nothing comes, and when the window is full and nothing is read for long."""
     sent = [b"%d" % i for i in range(100)]
-    async with opened(source_of(mosquitto_broker.address, window=50, keepalive_s=1)) as source:
+    address = replace(mosquitto_broker.address, protocol=protocol)
+    async with opened(source_of(address, window=50, keepalive_s=1)) as source:
+        await asyncio.sleep(2.5)
         await publish(mosquitto_broker.address, *sent)
         first = await take(source, 50)
-        for _ in range(12):  # three times as long as the broker waits for a sign of life
-            await source.status(b"{}")
-            await asyncio.sleep(0.4)
+        await asyncio.sleep(2.5)  # the broker gives up after one and a half
         await source.acknowledge(first)
         second = await take(source, 50)
         await source.acknowledge(second)
 
     assert payloads([*first, *second]) == sent
     assert not any(message.redelivered for message in second)
+
+
+async def test_silent_broker() -> None:
+    """A broker that takes what we say and gives no sign of life any more is left, and the reason is told."""
+    server = Answering(b"\x20\x02\x00\x00", b"\x90\x03\x00\x01\x01")
+    async with server as address, opened(source_of(address, keepalive_s=1)) as source:
+        await until_up(source, up=False)
+        trouble = source.trouble()
+
+    assert trouble == f"{address} has broken the line: no sign of life for 0.5 s"
+
+
+@both
+async def test_refusals(protocol: Protocol) -> None:
+    """Each refusal is one line in words, with what to do about it."""
+    refusals = {
+        "3.1.1": {
+            b"\x20\x02\x00\x02": "client id refused; set another client_id in [broker]",
+            b"\x20\x02\x00\x03": "server unavailable; look into the broker's limits and log",
+        },
+        "5": {
+            b"\x20\x0a\x00\x97\x07\x1f\x00\x04full": "quota exceeded ('full'); look into the broker's limits and log",
+            b"\x20\x02\x00\x01": "unacceptable protocol version; set protocol to the other version in [broker]",
+        },
+    }[protocol]
+    for answer, words in refusals.items():
+        async with Answering(answer) as address:
+            with pytest.raises(UnavailableError) as failed:
+                await source_of(replace(address, protocol=protocol)).open()
+            assert str(failed.value) == f"{address} refuses us: {words}"
+
+
+async def test_told_why() -> None:
+    """When the broker ends the line with a reason (MQTT 5), the trouble is that reason."""
+    taken_over = b"\x90\x04\x00\x01\x00\x01\xe0\x02\x8e\x00"
+    server = Answering(b"\x20\x03\x00\x00\x00", taken_over)
+    async with server as address, opened(source_of(replace(address, protocol="5"))) as source:
+        await until_up(source, up=False)
+        trouble = source.trouble()
+
+    assert trouble == f"{address} has broken the line: session taken over by another client of the same client id"
+
+
+async def test_nonsense() -> None:
+    """A server that speaks something else in the middle is left with one line that shows what was wrong."""
+    server = Answering(b"\x20\x02\x00\x00", b"\x90\x03\x00\x01\x01", b"HTTP/1.1 500 Sorry" + bytes(80))
+    async with server as address, opened(source_of(address, keepalive_s=1)) as source:
+        await until_up(source, up=False)
+        trouble = source.trouble()
+
+    assert trouble.endswith("it sent what is no MQTT: PUBACK, which nobody asked for")
+
+
+async def test_terms(caplog: pytest.LogCaptureFixture) -> None:
+    """What a broker by MQTT 5 restricts is told in the line of the connection; a status it cannot keep is sent."""
+    caplog.set_level(logging.INFO)
+    terms = b"\x11\x00\x00\x00\x3c\x21\x00\x14\x25\x00"
+    server = Answering(b"\x20\x0d\x00\x00\x0a" + terms, b"\x90\x04\x00\x01\x00\x01")
+    async with server as address, opened(source_of(replace(address, protocol="5"), worker="w")) as source:
+        await source.status(b"{}")
+
+    assert "; it keeps the session for 60 s without us; it takes 20 unacknowledged messages at most" in caplog.text
+    assert b"\x30\x18\x00\x13penfeld/v1/status/w\x00{}" in server.heard
+
+
+@both
+async def test_shared(mosquitto_broker: Broker, protocol: Protocol) -> None:
+    """Workers of one share divide the messages, also when one of them worked alone before: each goes to one."""
+    address = replace(mosquitto_broker.address, protocol=protocol)
+    async with opened(source_of(address, client_id="w1")):
+        pass
+    sent = [b"%d" % i for i in range(200)]
+    got: dict[str, list[bytes]] = {"w1": [], "w2": []}
+
+    async def work(name: str, source: MqttSource) -> None:
+        async for batch in source.batches():
+            await source.acknowledge(batch)
+            got[name] += payloads(batch)
+
+    one, other = (source_of(address, client_id=name, share="city") for name in got)
+    async with opened(one), opened(other):
+        workers = [asyncio.create_task(work(*pair)) for pair in zip(got, (one, other), strict=True)]
+        await publish(mosquitto_broker.address, *sent)
+        async with asyncio.timeout(WAIT_S):
+            while sum(map(len, got.values())) < len(sent):  # noqa: ASYNC110 two workers are watched at once
+                await asyncio.sleep(0.02)
+    await asyncio.gather(*workers)
+
+    assert all(got.values())
+    assert sorted(got["w1"] + got["w2"]) == sorted(sent)
+
+
+async def test_no_sharing() -> None:
+    """A broker that has no shared subscriptions says so, and is told of in one line with the way out."""
+    async with Answering(b"\x20\x05\x00\x00\x02\x2a\x00") as address:
+        with pytest.raises(UnavailableError, match="has no shared subscriptions; take share out of \\[ingest\\]"):
+            await source_of(replace(address, protocol="5"), share="city").open()
+
+
+async def test_too_large(mosquitto_broker: Broker) -> None:
+    """A message that is no frame, so large it is, comes with its beginning and goes with its acknowledgement."""
+    async with opened(source_of(mosquitto_broker.address)) as source:
+        await publish(mosquitto_broker.address, b"x" * 3_000_000, b"small")
+        large, small = await take(source, 2)
+        await source.acknowledge([large, small])
+        await source.close()
+        again = source_of(mosquitto_broker.address)
+        async with opened(again):
+            await publish(mosquitto_broker.address, b"next")
+            after = await take(again, 1)
+
+    assert len(large.payload) + large.cut == 3_000_000
+    assert 0 < len(large.payload) < 3_000_000
+    assert payloads([small, *after]) == [b"small", b"next"]
 
 
 async def test_late_acknowledgement(broker: Broker) -> None:
@@ -377,9 +538,11 @@ def tls_broker(tmp_path: Path, certificates: Path) -> Broker:
     return replace(broker, address=replace(broker.address, tls=True, ca_file=f"{certificates}/ca.pem"))
 
 
-async def test_tls(tls_broker: Broker, certificates: Path) -> None:
+@both
+async def test_tls(tls_broker: Broker, certificates: Path, protocol: Protocol) -> None:
     """Over TLS with a client's certificate messages come and are acknowledged, many at once too."""
     address = replace(tls_broker.address, cert_file=f"{certificates}/client.pem", key_file=f"{certificates}/client.key")
+    address = replace(address, protocol=protocol)
     sent = [b"%d" % i + b"x" * 900 for i in range(500)]
     tls_broker.start()
     try:
@@ -396,7 +559,6 @@ async def test_tls(tls_broker: Broker, certificates: Path) -> None:
     assert payloads(got) == sent
 
 
-@pytest.mark.filterwarnings("ignore::pytest.PytestUnraisableExceptionWarning")  # by paho
 async def test_tls_unknown_authority(tls_broker: Broker) -> None:
     """A broker whose certificate nobody vouches for is refused, and the line says what to check."""
     tls_broker.start()
@@ -407,11 +569,24 @@ async def test_tls_unknown_authority(tls_broker: Broker) -> None:
         tls_broker.stop()
 
 
-async def test_tls_without_certificate(tls_broker: Broker) -> None:
-    """A broker that asks for a client's certificate and gets none ends in one line."""
+async def test_tls_expected(tls_broker: Broker) -> None:
+    """Who speaks without TLS to a broker that expects it, or the other way round, learns what to change."""
     tls_broker.start()
     try:
-        with pytest.raises(UnavailableError, match=str(tls_broker.address.port)):
+        with pytest.raises(UnavailableError, match=r"broken the line: .*; does it speak TLS there \(mqtts://…\)\?"):
+            await source_of(replace(tls_broker.address, tls=False)).open()
+    finally:
+        tls_broker.stop()
+    async with Answering(b"no TLS" * 10) as address:
+        with pytest.raises(UnavailableError, match=r"TLS fails: .*; is this its port for TLS\?"):
+            await source_of(replace(address, tls=True)).open()
+
+
+async def test_tls_without_certificate(tls_broker: Broker) -> None:
+    """A broker that asks for a client's certificate and gets none ends in one line that names the settings."""
+    tls_broker.start()
+    try:
+        with pytest.raises(UnavailableError, match="cert_file and key_file"):
             await source_of(tls_broker.address).open()
     finally:
         tls_broker.stop()

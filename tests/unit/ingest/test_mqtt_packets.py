@@ -290,6 +290,13 @@ def test_subscribe() -> None:
     assert packets.subscribe("5", 258, ["a"]) == b"\x82\x07\x01\x02\x00\x00\x01a\x11"
 
 
+def test_unsubscribe() -> None:
+    """UNSUBSCRIBE takes filters back; its answer tells nothing."""
+    assert packets.unsubscribe("3.1.1", 2, ["a", "b"]) == b"\xa2\x08\x00\x02\x00\x01a\x00\x01b"
+    assert packets.unsubscribe("5", 2, ["a"]) == b"\xa2\x06\x00\x02\x00\x00\x01a"
+    assert read("5", b"\xb0\x04\x00\x02\x00\x11")[1] == [packets.Unsuback()]
+
+
 @given(version=st.sampled_from(VERSIONS), payload=st.binary(max_size=300), retain=st.booleans())
 def test_publish(version: Protocol, payload: bytes, retain: bool) -> None:  # noqa: FBT001 drawn by hypothesis
     """What we publish is read again as what it was; the broker is asked to keep it or not."""
