@@ -85,12 +85,12 @@ class Rig:
         """Return a connection that sees what is committed."""
         return psycopg.connect(self.dsn, autocommit=True)
 
-    def configure(self, group: str = "") -> None:
-        """Write the settings; ``group``: workers with this name share the frames."""
-        topic = f"$share/{group}/{topic_filter('ours')}" if group else topic_filter("ours")
+    def configure(self, share: str = "") -> None:
+        """Write the settings; ``share``: a name for workers that divide the frames among them."""
         (self.folder / "penfeld.toml").write_text(
             f'[broker]\nurl = "mqtt://127.0.0.1:{self.broker.address.port}"\n[database]\nurl = "{self.dsn}"\n'
-            f'[[source]]\nname = "lamps"\nnetwork = "chirpstack"\ntopic = "{topic}"\n',
+            f'[[source]]\nname = "lamps"\nnetwork = "chirpstack"\ntopic = "{topic_filter("ours")}"\n'
+            f'[ingest]\nshare = "{share}"\n',
             encoding="utf-8",
         )
 

@@ -24,7 +24,7 @@ def measure(city: Rig, loads: Iterator[Load], rate: Callable[[Rig, Load, int], f
     """Yield the throughput of several workers beside that of one; ``rate`` stores a load by so many workers."""
     if not rounds(size):
         return
-    city.configure(group="bench")
+    city.configure(share="bench")
     rates: dict[int, list[float]] = {workers: [] for workers in range(1, MOST[size] + 1)}
     for _ in range(ROUNDS[size]):
         for workers, found in rates.items():
