@@ -18,8 +18,10 @@ _REGISTER_AGAIN = Text(
 )
 _REMEDIES = {
     Reason.UNKNOWN_TOPIC: Text(
-        en="No adapter listens to this topic. Check the network server’s topic template.",
-        fr="Aucun adaptateur n’écoute ce sujet. Vérifiez le modèle de sujet du serveur de réseau.",
+        en="No source listens to this topic. Check the network server’s topic template and [[source]] in penfeld.toml;"
+        " then “penfeld quarantine replay --reason unknown_topic”.",
+        fr="Aucune source n’écoute ce sujet. Vérifiez le modèle de sujet du serveur de réseau et [[source]] dans"
+        " penfeld.toml ; puis « penfeld quarantine replay --reason unknown_topic ».",
     ),
     Reason.BAD_ENVELOPE: Text(
         en="The detail names the field that is missing or wrong. Check the network server’s integration and version.",
@@ -29,12 +31,16 @@ _REMEDIES = {
     Reason.PENDING_DEVICE: _REGISTER,
     Reason.RETIRED_DEVICE: _REGISTER_AGAIN,
     Reason.UNKNOWN_TYPE: Text(
-        en="No device file is named {type}.toml. Add one, or correct the type in the register or in the topic.",
-        fr="Aucun fichier d’appareil ne s’appelle {type}.toml. Ajoutez-en un, ou corrigez le type déclaré ou le sujet.",
+        en="No device file is named {type}.toml. Add one, or correct the type in the register or in the topic: the"
+        " frames are then taken within seconds.",
+        fr="Aucun fichier d’appareil ne s’appelle {type}.toml. Ajoutez-en un, ou corrigez le type déclaré ou le sujet :"
+        " les trames sont alors reprises en quelques secondes.",
     ),
     Reason.BAD_PAYLOAD: Text(
-        en="The bytes do not fit the device’s layout. Try them on its type’s page; check type and firmware.",
-        fr="Les octets ne suivent pas la structure. Essayez-les sur la page du type ; vérifiez type et version.",
+        en="The bytes do not fit the device’s layout. Try them on its type’s page; check type and firmware. When the"
+        " device file is corrected: “penfeld quarantine replay --reason bad_payload”.",
+        fr="Les octets ne suivent pas la structure. Essayez-les sur la page du type ; vérifiez type et version. Une"
+        " fois le fichier corrigé : « penfeld quarantine replay --reason bad_payload ».",
     ),
     Reason.REJECTED_BY_DATABASE: Text(
         en="The database refused the row; the detail says why. Report it: the device file may promise too much.",

@@ -97,6 +97,14 @@ def clock_time(of: datetime, language: Language) -> str:
     return f"{day} {date}, {local:%H:%M:%S} {local.tzname()}"
 
 
+def moment(written: str) -> datetime | None:
+    """Return the moment that a field for day and time holds (``2026-03-29T08:00``, of Paris), in UTC; else ``None``."""
+    try:
+        return datetime.fromisoformat(written).replace(tzinfo=PARIS).astimezone(UTC)
+    except (ValueError, OverflowError):
+        return None
+
+
 def hour(of: datetime, language: Language) -> str:
     """Return day, hour and zone, for an hour of the ledger."""
     local = of.astimezone(PARIS)

@@ -142,6 +142,9 @@ TEXTS: dict[str, Text] = {
     "devices.health.all": Text(en="All states", fr="Tous les états"),
     "devices.pending": Text(en="pending only", fr="en attente seulement"),
     # --- device
+    "device.waiting": Text(
+        en="{count} frames of it are in quarantine by now.", fr="{count} de ses trames sont déjà en quarantaine."
+    ),
     "device.facts": Text(en="Facts", fr="Fiche"),
     "device.id": Text(en="Id", fr="Identifiant"),
     "device.type": Text(en="Type", fr="Type"),
@@ -300,6 +303,27 @@ TEXTS: dict[str, Text] = {
     "ledger.missing": Text(en="{missing} missing", fr="{missing} manquantes"),
     "ledger.surplus": Text(en="{missing} too many", fr="{missing} en trop"),
     "ledger.span": Text(en="Time span", fr="Durée"),
+    "ledger.total": Text(en="Total", fr="Total"),
+    "ledger.replayed": Text(en="{count} taken out again", fr="{count} reprises"),
+    "ledger.workers": Text(en="Ingest workers", fr="Processus d’ingestion"),
+    "ledger.workers.none": Text(
+        en="No ingest worker tells of itself: frames wait in the broker.",
+        fr="Aucun processus d’ingestion ne se manifeste : les trames attendent dans le courtier.",
+    ),
+    "ledger.worker": Text(en="Worker", fr="Processus"),
+    "ledger.oldest": Text(en="Oldest unacknowledged frame", fr="Plus ancienne trame non acquittée"),
+    "ledger.oldest.none": Text(en="none", fr="aucune"),
+    "ledger.unacknowledged": Text(en="Waiting for their commit", fr="En attente d’enregistrement"),
+    "ledger.since_start": Text(en="Received since its start", fr="Reçues depuis son départ"),
+    "ledger.worker.state": Text(en="State", fr="État"),
+    "ledger.worker.well": Text(en="well", fr="en ordre"),
+    "ledger.worker.gone": Text(
+        en="silent for {age}: start it again, if it should run", fr="muet depuis {age} : relancez-le s’il doit tourner"
+    ),
+    "ledger.worker.forgotten": Text(
+        en="{count} frames that it stored are not in the ledger: was the database restored?",
+        fr="{count} trames qu’il a stockées manquent au registre : la base a-t-elle été restaurée ?",
+    ),
     "ledger.none": Text(en="Nothing has arrived in this time.", fr="Rien n’est arrivé sur cette durée."),
     # --- quarantine
     "quarantine.title": Text(en="Quarantine", fr="Quarantaine"),
@@ -310,12 +334,49 @@ TEXTS: dict[str, Text] = {
     "quarantine.none": Text(en="Quarantine is empty.", fr="La quarantaine est vide."),
     "quarantine.reason": Text(en="Reason", fr="Raison"),
     "quarantine.reason.all": Text(en="All reasons", fr="Toutes les raisons"),
+    "quarantine.source.all": Text(en="All sources", fr="Toutes les sources"),
+    "quarantine.from": Text(en="Arrived from", fr="Arrivées du"),
+    "quarantine.to": Text(en="Arrived before", fr="Arrivées avant"),
+    "quarantine.sums": Text(
+        en="{messages} messages match ({frames} frames).", fr="{messages} messages correspondent ({frames} trames)."
+    ),
+    "quarantine.waiting": Text(
+        en="{count} frames wait for replay: ingest takes them up within seconds.",
+        fr="{count} trames attendent une reprise : l’ingestion s’en charge en quelques secondes.",
+    ),
+    "quarantine.no_match": Text(en="Nothing in quarantine matches.", fr="Rien en quarantaine ne correspond."),
+    "quarantine.replay.all": Text(en="Replay all that match…", fr="Tout reprendre selon ces filtres…"),
+    "quarantine.replay.one": Text(en="Replay…", fr="Reprendre…"),
+    "quarantine.replay.title": Text(en="Take these frames up again?", fr="Reprendre ces trames ?"),
+    "quarantine.replay.text": Text(
+        en="{messages} messages ({frames} frames) are looked at again by ingest. What is understood now is stored with its first arrival and leaves quarantine; the rest stays, under its reason of today. Nothing can be lost by it.",
+        fr="{messages} messages ({frames} trames) seront relus par l’ingestion. Ce qui est compris désormais est stocké à la date de sa première arrivée et quitte la quarantaine ; le reste y demeure, avec sa raison du jour. Rien ne peut se perdre.",
+    ),
+    "quarantine.replay.yes": Text(en="Replay", fr="Reprendre"),
+    "quarantine.replay.no": Text(en="Cancel", fr="Annuler"),
+    "quarantine.replay.done": Text(
+        en="{messages} messages are marked; ingest takes them up within seconds.",
+        fr="{messages} messages sont marqués ; l’ingestion s’en charge en quelques secondes.",
+    ),
+    "quarantine.marked": Text(en="waits for replay", fr="en attente de reprise"),
+    "quarantine.inspect": Text(
+        en="Inspect: what it would be today, original bytes ({count})",
+        fr="Inspecter : ce qu’elle donnerait aujourd’hui, octets d’origine ({count})",
+    ),
+    "quarantine.today": Text(en="If it came today", fr="Si elle arrivait aujourd’hui"),
+    "quarantine.today.stored": Text(en="Stored: {time}: {values}", fr="Stockée : {time} : {values}"),
+    "quarantine.today.empty": Text(
+        en="Stored: a frame of {device} without readings", fr="Stockée : trame de {device} sans mesure"
+    ),
+    "quarantine.today.stays": Text(en="Stays: {reason}: {detail}", fr="Reste : {reason} : {detail}"),
+    "quarantine.today.more": Text(en="… and {count} more readings", fr="… et {count} mesures de plus"),
+    "quarantine.message": Text(en="Message as text", fr="Message en texte"),
+    "quarantine.dump": Text(en="Bytes", fr="Octets"),
     "quarantine.device": Text(en="Device id", fr="Identifiant d’appareil"),
     "quarantine.source": Text(en="Source", fr="Source"),
     "quarantine.topic": Text(en="Topic", fr="Sujet"),
     "quarantine.first": Text(en="First", fr="Première"),
     "quarantine.last": Text(en="Last", fr="Dernière"),
-    "quarantine.bytes": Text(en="Original bytes ({count})", fr="Octets d’origine ({count})"),
     "quarantine.more": Text(en="… and {count} more bytes", fr="… et {count} octets de plus"),
     "quarantine.hint": Text(en="What to do", fr="Que faire"),
     "quarantine.paused": Text(en="Page of older frames: not refreshed.", fr="Page plus ancienne : non rafraîchie."),

@@ -484,7 +484,16 @@ class Live:
         while True:
             handled += 311 + int(now().timestamp()) % 7
             yield msgspec.json.encode(
-                IngestStatus(worker="ingest-1", time=now(), received=handled, stored=handled, latency_p99_ms=412.0)
+                IngestStatus(
+                    worker="ingest-1",
+                    time=now(),
+                    received=handled,
+                    stored=handled,
+                    unacknowledged=1200,
+                    oldest_unacknowledged_s=now().timestamp() % 60,
+                    latency_p99_ms=412.0,
+                    trouble="database db: it is starting: wait",
+                )
             )
             await asyncio.sleep(1)
 

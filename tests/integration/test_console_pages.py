@@ -262,11 +262,25 @@ def test_hex_box(browser: Browser, city: str) -> None:
 def test_ledger(browser: Browser, city: str) -> None:
     """The ledger is told by hour and source; an hour that does not balance says so, and how many are missing."""
     with visiting(browser, f"{city}/ledger") as visit:
-        rows = visit.page.locator("tbody tr")
-        expect(rows.first).to_contain_text("all sources")
+        rows = visit.page.locator(".grid:not(.stacked) tbody tr")
+        expect(rows.first).to_contain_text("Total")
+        expect(rows.nth(1)).to_contain_text("all sources")
+        expect(rows.filter(has_text="40 taken out again").last).to_contain_text("\u221240")
         expect(visit.page.locator("tr.bad").first).to_contain_text("3 missing")
         was = visit.page.locator(".sentence").inner_text()
         expect(visit.page.locator(".sentence")).not_to_have_text(was)
+
+
+def test_workers_live(browser: Browser, city: str) -> None:
+    """Each ingest worker tells the age of its oldest frame without commit, live; one in trouble stands out."""
+    with visiting(browser, f"{city}/ledger") as visit:
+        worker = visit.page.locator(".grid.stacked tbody tr").first
+        expect(worker).to_contain_text("ingest-1")
+        expect(worker).to_contain_text("database db: it is starting: wait")
+        oldest = worker.locator("td").first
+        expect(oldest).to_have_text(re.compile(r"^\d+\.\d\ss$"))
+        was = oldest.inner_text()
+        expect(oldest).not_to_have_text(was)
 
 
 def test_native_types_tell_how_to_speak(browser: Browser, city: str) -> None:
@@ -284,7 +298,7 @@ def test_quarantine(browser: Browser, city: str) -> None:
     with visiting(browser, f"{city}/quarantine") as visit:
         page = visit.page
         expect(page.locator("article")).to_have_count(20)
-        expect(page.locator("article").nth(1)).to_contain_text("2 ×")
+        expect(page.locator("article").first).to_contain_text("2 ×")
         expect(page.locator("article").first).to_contain_text("penfeld devices add 70b3d57ed0001234 --type TYPE")
         page.get_by_role("button", name="Older").click()
         expect(page.get_by_text("not refreshed")).to_be_visible()
@@ -292,6 +306,49 @@ def test_quarantine(browser: Browser, city: str) -> None:
         page.get_by_label("Reason").click()
         page.get_by_role("option", name="Unknown device type").click()
         expect(page.locator("article")).to_have_count(11)
+
+
+def test_a_pending_device_tells_what_waits(browser: Browser, city: str) -> None:
+    """The page of a device that nobody registered says how many of its frames a registration brings."""
+    with visiting(browser, f"{city}/devices/70b3d57ed0001234") as visit:
+        expect(visit.page.get_by_text(re.compile(r"\d\d frames of it are in quarantine by now"))).to_be_visible()
+
+
+def test_quarantine_filters(browser: Browser, city: str) -> None:
+    """Frames are found by reason, device, source and times of arrival together; what does not exist says so."""
+    with visiting(browser, f"{city}/quarantine") as visit:
+        page = visit.page
+        expect(page.get_by_text("45 messages match (90 frames)")).to_be_visible()
+        page.get_by_label("Source").click()
+        page.get_by_role("option", name="chirpstack").click()
+        page.get_by_label("Arrived before").fill("2020-01-01T00:00")
+        expect(page.get_by_text("Nothing in quarantine matches.")).to_be_visible()
+        expect(page.get_by_role("button", name="Replay all that match…")).to_be_disabled()
+        page.get_by_label("Arrived before").fill("")
+        page.get_by_label("Device id").fill("70b3d57ed0001234")
+        expect(page.get_by_text("34 messages match")).to_be_visible()
+
+
+def test_quarantine_is_inspected_and_replayed(browser: Browser, city: str) -> None:
+    """A frame tells what it would be today; a replay asks first, marks what matches, and what is understood goes."""
+    with visiting(browser, f"{city}/quarantine", locale="fr-FR") as visit:
+        page = visit.page
+        second = page.locator("article").nth(1)
+        second.locator("summary").click()
+        expect(second).to_contain_text("Stockée : ")
+        expect(second).to_contain_text("41,5\u00a0W")
+        page.locator("article").first.locator("summary").click()
+        expect(page.locator("article").first).to_contain_text("Reste : Appareil en attente : register it first")
+        second.get_by_role("button", name="Reprendre…").click()
+        expect(page.get_by_text("1 messages (3 trames) seront relus")).to_be_visible()
+        page.get_by_role("button", name="Annuler").click()
+        page.get_by_label("Raison").click()
+        page.get_by_role("option", name="Charge utile incomprise").click()
+        expect(page.get_by_text("11 messages correspondent")).to_be_visible()
+        page.get_by_role("button", name="Tout reprendre").click()
+        page.get_by_role("button", name="Reprendre", exact=True).click()
+        expect(page.get_by_text("11 messages sont marqués")).to_be_visible()
+        expect(page.get_by_text("Rien en quarantaine ne correspond.").first).to_be_visible()
 
 
 def test_language_and_colours_are_remembered(browser: Browser, city: str) -> None:

@@ -11,7 +11,7 @@ from api.console.components.device_values import DeviceValues
 from api.console.components.elements import HealthBadge, Refresh, Text, block, link, mark, simulated_mark
 from api.console.components.grid import Cell, Column, Grid, Row
 from api.console.flags import flag_texts
-from api.console.formats import age, clock_time, position, value
+from api.console.formats import age, clock_time, number, position, value
 from api.console.frame import Page, frame, words_for
 from api.console.parts import Parts
 from api.console.states import Health, alarms, traits
@@ -20,7 +20,7 @@ from api.remedies import registering
 from model.device import Device, DeviceType, State
 from model.errors import NotFoundError, UnavailableError
 from model.status import LiveReading
-from model.views import ReadingRow
+from model.views import QuarantineFilter, ReadingRow
 
 _RECENT = 8
 _COLUMNS = ("time", "delay", "values", "flags")
@@ -88,9 +88,19 @@ class DevicePage:
             Text("p", words("simulated.hint"), "call")
         if device.state is State.PENDING:
             how = registering(device.id, device.type, words.language)
-            Text("p", f"{words('device.pending')} {how}", "call")
+            with block("p", "call"):
+                Text("span", f"{words('device.pending')} {how} ")
+                self._waiting = Text("span", "")
+            Refresh(5.0, self._load_waiting, self._page.notice)
         elif kind is None:
             Text("p", words("device.unknown_type"), "call")
+
+    async def _load_waiting(self) -> None:
+        """Say how many frames a registration would bring."""
+        amount = await self._parts.quarantine.count(QuarantineFilter(device=self._device.id))
+        words = self._page.words
+        if amount.frames:
+            self._waiting.say(words("device.waiting", count=number(amount.frames, words.language)))
 
     def _facts(self) -> None:
         words, device = self._page.words, self._device
