@@ -27,6 +27,7 @@ from penfeld.processes import port_is_free
 from penfeld.reach import answers
 from penfeld.runtime import DataFolder
 from storage.connection import Database
+from storage.inventory import failing, last_round, waiting
 from storage.migrate import POSTGRESQL, TIMESCALEDB, migrations
 from storage.queries import Queries
 from storage.registry import Registry
@@ -40,6 +41,7 @@ _ROUND_TRIP_S = 5.0
 _STATUS_S = 1.5
 _MOST_PENDING = 999
 _OLD_STATUS = timedelta(seconds=10)
+_OLD_ROUND = timedelta(minutes=15)
 
 
 class Level(StrEnum):
@@ -152,7 +154,7 @@ async def _database_facts(opened: Database, clock: Clock) -> list[Finding]:
     remedy = "" if level is Level.OK else "set both clocks by NTP: event times are judged by the arrival time"
     found.append(Finding(level, "clock", f"{gap.total_seconds():.3f} s from the database's", remedy))
     if facts.migration == newest:
-        found += [*await _ledger(queries), *await _pending(opened)]
+        found += [*await _ledger(queries), *await _pending(opened), *await _upkeep(opened, facts.now)]
     return found
 
 
@@ -166,6 +168,21 @@ async def _ledger(queries: Queries) -> list[Finding]:
     text = f"balances: {received} frames received, {quarantined} of them in quarantine"
     remedy = "look at them in the console, or at /api/v1/quarantine" if quarantined else ""
     return [Finding(Level.OK, "ledger", text, remedy)]
+
+
+async def _upkeep(opened: Database, now: datetime) -> list[Finding]:
+    """Look at what the database's jobs and rounds of upkeep do; ``now`` by the database's clock."""
+    found = [
+        Finding(Level.WARN, "database job", f"{job.does} of {job.table} fails: {job.error}", "see `penfeld db status`")
+        for job in await failing(opened)
+    ]
+    hours = sum(one.hours for one in await waiting(opened))
+    last = await last_round(opened)
+    if hours and (last is None or now - last.at > _OLD_ROUND):
+        when = f"last at {last.at.isoformat(timespec='seconds')}" if last else "never yet"
+        text = f"{hours} hours wait to be computed, which is done beside ingest, {when}"
+        return [*found, Finding(Level.WARN, "rollups", text, "start `penfeld run` or `penfeld ingest`, or see its log")]
+    return [*found, Finding(Level.OK, "rollups", f"{hours} hours to compute" if hours else "up to date")]
 
 
 async def _pending(opened: Database) -> list[Finding]:

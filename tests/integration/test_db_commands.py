@@ -87,3 +87,17 @@ def test_refresh_says_what_is_wrong(said: Said) -> None:
     assert (unknown[0], "did you mean penfeld_streetlight" in unknown[2]) == (1, True)
     assert (behind[0], "is not before --to" in behind[2]) == (1, True)
     assert (nothing[0], nothing[1]) == (0, f"0 hours of {LAMP} computed again, 0 left\n")
+
+
+def test_doctor_sees_rollups_that_nobody_keeps(dsn: str, said: Said) -> None:
+    """Hours that wait, and no round of upkeep for a while: doctor says what to start."""
+    lit(dsn)
+
+    behind = said("doctor")[1]
+    said("db", "refresh", "--device-type", LAMP)
+    after = said("doctor")[1]
+
+    assert "24 hours wait to be computed, which is done beside ingest, never yet" in behind
+    assert "start `penfeld run` or `penfeld ingest`" in behind
+    assert "rollups" in after
+    assert "wait to be computed" not in after
