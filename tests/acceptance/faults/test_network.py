@@ -22,6 +22,7 @@ FEW_LINES = 5
 @pytest.mark.parametrize(
     ("line", "complains"),
     [("lamps_line", ""), ("broker_line", "mqtt://|come again"), ("database_line", "database")],
+    ids=["lamps", "broker", "database"],
 )
 @on_one_engine
 def test_network(city: City, close: Close, line: str, complains: str) -> None:
