@@ -10,7 +10,7 @@ Rules:
 3. What cannot be told again is kept: a reading, or a value of it, of a frame that no longer decodes or is not there.
 """
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from typing import Any
 
@@ -82,6 +82,7 @@ class Difference:
     """What is not as it would be. ``rows`` are to be written; ``stored[i]``: in place of which stored row (-1: none).
 
     ``first[i]``: the (first) frame that says ``rows[i]``. ``gone``: stored rows that nobody says any more.
+    ``counted[i]``: an earlier part of the run has counted ``rows[i]`` already, and written it if it writes.
     ``counts`` has what concerns readings; ``reach``: how far rows of the run's frames lie from these.
     """
 
@@ -89,6 +90,7 @@ class Difference:
     stored: Ints
     first: Ints
     gone: Ints
+    counted: Bools
     counts: Counts
     reach: Reach
 
@@ -118,12 +120,17 @@ def tell(definition: Definition, frames: Sequence[Frame]) -> Told:
     )
 
 
-def compare(told: Told, mine: Bools, stored: Rows, *, drop_undecodable: bool = False) -> Difference:
+def compare(
+    told: Told, mine: Bools, stored: Rows, *, earlier: Bools | None = None, drop_undecodable: bool = False
+) -> Difference:
     """Return how the readings that the frames at ``mine`` say, or said, differ from the stored ones.
 
-    ``told`` holds besides all other frames that may say something of the same device and time.
+    ``told`` holds besides all other frames that may say something of the same device and time; those at ``earlier``
+    were in an earlier part of the run.
     """
-    merged, first, ours = _merge(told, mine)
+    merged, first, speakers = _merge(told)
+    ours = speakers(mine)
+    counted = speakers(np.zeros_like(mine) if earlier is None else earlier)
     maker = _makers(told, stored)
     devices = np.unique(np.concatenate((told.device, stored.device)))
     now = _keys(devices, merged.device, merged.time_us)
@@ -144,20 +151,21 @@ def compare(told: Told, mine: Bools, stored: Rows, *, drop_undecodable: bool = F
     unpaired = np.ones(len(stored), dtype=np.bool_)
     unpaired[right] = False
     chosen = np.flatnonzero(ours & differs)
+    fresh = ours & ~counted
     gone = np.flatnonzero(unpaired & my_row & decided & ~beside)
-    new = int(np.count_nonzero(paired[chosen] < 0))
     by_loss = unpaired & my_row & (beside | ~decided)
     return Difference(
         rows=merged.take(chosen),
         stored=paired[chosen],
         first=first[chosen],
         gone=gone,
+        counted=counted[chosen],
         counts=Counts(
-            unchanged=int(np.count_nonzero(ours & ~differs)),
-            changed=len(chosen) - new,
-            new=new,
+            unchanged=int(np.count_nonzero(fresh & ~differs)),
+            changed=int(np.count_nonzero(fresh & differs & (paired >= 0))),
+            new=int(np.count_nonzero(fresh & (paired < 0))),
             gone=len(gone),
-            kept=int(np.count_nonzero(by_loss)) + int(np.count_nonzero(kept & ours[left])),
+            kept=int(np.count_nonzero(by_loss)) + int(np.count_nonzero(kept & fresh[left])),
         ),
         reach=_reach(told, mine, stored, maker, my_row),
     )
@@ -216,8 +224,11 @@ def _columns(device_type: DeviceType, parts: Sequence[Readings], count: int) -> 
     return columns
 
 
-def _merge(told: Told, mine: Bools) -> tuple[Rows, Ints, Bools]:
-    """Return one row for each device and time (rule 1), the frame that says it first, and where one of mine does."""
+def _merge(told: Told) -> tuple[Rows, Ints, Callable[[Bools], Bools]]:
+    """Return one row for each device and time (rule 1), the frame that says it first, and what tells who does.
+
+    The latter returns, of some frames, which rows one of them says.
+    """
     frame = told.row_frame
     counter = np.array([-1 if one.uplink.f_cnt is None else one.uplink.f_cnt for one in told.frames], dtype=np.int64)
     device, received = told.device[frame], told.received_us[frame]
@@ -241,9 +252,13 @@ def _merge(told: Told, mine: Bools) -> tuple[Rows, Ints, Bools]:
     for turn in range(1, int(rank.max(initial=0)) + 1):
         next_ones = np.flatnonzero(rank == turn)
         _fill(rows, group[next_ones], told, order[next_ones])
-    ours = np.zeros(len(rows), dtype=np.bool_)
-    ours[group[mine[frame[order]]]] = True
-    return rows, frame[base], ours
+
+    def speakers(some: Bools) -> Bools:
+        found = np.zeros(len(rows), dtype=np.bool_)
+        found[group[some[frame[order]]]] = True
+        return found
+
+    return rows, frame[base], speakers
 
 
 def _fill(rows: Rows, at: Ints, told: Told, source: Ints) -> None:

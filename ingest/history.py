@@ -10,7 +10,7 @@ Rules:
 
 from collections.abc import Awaitable, Callable, Iterator, Mapping
 from dataclasses import replace
-from datetime import timedelta
+from datetime import datetime, timedelta
 
 import numpy as np
 
@@ -45,12 +45,19 @@ class Redecoding:
     async def survey(self, scope: Scope, *, extent: Extent | None = None, watch: Watch | None = None) -> Survey:
         """Return what decoding again would change; nothing is changed. ``extent``: of the scope, if it is known."""
         extent = extent or await self._history.extent(scope)
-        reach = Reach(back_us=extent.lateness // _MICROSECOND)
+        lateness = Reach(back_us=extent.lateness // _MICROSECOND)
+        logs = any(frame.log is not None for frame in self._definition.frames)
         tally = Tally(self._type)
 
         async def go(part: Part) -> Look:
+            # A late reading may be of a log, or only late; without logs, what was seen so far tells how far rows lie.
+            reach = tally.reach | lateness if logs else tally.reach
             look = await self._history.step(
-                self._type, scope, part, lambda step: self._look(step, scope, part, reach), until=extent.until
+                self._type,
+                scope,
+                part,
+                lambda step: self._look(step, scope, part, reach, back_us=lateness.back_us, until=extent.until),
+                until=extent.until,
             )
             tally.add(look)
             if watch is not None:
@@ -119,8 +126,10 @@ class Redecoding:
                 more, after_us = look.cut, look.until_us
         return True
 
-    async def _look(self, step: HistoryStep, scope: Scope, part: Part, reach: Reach) -> Look:
-        """Read frames, decode them, and hold them against the readings around."""
+    async def _look(
+        self, step: HistoryStep, scope: Scope, part: Part, reach: Reach, *, back_us: int, until: datetime
+    ) -> Look:
+        """Read frames, decode them, and hold them against the readings around, those up to ``back_us`` before them."""
         seen = await step.frames()
         told = tell(self._definition, seen.frames)
         cut = part.limit is not None and len(seen.frames) >= part.limit
@@ -128,16 +137,20 @@ class Redecoding:
         if not seen.mine.any():
             return Look(cut=cut, until_us=until_us)
         times, said = told.time_us[seen.mine], told.row_us[seen.mine[told.row_frame]]
-        low = min(int(times.min()) - reach.back_us, int(said.min(initial=times.min())))
+        low = min(int(times.min()) - back_us, int(said.min(initial=times.min())))
         high = max(int(times.max()), int(said.max(initial=0)))
         stored = await step.rows(low, high + 1)
         others: list[Frame] = []
+        before = 0
         for start, end in _beside(scope, part, until_us, low - reach.ahead_us, high + reach.back_us + 1):
             others += await step.neighbours(start, end)
+            before = len(others) if start < int(times.min()) else before
         if others:
             told += tell(self._definition, others)
         mine = np.concatenate((seen.mine, np.zeros(len(others), dtype=np.bool_)))
-        difference = compare(told, mine, stored, drop_undecodable=scope.drop_undecodable)
+        earlier = ~mine & _of_run(scope, told, until)
+        earlier[len(seen.frames) + before :] = False
+        difference = compare(told, mine, stored, earlier=earlier, drop_undecodable=scope.drop_undecodable)
         understood = mine & told.decodable
         counts = difference.counts + Counts(
             frames=int(np.count_nonzero(mine)),
@@ -155,7 +168,7 @@ class Redecoding:
 
     async def _make(self, step: HistoryStep, run: Run, part: Part) -> Look:
         """Look, and change what is not as it would be."""
-        look = await self._look(step, run.scope, part, run.reach)
+        look = await self._look(step, run.scope, part, run.reach, back_us=run.reach.back_us, until=run.until)
         if look.found is not None and look.last is not None:
             await step.change(_changes(look.found), look.last, run.counts + look.counts)
         return look
@@ -193,6 +206,16 @@ def _beside(scope: Scope, part: Part, until_us: int | None, low_us: int, high_us
         yield low_us, start_us
     if end_us is not None and end_us < high_us:
         yield end_us, high_us
+
+
+def _of_run(scope: Scope, told: Told, until: datetime) -> Bools:
+    """Return which frames a run with this scope covers."""
+    found = told.received_us < microseconds(until)
+    if scope.start is not None:
+        found &= told.time_us >= microseconds(scope.start)
+    if scope.end is not None:
+        found &= told.time_us < microseconds(scope.end)
+    return found
 
 
 def _changes(found: Found) -> Changes:

@@ -75,7 +75,7 @@ class Tally:
         self._fields = {one.name: _Changing() for one in device_type.fields}
         self._moved: list[tuple[float, Example]] = []
         self._undecodable: list[Undecodable] = []
-        self._reach = Reach()
+        self.reach = Reach()
         self.counts = Counts()
 
     def add(self, look: Look) -> None:
@@ -84,8 +84,8 @@ class Tally:
         found = look.found
         if found is None:
             return
-        self._reach |= found.difference.reach
-        left = np.flatnonzero(found.difference.stored >= 0)
+        self.reach |= found.difference.reach
+        left = np.flatnonzero((found.difference.stored >= 0) & ~found.difference.counted)
         for one in self._type.fields if len(left) else ():
             self._add_field(one, found, left)
         self._add_moved(found)
@@ -99,7 +99,7 @@ class Tally:
             version=self._type.version,
             extent=extent,
             counts=self.counts,
-            reach=self._reach,
+            reach=self.reach,
             fields=tuple(_field_difference(one, state) for one, state in fields if state.changed),
             examples=tuple(example for state in self._fields.values() for _, example in state.examples)
             + tuple(example for _, example in self._moved),
