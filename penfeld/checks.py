@@ -6,17 +6,20 @@ Rules: a check raises nothing that a user can cause, changes nothing, and takes 
 import asyncio
 import os
 import shutil
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
 from enum import StrEnum
 
-import msgspec
-
+from api.audit import forgotten
 from api.mqtt import MqttConfig, MqttDoor
+from ingest.replay import REQUESTED
 from model.device import State
-from model.errors import ConfigError, PenfeldError, UnavailableError
+from model.errors import ConfigError, PenfeldError, Reason, UnavailableError
+from model.ports import Quarantine
+from model.ports import Queries as QueriesPort
 from model.status import LIVE_TOPIC, IngestStatus
+from model.views import QuarantineSums
 from penfeld import wiring
 from penfeld.brokers import broker_address
 from penfeld.clock import Clock
@@ -25,7 +28,9 @@ from penfeld.devicefiles import catalogue
 from penfeld.embedded.postgres import Postgres
 from penfeld.processes import port_is_free
 from penfeld.reach import answers
+from penfeld.replays import quarantine
 from penfeld.runtime import DataFolder
+from penfeld.workers import GONE, oldest_s, statuses
 from storage.connection import Database
 from storage.inventory import failing, last_round, waiting
 from storage.migrate import POSTGRESQL, TIMESCALEDB, migrations
@@ -38,9 +43,8 @@ _NO_DISK = 0.5 * _GB
 _CLOCK_WARN = timedelta(seconds=2)
 _CLOCK_FAIL = timedelta(minutes=1)
 _ROUND_TRIP_S = 5.0
-_STATUS_S = 1.5
 _MOST_PENDING = 999
-_OLD_STATUS = timedelta(seconds=10)
+_LONG_WAIT = timedelta(minutes=1)
 _OLD_ROUND = timedelta(minutes=15)
 
 
@@ -66,8 +70,8 @@ async def examine(config: Config, clock: Clock) -> Sequence[Finding]:
     """Run all checks, in the order in which one would mend."""
     found = [*_settings(config), *_folder(config), *_device_files(config), *_running(config)]
     found += await _database(config, clock)
-    found += await _broker(config, clock)
-    return found
+    about_broker, statuses = await _broker(config, clock)
+    return [*found, *about_broker, *await _counts(config, statuses)]
 
 
 def _settings(config: Config) -> list[Finding]:
@@ -154,20 +158,59 @@ async def _database_facts(opened: Database, clock: Clock) -> list[Finding]:
     remedy = "" if level is Level.OK else "set both clocks by NTP: event times are judged by the arrival time"
     found.append(Finding(level, "clock", f"{gap.total_seconds():.3f} s from the database's", remedy))
     if facts.migration == newest:
-        found += [*await _ledger(queries), *await _pending(opened), *await _upkeep(opened, facts.now)]
+        found += await ledger_findings(queries)
+        found += await quarantine_findings(queries, quarantine(opened), facts.now)
+        found += [*await _pending(opened), *await _upkeep(opened, facts.now)]
     return found
 
 
-async def _ledger(queries: Queries) -> list[Finding]:
+async def ledger_findings(queries: QueriesPort) -> list[Finding]:
+    """Return whether the books are right."""
     rows = await queries.ledger()
     wrong = [row for row in rows if not row.balanced]
-    if wrong:
-        text = f"{len(wrong)} hours do not balance, the newest {wrong[0].hour.isoformat()} of {wrong[0].source}"
-        return [Finding(Level.FAIL, "ledger", text, "report this as a defect of Penfeld")]
+    off = await queries.unaccounted()
+    if wrong or off:
+        where = f": {len(wrong)} hours, the newest {wrong[0].hour.isoformat()} of {wrong[0].source}" if wrong else ""
+        text = f"does not balance by {off} frames{where}"
+        return [Finding(Level.FAIL, "ledger", text, "`penfeld ledger` shows where; report it as a defect of Penfeld")]
     received, quarantined = sum(row.received for row in rows), sum(row.quarantined for row in rows)
-    text = f"balances: {received} frames received, {quarantined} of them in quarantine"
-    remedy = "look at them in the console, or at /api/v1/quarantine" if quarantined else ""
-    return [Finding(Level.OK, "ledger", text, remedy)]
+    return [Finding(Level.OK, "ledger", f"balances: {received} frames received, {quarantined} of them in quarantine")]
+
+
+async def quarantine_findings(queries: QueriesPort, where: Quarantine, now: datetime) -> list[Finding]:
+    """Look at what is in quarantine, and whether what waits for replay is being taken; ``now`` by its clock."""
+    sums = await queries.quarantine_sums()
+    found = [
+        Finding(Level.OK if one.reason in _NO_WORRY else Level.WARN, "quarantine", _there(one), _REMEDIES[one.reason])
+        for one in sums
+    ]
+    waiting = sum(one.waiting for one in sums)
+    oldest = await where.lines(REQUESTED, limit=1) if waiting else ()
+    since = min((line.replay_requested_at for line in oldest if line.replay_requested_at), default=now)
+    if now - since > _LONG_WAIT:
+        text = f"{waiting} frames wait for replay since {since.isoformat(timespec='seconds')}"
+        remedy = "start `penfeld run` or `penfeld ingest`, which takes them in, or run `penfeld quarantine replay`"
+        found.append(Finding(Level.WARN, "replay", text, remedy))
+    elif waiting:
+        found.append(Finding(Level.OK, "replay", f"{waiting} frames wait for replay, which ingest does within seconds"))
+    return found
+
+
+def _there(sums: QuarantineSums) -> str:
+    return f"{sums.frames} frames in {sums.lines} messages: {sums.reason.value}"
+
+
+_NO_WORRY = {Reason.RETIRED_DEVICE}
+_REMEDIES = {
+    Reason.UNKNOWN_TOPIC: "add a [[source]] for their topic, then `penfeld quarantine replay --reason unknown_topic`",
+    Reason.BAD_ENVELOPE: "`penfeld quarantine list --reason bad_envelope` names the fields; check the network server",
+    Reason.UNKNOWN_DEVICE: "`penfeld devices list --state pending`, then `penfeld devices add`: ingest takes them then",
+    Reason.PENDING_DEVICE: "`penfeld devices list --state pending`, then `penfeld devices add`: ingest takes them then",
+    Reason.RETIRED_DEVICE: "register these devices again if they count, or switch them off",
+    Reason.UNKNOWN_TYPE: "add the device file, or correct the type in the register: ingest takes them then",
+    Reason.BAD_PAYLOAD: "correct the device file, then `penfeld quarantine replay --reason bad_payload`",
+    Reason.REJECTED_BY_DATABASE: "`penfeld quarantine list --reason rejected_by_database` says why; report it",
+}
 
 
 async def _upkeep(opened: Database, now: datetime) -> list[Finding]:
@@ -195,27 +238,31 @@ async def _pending(opened: Database) -> list[Finding]:
     return [Finding(Level.WARN, "devices", text, remedy)]
 
 
-async def _broker(config: Config, clock: Clock) -> list[Finding]:
+async def _broker(config: Config, clock: Clock) -> tuple[list[Finding], Mapping[str, IngestStatus]]:
+    """Look at the broker, and at what it keeps of the ingest workers; return these too."""
     try:
         address = broker_address(config)
         await answers(address)
     except ConfigError as error:
         level = Level.WARN if config.broker.embedded else Level.FAIL
-        return [Finding(level, "broker", problem) for problem in error.problems]
+        return [Finding(level, "broker", problem) for problem in error.problems], {}
     except UnavailableError as error:
-        return [Finding(Level.FAIL, "broker", str(error))]
+        return [Finding(Level.FAIL, "broker", str(error))], {}
     async with MqttDoor(MqttConfig(broker=address, patience_s=_ROUND_TRIP_S)) as door:
         try:
             seconds = await _round_trip(door)
         except UnavailableError as error:
-            return [Finding(Level.FAIL, "broker", str(error), "check user, password and topic rights")]
+            return [Finding(Level.FAIL, "broker", str(error), "check user, password and topic rights")], {}
         except TimeoutError:
             text = f"{address} took our message and did not give it back within {_ROUND_TRIP_S:.0f} s"
-            return [Finding(Level.FAIL, "broker", text, f"check this user's right to read {LIVE_TOPIC}+")]
-        return [
-            Finding(Level.OK, "broker", f"{address}: there and back in {seconds * 1000:.0f} ms"),
-            *await _workers(door, clock),
-        ]
+            return [Finding(Level.FAIL, "broker", text, f"check this user's right to read {LIVE_TOPIC}+")], {}
+        told = await statuses(door)
+    found = [Finding(Level.OK, "broker", f"{address}: there and back in {seconds * 1000:.0f} ms")]
+    found += [worker(status, clock().astimezone(UTC)) for status in told.values()]
+    if not told:
+        text = "no worker tells of itself"
+        found.append(Finding(Level.WARN, "ingest", text, "start `penfeld run` or `penfeld ingest`"))
+    return found, told
 
 
 async def _round_trip(door: MqttDoor) -> float:
@@ -231,28 +278,35 @@ async def _round_trip(door: MqttDoor) -> float:
     return clock() - started
 
 
-async def _workers(door: MqttDoor, clock: Clock) -> list[Finding]:
-    """Look at the state that ingest workers keep in the broker."""
-    statuses: dict[str, IngestStatus] = {}
-    try:
-        async with asyncio.timeout(_STATUS_S):
-            async for raw in door.statuses():
-                status = msgspec.json.decode(raw, type=IngestStatus)
-                statuses[status.worker] = status
-    except TimeoutError:
-        pass
-    found = [_worker(status, clock().astimezone(UTC)) for status in statuses.values()]
-    return found or [
-        Finding(Level.WARN, "ingest", "no worker tells of itself", "start `penfeld run` or `penfeld ingest`")
-    ]
-
-
-def _worker(status: IngestStatus, now: datetime) -> Finding:
-    name = f"ingest ({status.worker})"
-    if now - status.time > _OLD_STATUS:
+def worker(status: IngestStatus, now: datetime) -> Finding:
+    """Return how an ingest worker is, by what it last told of itself."""
+    name, oldest = f"ingest ({status.worker})", oldest_s(status, now)
+    if now - status.time > GONE:
         when = status.time.isoformat(timespec="seconds")
-        return Finding(Level.WARN, name, f"last heard of at {when}", "start it again, if it should run")
+        held = f"; {status.unacknowledged} frames waited in its hands, and went back to the broker" if oldest else ""
+        return Finding(Level.WARN, name, f"last heard of at {when}{held}", "start it again, if it should run")
     if status.trouble:
-        return Finding(Level.FAIL, name, status.trouble, "frames wait in the broker until this is mended")
+        waits = f"; the oldest frame waits for {oldest:.0f} s" if oldest else ""
+        return Finding(Level.FAIL, name, f"{status.trouble}{waits}", "frames wait in the broker until this is mended")
+    if oldest > _LONG_WAIT.total_seconds():
+        text = f"its oldest frame waits for {oldest:.0f} s to be stored, with {status.unacknowledged} behind it"
+        return Finding(Level.WARN, name, text, "look at its log, and at what the database does")
     latency = "" if status.latency_p99_ms is None else f", 99 % stored within {status.latency_p99_ms:.0f} ms"
     return Finding(Level.OK, name, f"{status.received} frames since its start{latency}")
+
+
+async def _counts(config: Config, told: Mapping[str, IngestStatus]) -> list[Finding]:
+    """Hold what the workers counted against the ledger."""
+    if not told:
+        return []
+    try:
+        async with wiring.database(config) as opened:
+            missing = await forgotten(Queries(opened), told.values())
+    except PenfeldError:  # said already, by the check of the database
+        return []
+    remedy = "was the database restored, or failed over? have the network server send again what it kept since then"
+    return [
+        Finding(Level.FAIL, f"ingest ({name})", f"{frames} frames that it stored are not in the ledger", remedy)
+        for name, frames in missing.items()
+        if frames
+    ]
