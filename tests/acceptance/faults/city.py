@@ -23,7 +23,7 @@ from tests.acceptance.faults.scale import RATE
 from tests.acceptance.faults.server import Server
 from tests.integration.fix_brokers import Broker, mosquitto
 
-PATIENCE_S = 60.0
+PATIENCE_S = 90.0
 RSS_MB = 200.0
 """More memory than this no worker may need, whatever happens."""
 FLAT_MB = 10.0

@@ -12,10 +12,9 @@ from tests.acceptance.faults.city import City
 from tests.acceptance.faults.conftest import Close
 from tests.acceptance.faults.engines import on_one_engine
 from tests.acceptance.faults.load import publications
-from tests.acceptance.faults.scale import scaled
+from tests.acceptance.faults.scale import RECOVERS_WITHIN_S, scaled
 
 OUTAGE_S = scaled(2.0, 60.0)
-RECOVERS_WITHIN_S = scaled(10.0, 40.0)
 
 
 @on_one_engine

@@ -7,10 +7,9 @@ import pytest
 from tests.acceptance.faults.city import FLAT_MB, PATIENCE_S
 from tests.acceptance.faults.conftest import Close, Start
 from tests.acceptance.faults.engines import on_every_engine
-from tests.acceptance.faults.scale import scaled
+from tests.acceptance.faults.scale import RECOVERS_WITHIN_S, scaled
 
 OUTAGES_S = scaled((6.0,), (60.0, 600.0))
-RECOVERS_WITHIN_S = scaled(10.0, 40.0)
 SMALL_WINDOW = "[ingest]\nbatch_frames = 1000\nwindow = 3000\n"
 """So that a short outage fills it, too."""
 

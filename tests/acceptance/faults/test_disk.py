@@ -7,12 +7,11 @@ from tests.acceptance.faults.city import FLAT_MB
 from tests.acceptance.faults.conftest import Close, Start
 from tests.acceptance.faults.disk import small_disk
 from tests.acceptance.faults.engines import on_every_engine
-from tests.acceptance.faults.scale import scaled
+from tests.acceptance.faults.scale import RECOVERS_WITHIN_S, scaled
 from tests.acceptance.faults.server import Server
 from tests.acceptance.faults.test_database import SMALL_WINDOW
 
 FULL_S = scaled(4.0, 60.0)
-RECOVERS_WITHIN_S = scaled(10.0, 40.0)
 
 
 @on_every_engine

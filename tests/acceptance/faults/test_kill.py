@@ -6,12 +6,10 @@ from random import Random
 from tests.acceptance.faults.city import City
 from tests.acceptance.faults.conftest import Close
 from tests.acceptance.faults.engines import on_every_engine, on_one_engine
-from tests.acceptance.faults.scale import scaled
+from tests.acceptance.faults.scale import RECOVERS_WITHIN_S, scaled
 
 KILLS = scaled(4, 50)
 SEED = 4
-RECOVERS_WITHIN_S = 15.0
-"""From the kill on, the start of the next process among it."""
 
 
 @on_every_engine

@@ -7,14 +7,13 @@ import pytest
 from tests.acceptance.faults.city import City
 from tests.acceptance.faults.conftest import Close
 from tests.acceptance.faults.engines import on_one_engine
-from tests.acceptance.faults.scale import scaled
+from tests.acceptance.faults.scale import RECOVERS_WITHIN_S, scaled
 
 CUT_S = scaled(2.0, 60.0)
 STALL_S = scaled(2.0, 100.0)
 """In full, longer than any keepalive."""
 SLOW_S = scaled(1.0, 30.0)
 PIECE_S = 0.05
-RECOVERS_WITHIN_S = scaled(10.0, 60.0)
 FEW_LINES = 5
 """The line broke, the other end refused, and for each batch in hand what that means: not a line an attempt."""
 

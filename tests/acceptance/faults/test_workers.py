@@ -7,13 +7,12 @@ from tests.acceptance.faults.city import City
 from tests.acceptance.faults.conftest import Close, Start
 from tests.acceptance.faults.engines import on_every_engine
 from tests.acceptance.faults.load import Mixture, publications
-from tests.acceptance.faults.scale import scaled
+from tests.acceptance.faults.scale import RECOVERS_WITHIN_S, scaled
 
 SHARED = '[ingest]\nshare = "city"\n'
 NAMES = ("w1", "w2", "w3")
 KILLS = scaled(2, 20)
 SEED = 6
-RECOVERS_WITHIN_S = 15.0
 
 
 @on_every_engine
