@@ -67,7 +67,7 @@ class Replayer:
 
     @property
     def more(self) -> bool:
-        """Whether the last step left lines behind for the next."""
+        """Whether the last step had lines, so that there may be more behind them."""
         return self._after > 0
 
     async def step(self) -> Replayed:
@@ -76,7 +76,7 @@ class Replayer:
         A step that fails is not tried again at once, so that it never holds up the lines behind it.
         """
         lines = await self._quarantine.lines(REQUESTED, limit=self._at_once, after=self._after)
-        self._after = lines[-1].id if len(lines) == self._at_once else 0
+        self._after = lines[-1].id if lines else 0
         return await self._replay(lines) if lines else Replayed()
 
     async def run(self, wanted: QuarantineFilter) -> AsyncIterator[Replayed]:

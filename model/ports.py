@@ -145,7 +145,10 @@ class Quarantine(Protocol):
     """What was set aside, for those who bring it back."""
 
     async def lines(self, wanted: QuarantineFilter, *, limit: int = 500, after: int = 0) -> Sequence[QuarantinedFrame]:
-        """Return lines in order of their ids, which is that of arrival, behind the line ``after``."""
+        """Return lines in order of their ids, which is that of arrival, behind the line ``after``.
+
+        Fewer than ``limit`` also where messages are large; none only at the end.
+        """
         ...
 
     async def count(self, wanted: QuarantineFilter) -> Amount:
@@ -313,7 +316,7 @@ class Dashboards(Protocol):
         end: datetime,
         devices: Sequence[str] = (),
         districts: Sequence[str] = (),
-        limit: int = 100,
+        limit: int = 20,
         simulated: bool | None = None,
     ) -> GapReport:
         """Return the active devices that lack most of what their period lets expect, and when they were silent."""

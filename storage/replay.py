@@ -17,6 +17,8 @@ from storage.writer import Writer
 
 _STEP = 10_000
 """So many lines are marked in one transaction."""
+_BYTES = 8_000_000
+"""Messages read at once have about so many bytes at most."""
 
 
 class Quarantine:
@@ -27,8 +29,11 @@ class Quarantine:
         self._writer = writer
 
     async def lines(self, wanted: QuarantineFilter, *, limit: int = 500, after: int = 0) -> Sequence[QuarantinedFrame]:
-        """Return lines in order of their ids, which is that of arrival, behind the line ``after``."""
-        parameters = {**parameters_of(wanted), "after": after, "limit": limit}
+        """Return lines in order of their ids, which is that of arrival, behind the line ``after``.
+
+        Fewer than ``limit`` where their messages are large.
+        """
+        parameters = {**parameters_of(wanted), "after": after, "limit": limit, "bytes": _BYTES}
         found = await self._database.fetch(filtered(statement("quarantine_lines")), parameters)
         return [frame_of(row) for row in found]
 

@@ -59,13 +59,17 @@ order by id desc
 limit %(limit)s
 
 -- name: quarantine_lines
+-- Of large messages only so many that their bytes fit, one at least: a broker may take any size.
 select id, source, reason, detail, topic, message, device, device_type, received_at, last_received_at, times,
        simulated, replay_requested_at
-from penfeld.quarantine
-where {wanted}
-  and id > %(after)s
+from (
+    select *, sum(octet_length(message)) over (order by id) - octet_length(message) as before
+    from (
+        select * from penfeld.quarantine where {wanted} and id > %(after)s order by id limit %(limit)s
+    ) as page
+) as measured
+where before < %(bytes)s
 order by id
-limit %(limit)s
 
 -- name: quarantine_sums
 -- The index by reason holds all of it.
