@@ -74,14 +74,14 @@ def write(load: Load, file: Path) -> None:
         for part in map(_part, pieces) if len(pieces) == 1 else _makers().map(_part, pieces):
             sizes += map(len, part)
             packets.write(b"".join(part))
-    np.save(file.with_suffix(".npy"), np.cumsum(sizes))
+    file.with_suffix(".ends").write_bytes(np.cumsum(sizes, dtype=np.uint64).tobytes())
 
 
 def copy(file: Path, taker: str) -> Path:
     """Write a file's frames for another taker; return that file."""
     other = file.with_name(f"{file.name}-{taker}")
     other.write_bytes(file.read_bytes().replace(APPLICATIONS["ours"].encode(), APPLICATIONS[taker].encode()))
-    other.with_suffix(".npy").write_bytes(file.with_suffix(".npy").read_bytes())
+    other.with_suffix(".ends").write_bytes(file.with_suffix(".ends").read_bytes())
     return other
 
 

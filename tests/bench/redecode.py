@@ -155,6 +155,8 @@ async def _copy(database: Database, *, hypertable: bool) -> float:
 async def _pack(database: Database) -> None:
     """Put all chunks of frames and readings into the columnstore."""
     async with database.connection() as connection:
+        # The policy's own jobs would be about the same chunks.
+        await connection.execute("select alter_job(job_id, scheduled => false) from timescaledb_information.jobs")
         for name in ("penfeld.uplink", f"readings.{TYPE}"):
             await connection.execute(
                 SQL("select compress_chunk(c, true) from show_chunks({}) as c").format(Literal(name))
