@@ -1,8 +1,10 @@
 """From messages to a batch: each frame ends in it, or aside with its reason."""
 
+import asyncio
 import json
 from datetime import timedelta
 
+import msgspec
 import numpy as np
 import pytest
 from hypothesis import given
@@ -10,7 +12,7 @@ from hypothesis import strategies as st
 
 from decoders.catalogue import Catalogue
 from decoders.networks import Adapter, adapters
-from ingest.pipeline import Pipeline, Prepared, Source, default_sources
+from ingest.pipeline import SLICE, Pipeline, Prepared, Source, default_sources
 from model.device import State
 from model.errors import Reason, UnavailableError
 from model.uplink import Message, Uplink
@@ -261,6 +263,45 @@ async def test_bug_in_decoder(monkeypatch: pytest.MonkeyPatch) -> None:
     assert [frame.uplink.f_cnt for frame in prepared.batch.frames] == [7, 9]
     assert reasons(prepared) == [Reason.BAD_PAYLOAD]
     assert "the decoder failed" in prepared.batch.set_aside[0].detail
+
+
+async def test_cut() -> None:
+    """A message that is too large to be a frame is kept with its beginning, and says how large it was."""
+    whole = lora("09c405")
+
+    prepared = await processed(msgspec.structs.replace(whole, cut=3_000_000), lora("09c505"))
+
+    (aside,) = prepared.batch.set_aside
+    assert (aside.reason, aside.source, aside.message) == (Reason.BAD_ENVELOPE, "chirpstack", whole.payload)
+    assert f"the message has {len(whole.payload) + 3_000_000} bytes, too many to be a frame" in aside.detail
+    assert len(prepared.batch.frames) == 1
+
+
+async def test_many() -> None:
+    """Of thousands of messages each frame has its own message and readings, and others get their turn meanwhile."""
+    turns = 0
+
+    async def beside() -> None:
+        nonlocal turns
+        while True:
+            turns += 1
+            await asyncio.sleep(0)
+
+    devices = (LORA, OTHER_LORA)
+    sent = [lora("09" if i % 7 == 0 else f"{i:04x}05", f_cnt=i, device=devices[i % 2]) for i in range(2500)]
+    other = asyncio.create_task(beside())
+    prepared = await processed(*sent)
+    other.cancel()
+
+    batch = prepared.batch
+    assert turns >= 2 * len(sent) // SLICE
+    assert sorted(frame.uplink.f_cnt or 0 for frame in batch.frames) == [i for i in range(2500) if i % 7]
+    assert len(batch.set_aside) == len([i for i in range(2500) if i % 7 == 0])
+    assert all(sent[frame.uplink.f_cnt or 0] is one for frame, one in zip(batch.frames, prepared.messages, strict=True))
+    for rows in batch.readings:
+        told = [batch.frames[i].uplink.f_cnt for i in rows.frame.tolist()]
+        column = rows.columns["temperature_c"]
+        assert np.rint(column.values * 100)[column.valid].tolist() == np.array(told)[column.valid].tolist()
 
 
 async def test_without() -> None:
