@@ -30,6 +30,7 @@ from penfeld.processes import port_is_free
 from penfeld.reach import answers
 from penfeld.replays import quarantine
 from penfeld.runtime import DataFolder
+from penfeld.upkeep import upkeep_config
 from penfeld.workers import GONE, oldest_s, statuses
 from storage.connection import Database
 from storage.inventory import failing, last_round, waiting
@@ -99,8 +100,9 @@ def _folder(config: Config) -> list[Finding]:
 
 def _device_files(config: Config) -> list[Finding]:
     try:
-        known = catalogue(config)
-        return [Finding(Level.OK, "device types", f"{len(known.types())} types, all files are well")]
+        types = catalogue(config).types()
+        upkeep_config(config, types)
+        return [Finding(Level.OK, "device types", f"{len(types)} types, all files are well")]
     except ConfigError as error:
         return [Finding(Level.FAIL, "device types", problem, "correct the file") for problem in error.problems]
 
