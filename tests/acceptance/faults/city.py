@@ -172,13 +172,6 @@ class City:
         """Return how many frames that worker has stored."""
         return ledger(self.dsn, worker).stored
 
-    def rests(self) -> None:
-        """Wait until nothing is stored any more."""
-        stored = [-1, self.stored()]
-        while stored[-1] != stored[-2]:
-            time.sleep(0.5)
-            stored.append(self.stored())
-
     def works(self, within_s: float = PATIENCE_S) -> float:
         """Return the seconds until more is stored than now."""
         before = self.stored()

@@ -20,5 +20,5 @@ RATE = scaled(1000.0, 500.0)
 """Messages a second under which things fail; fewer where a broker has to keep ten minutes of them."""
 
 RECOVERS_WITHIN_S = 60.0
-"""Frames are stored again by then after any fault: the longest pause between two attempts is half of that, the rest is for
-machines on which a process takes long to start. The table at the end says how long it took."""
+"""Frames are stored again by then after any fault: the longest pause between two attempts is half of that, the rest is
+for machines on which a process takes long to start. The table at the end says how long it took."""
