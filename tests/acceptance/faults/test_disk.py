@@ -19,7 +19,7 @@ COMPLAINT = "WARNING .*waits: database .* its disk is full: make room"
 def test_disk_full(server: Server, start: Start, close: Close) -> None:
     """While its disk is full the database takes nothing; with room again it takes all, each frame once."""
     with temporary_folder() as folder, small_disk(server, folder) as disk:
-        city = start(toml=scaled(SMALL_WINDOW, ""), database=disk.name)
+        city = start(toml=SMALL_WINDOW, database=disk.name)
         worker = city.worker()
         with city.load() as load:
             city.works()
