@@ -103,7 +103,7 @@ def test_doctor_sees_rollups_that_nobody_keeps(dsn: str, said: Said) -> None:
     assert "wait to be computed" not in after
 
 
-def test_retention_of_an_unknown_type_is_refused(dsn: str, said: Said) -> None:
+def test_retention_of_an_unknown_type_is_refused(said: Said) -> None:
     """What penfeld.toml says of a type that there is not is told with its line, by status and by doctor."""
     Path("penfeld.toml").write_text('[retention.types.penfeld_streetlihgt]\nreadings = "90 days"\n')
 
