@@ -3,8 +3,10 @@
 import json
 import signal
 import subprocess
+from base64 import b64encode
 from collections.abc import Iterator
 from pathlib import Path
+from typing import Any
 
 import pytest
 
@@ -186,6 +188,46 @@ def test_what_was_exported_can_be_imported(city: Service) -> None:
     report = json.loads(penfeld("devices", "import", "all.csv", "--json", folder=city.folder).stdout)
 
     assert report["unchanged"] == len(report["rows"]) > 20
+
+
+def test_a_pending_device_brings_its_frames_when_it_is_registered(city: Service) -> None:
+    """What it said before is in quarantine with its reason, and is stored within seconds of its registration."""
+    device, kinds = "70b3d50000000077", ("received", "stored", "duplicate", "quarantined")
+    events = [
+        {
+            "topic": f"application/1/device/{device}/event/up",
+            "payload": json.dumps(
+                {
+                    "deviceInfo": {"devEui": device},
+                    "fCnt": n,
+                    "fPort": 1,
+                    "data": b64encode(bytes.fromhex(LIT)).decode(),
+                }
+            ),
+            "time": f"2026-03-01T12:00:0{n}Z",
+        }
+        for n in range(3)
+    ]
+    (city.folder / "heard.json").write_text(json.dumps(events))
+
+    def said(*words: str) -> Any:  # noqa: ANN401 -- JSON is what it is
+        return json.loads(penfeld(*words, "--json", folder=city.folder).stdout)
+
+    penfeld("replay", "heard.json", "--speed", "max", folder=city.folder)
+    until(lambda: len(said("quarantine", "list", "--device", device)["items"]) == 3, city)
+    waiting = said("quarantine", "list", "--device", device)["items"]
+    added = said("devices", "add", device, "--type", "penfeld_streetlight")
+    until(lambda: not said("quarantine", "list", "--device", device)["items"], city)
+    ledger = said("ledger")
+
+    assert {item["reason"] for item in waiting} <= {"unknown_device", "pending_device"}
+    assert added["waiting_frames"] <= 3
+    found = get(f"{city.runtime['api']}/api/v1/readings?device={device}")
+    assert found["items"][0]["values"]["power_w"] == 40.0
+    assert ledger["balanced"] is True
+    received, *others = (ledger["totals"][kind] for kind in kinds)
+    assert received == sum(others)
+    assert [worker["worker"] for worker in ledger["workers"]] == ["ingest"]
 
 
 def test_doctor_finds_a_running_city_well(city: Service) -> None:
