@@ -75,6 +75,7 @@ def figures(size: Size) -> Iterator[Figure]:
 async def measure(cluster: Cluster, city: Lamps, calls: int, ending: str) -> list[Figure]:
     """Make the city, ask, and return the figures."""
     device_type = Catalogue.builtin()["penfeld_streetlight"].type
+    admin(cluster, SQL("drop database if exists {} with (force)"), _DATABASE)
     admin(cluster, SQL("create database {}"), _DATABASE)
     async with Database(cluster.dsn(_DATABASE), max_size=2) as database:
         await lamps.build(database, cluster.dsn(_DATABASE), city, device_type)

@@ -55,6 +55,7 @@ def figures(size: Size) -> Iterator[Figure]:
             if packed and server.engine != TIMESCALEDB:
                 tell("redecode.columnstore needs TimescaleDB")
                 return
+            admin(server, SQL("drop database if exists city with (force)"))
             admin(server, SQL("create database city"))
             yield from asyncio.run(_measure(server.dsn("city"), *SIZES[size], packed=packed))
             admin(server, SQL("drop database city with (force)"))

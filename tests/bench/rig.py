@@ -16,8 +16,10 @@ import time
 from collections.abc import Iterator
 from dataclasses import dataclass
 from pathlib import Path
+from urllib.parse import urlencode
 
 import psycopg
+from psycopg.conninfo import conninfo_to_dict
 from psycopg.sql import SQL
 
 from tests.acceptance.command import ROOT, Service, environment, penfeld, service, until
@@ -73,8 +75,9 @@ class Rig:
 
     @property
     def dsn(self) -> str:
-        """The address of the database."""
-        return self.cluster.dsn(_DATABASE)
+        """The address of the database, as the settings want it."""
+        parts = {name: str(value) for name, value in conninfo_to_dict(self.cluster.dsn(_DATABASE)).items()}
+        return f"postgresql:///{parts.pop('dbname')}?{urlencode(parts)}"
 
     @property
     def engine(self) -> str:

@@ -1,14 +1,16 @@
 """The benchmarks run: at the smallest size, without looking at a clock."""
 
+import os
 from importlib import import_module
 
 import pytest
 
 from tests.bench.__main__ import benchmarks
 from tests.bench.figure import Figure, Size
-from tests.integration.fix_database import bindir_with_timescaledb
+from tests.integration.fix_database import Cluster, bindir_with_timescaledb
 
 KEYS = ["figure", "value", "unit", "beside", "beside_value", "ratio"]
+TIMESCALEDB = bool(os.environ.get("PENFELD_TEST_DSN") or bindir_with_timescaledb())
 PROMISED = {
     "bytes_per_reading": {"bytes_per_reading"},
     "decode": {"decode"},
@@ -18,9 +20,12 @@ PROMISED = {
 
 
 @pytest.mark.parametrize("name", benchmarks())
-def test_each_benchmark_gives_its_figures(name: str) -> None:
+@pytest.mark.parametrize("cluster", ["timescaledb" if TIMESCALEDB else "embedded"], indirect=True)
+def test_each_benchmark_gives_its_figures(name: str, cluster: Cluster, monkeypatch: pytest.MonkeyPatch) -> None:
     """Every benchmark yields the figures that it promises, each beside another, with exactly the agreed keys."""
-    if name == "bytes_per_reading" and bindir_with_timescaledb() is None:
+    if TIMESCALEDB:  # a server of its own for each would take longer than all that is measured
+        monkeypatch.setenv("PENFELD_TEST_DSN", cluster.dsn("postgres"))
+    elif name == "bytes_per_reading":
         pytest.skip("no TimescaleDB: install the extension beside pg_config")
     lines = [figure.line() for figure in import_module(f"tests.bench.{name}").figures(Size.TINY)]
     assert all(list(line) == KEYS for line in lines), lines
