@@ -28,8 +28,11 @@ from storage.arrays import register
 Connection = psycopg.AsyncConnection[tuple[Any, ...]]
 Parameters = Mapping[str, Any] | Sequence[Any] | None
 
+# Statements are planned with their own parameters: what is cheap for one device is not for all, and which parts of a
+# table a time leaves out is known only then.
 _SESSION = """
 select set_config('timezone', 'UTC', false), set_config('jit', 'off', false),
+       set_config('plan_cache_mode', 'force_custom_plan', false),
        set_config('client_min_messages', 'warning', false),
        set_config('idle_in_transaction_session_timeout', '60s', false)
 """

@@ -8,6 +8,7 @@ Rules:
 
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
+from functools import lru_cache
 from typing import Any
 
 import numpy as np
@@ -71,22 +72,30 @@ class Intake:
 
     async def write(self, connection: Connection) -> None:
         """Send the rows; ``commands`` are left."""
-        target = table(self.readings.device_type)
         if self.straight is not None:
             columns, data = self.straight
-            await copy(connection, target, columns, [data])
+            await copy(connection, ("readings", self.readings.device_type), columns, [data])
         if self.merged is not None:
-            await _merge(connection, target, *self.merged, highest=int(self.rank.max()))
+            await _merge(connection, table(self.readings.device_type), *self.merged, highest=int(self.rank.max()))
 
 
-async def copy(connection: Connection, target: Composable, columns: Sequence[str], parts: Iterable[bytes]) -> None:
-    """Send rows by binary COPY, part by part: the database takes one in while the next is made."""
-    command = SQL("copy {} ({}) from stdin (format binary)").format(target, SQL(", ").join(map(Identifier, columns)))
-    async with connection.cursor() as cursor, cursor.copy(command) as copying:
+async def copy(connection: Connection, target: tuple[str, ...], columns: Sequence[str], parts: Iterable[bytes]) -> None:
+    """Send rows by binary COPY, part by part: the database takes one in while the next is made.
+
+    ``target``: schema and table.
+    """
+    async with connection.cursor() as cursor, cursor.copy(_copying(target, tuple(columns))) as copying:
         await copying.write(HEAD)
         for part in parts:
             await copying.write(part)
         await copying.write(TAIL)
+
+
+@lru_cache(maxsize=256)
+def _copying(target: tuple[str, ...], columns: tuple[str, ...]) -> SQL:
+    names = SQL(", ").join(map(Identifier, columns))
+    command = SQL("copy {} ({}) from stdin (format binary)").format(Identifier(*target), names)
+    return SQL(command.as_string())
 
 
 async def _there(connection: Connection, device_type: str, device: Ints, time_us: Ints, positions: Ints) -> Ints:
@@ -134,7 +143,7 @@ async def _merge(
             names, target
         )
     )
-    await copy(connection, SQL("staging"), columns, [data])
+    await copy(connection, ("staging",), columns, [data])
     fields = [Identifier(name) for name in columns if name not in (*rows.READING_COLUMNS, "rank")]
     changes: list[SQL | Composed] = [SQL("{0} = coalesce(old.{0}, excluded.{0})").format(each) for each in fields]
     changes.append(

@@ -19,7 +19,6 @@ from datetime import datetime
 from typing import Any, TypeVar
 
 import numpy as np
-from psycopg.sql import SQL
 
 from model.batch import Batch, Replay, Replayed, Written
 from model.errors import ConfigError, UnavailableError, WriteRejectedError
@@ -41,6 +40,7 @@ from storage.tables import engine, kinds
 LOCKS = 64
 """Over how many locks devices are spread."""
 _ATTEMPTS = 5
+_UPLINK = ("penfeld", "uplink")
 
 T = TypeVar("T")
 S = TypeVar("S")
@@ -142,13 +142,14 @@ class Writer:
             if len(some):
                 intakes.append(await Intake.of(connection, some, frames, newest))
         uplink_rows = rows.uplink_rows(frames, order.positions, self._codecs)
-        copying = copy(connection, SQL("penfeld.uplink"), UPLINK_COLUMNS, uplink_rows)
+        copying = copy(connection, _UPLINK, UPLINK_COLUMNS, uplink_rows)
         _, heard_of = await _meanwhile(copying, self._made(intakes, frames, order))
         for intake in intakes:
             await intake.write(connection)
-        for command, parameters in [each for intake in intakes for each in intake.commands]:
-            await connection.execute(command, parameters)
-        await connection.execute(statement("remember"), heard_of)
+        async with connection.pipeline():
+            for command, parameters in [each for intake in intakes for each in intake.commands]:
+                await connection.execute(command, parameters)
+            await connection.execute(statement("remember"), heard_of)
 
     async def _made(self, intakes: Sequence[Intake], frames: Frames, order: Sorted) -> Mapping[str, Any]:
         """Make what the intakes send, and return the parameters of ``remember``."""
@@ -235,7 +236,6 @@ async def _look(
     """Return which frames are new, after waiting for other writers of their devices, and what readings may meet."""
     if not len(frames):
         return np.ones(0, dtype=np.bool_), {}
-    await connection.execute(statement("plan_for_writing"))
     await connection.execute(statement("lock_devices"), (Int4s(np.unique(frames.device % LOCKS)),))
     if careful:  # look everything up
         return await _new_frames(connection, frames, np.arange(len(frames))), None

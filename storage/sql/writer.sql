@@ -1,7 +1,3 @@
--- name: plan_for_writing
--- For this transaction: plan with the batch's own numbers of rows.
-select set_config('plan_cache_mode', 'force_custom_plan', true)
-
 -- name: plan_for_looking_up
 -- With the bounds of time in the plan other chunks are left out once and for all. TimescaleDB's ChunkAppend would look
 -- for chunks to leave out again for every frame, which costs more than the look-up.

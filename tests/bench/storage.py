@@ -13,7 +13,7 @@ from collections.abc import Iterator, Mapping, Sequence
 from datetime import UTC, datetime
 
 import numpy as np
-from psycopg.sql import SQL, Composable, Identifier, Literal
+from psycopg.sql import SQL, Identifier, Literal
 
 from decoders.catalogue import Catalogue
 from model.batch import Batch, Frame
@@ -66,7 +66,7 @@ async def _measure(dsn: str, lamps: int, count: int) -> tuple[float, float]:
         await registry.register([Device(id=name, type=TYPE) for name in names])
         refs = await registry.identify(names)
         writer = Writer(database, "bench")
-        bare = await _bare_tables(database)
+        await _make_bare_tables(database)
         times: tuple[list[float], list[float]] = ([], [])
         cpu = []
         gc.collect()
@@ -82,8 +82,8 @@ async def _measure(dsn: str, lamps: int, count: int) -> tuple[float, float]:
             times[0].append(time.perf_counter() - began)
             began = time.perf_counter()
             async with database.transaction() as connection:
-                await copy(connection, bare[0], rows.UPLINK_COLUMNS, [uplinks])
-                await copy(connection, bare[1], columns, [readings])
+                await copy(connection, ("bare", "uplink"), rows.UPLINK_COLUMNS, [uplinks])
+                await copy(connection, ("bare", TYPE), columns, [readings])
             times[1].append(time.perf_counter() - began)
         frames_each = 2 * lamps
         tell(f"copy: {middle(cpu[_WARM:]) / frames_each * 1e6:.1f} µs of the writer's own processor time a frame")
@@ -91,8 +91,8 @@ async def _measure(dsn: str, lamps: int, count: int) -> tuple[float, float]:
         return value, beside
 
 
-async def _bare_tables(database: Database) -> tuple[Composable, Composable]:
-    """Make tables like those of raw frames and readings."""
+async def _make_bare_tables(database: Database) -> None:
+    """Make tables like those of raw frames and readings, in the schema ``bare``."""
     hypertables = await engine(database) == TIMESCALEDB
     async with database.connection() as connection:
         await connection.execute(SQL("create schema bare"))
@@ -110,7 +110,6 @@ async def _bare_tables(database: Database) -> tuple[Composable, Composable]:
             else:
                 command = SQL("create table {} partition of {} for values from ('2026-01-01') to ('2028-01-01')")
                 await connection.execute(command.format(Identifier("bare", f"{name}_2026"), table))
-    return Identifier("bare", "uplink"), Identifier("bare", TYPE)
 
 
 def _batch(number: int, names: Sequence[str], refs: Mapping[str, DeviceRef]) -> Batch:
