@@ -72,5 +72,9 @@ def uplinks(topic: str, payload: bytes) -> tuple[Uplink, ...]:  # noqa: ARG001 t
 
 
 def _best(receptions: list[_Reception]) -> _Reception:
-    """Return that of the gateway which heard the frame best."""
-    return receptions[0] if len(receptions) == 1 else max(receptions, key=lambda reception: reception.rssi or 0.0)
+    """Return that of the gateway which heard the frame best, the first of equals."""
+    best = receptions[0]
+    for other in receptions[1:]:
+        if (other.rssi or 0.0) > (best.rssi or 0.0):
+            best = other
+    return best
