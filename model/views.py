@@ -178,7 +178,7 @@ class DatabaseFacts:
     now: datetime
 
 
-class Point(msgspec.Struct, frozen=True, kw_only=True):
+class Point(msgspec.Struct, frozen=True, kw_only=True, gc=False):
     """One bucket of a line, or one reading. ``time``: the bucket's beginning, UTC; buckets without a value are absent.
 
     ``count`` values make the statistics; ``total`` is their sum. Of a switch (bool) the mean is the share of true and
@@ -243,7 +243,7 @@ class Ranking:
     consumers: Sequence[Consumer]
 
 
-class Newest(msgspec.Struct, frozen=True, kw_only=True):
+class Newest(msgspec.Struct, frozen=True, kw_only=True, gc=False):
     """An active device on the map: where it is, and the newest value of each field, ``None`` where it said none.
 
     ``values`` and ``times`` are in the order of the fields asked for; ``time`` is the newest event time of any field.
@@ -291,7 +291,9 @@ class Coverage:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class GapReport:
-    """Devices by completeness, the worst first. ``end`` is never later than now; ``devices``: how many were looked at.
+    """Devices by completeness, the worst first. ``devices``: how many were looked at.
+
+    ``end`` is never later than now, and from rollups not within a bucket that is not over yet.
 
     ``resolution`` is that of the gaps: those shorter than a bucket show in ``completeness`` only, which is here that of
     all devices together, percent.

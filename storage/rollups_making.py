@@ -150,9 +150,9 @@ class Making:
                     target, _typed(select.columns(device_type))
                 )
             )
-            if planned.level is not DAY:
+            if planned.level not in GROUP_LEVELS:
                 await connection.execute(SQL("create index on {} (bucket)").format(target))
-        if planned.kind != VIEW and planned.level is DAY:
+        if planned.kind != VIEW and planned.level in GROUP_LEVELS:
             # How complete all devices were in a range is read from this index alone.
             await connection.execute(SQL("create index on {} (bucket, device) include (readings)").format(target))
 

@@ -19,6 +19,7 @@ from model.views import Coverage, Gap
 
 LATE = 1.5
 WIDE = 2
+READING = 3
 _PERCENT = 100.0
 
 
@@ -151,6 +152,10 @@ def percent(received: int, expected: int) -> float:
 
 
 def finest(there: Sequence[Resolution], *, devices: int, span: timedelta, period: timedelta, most: int) -> Resolution:
-    """Return the finest resolution in which gaps show and that has at most so many rows; else the coarsest."""
+    """Return the finest resolution in which gaps show and that has at most so many rows; else the coarsest.
+
+    A reading counts as ``READING`` rows: of rollups, indices tell enough.
+    """
     fit = [each for each in there if each is Resolution.RAW or each.width >= WIDE * period] or list(there)
-    return next((each for each in fit if devices * count(each, span, period) <= most), fit[-1])
+    weight = {Resolution.RAW: READING}
+    return next((each for each in fit if devices * count(each, span, period) * weight.get(each, 1) <= most), fit[-1])

@@ -103,50 +103,72 @@ class Source:
         ]
         return SQL("select k.device{} from unnest(%(keys)s::integer[]) as k (device)").format(_listed(values))
 
-    def top(self, counter: Field, *, until_now: bool, districts: bool, simulated: bool | None) -> Composed:
+    def spoken(self) -> Composed:
+        """Return, of a rollup by group, the last bucket before ``start``, and the first and last one from then on."""
+        return SQL(
+            "select max(bucket) filter (where bucket < %(start)s), min(bucket) filter (where bucket >= %(start)s),"
+            " max(bucket) filter (where bucket >= %(start)s) from {} where bucket >= %(before)s and bucket < %(end)s"
+        ).format(self._relation)
+
+    def top(
+        self, counter: Field, *, begins: bool, until_now: bool, districts: bool, simulated: bool | None
+    ) -> Composed:
         """Return rows of key, id, name, district and increase of the devices whose counter grew most, in that order.
 
-        The increase is the last value in bucket ``last`` less that in bucket ``before``, and what was lost where the
-        counter started again; ``until_now``: the newest value stands for the former. At the end come all devices
-        of which one of the two is not there, with no increase.
+        The increase is the last value in the buckets from ``last`` to ``last_end`` less that in those from ``previous``
+        to ``previous_end``, and what was lost where the counter started again. ``begins``: nothing is known from
+        before, so of the latter the first value counts; ``until_now``: of the former the newest. At the end come all
+        devices of which one of the two is not there, with no increase.
         """
-        value = Identifier(f"{counter.name}_last")
-        edge = SQL("select device, simulated, {} as value from {} where bucket = {} and {} is not null")
-        last = edge.format(value, self._relation, SQL("%(last)s"), value)
-        same = SQL("z.device = d.key and z.simulated = d.simulated")
+        # TimescaleDB leaves out what is not materialized yet by both ends of a range only, not by "bucket =".
+        edge = SQL(
+            "select device, simulated, {value} as value from {relation}"
+            " where bucket >= {start} and bucket < {end} and {value} is not null"
+        )
+        previous = edge.format(
+            value=Identifier(f"{counter.name}_{'first' if begins else 'last'}"),
+            relation=self._relation,
+            start=SQL("%(previous)s"),
+            end=SQL("%(previous_end)s"),
+        )
+        last = edge.format(
+            value=Identifier(f"{counter.name}_last"),
+            relation=self._relation,
+            start=SQL("%(last)s"),
+            end=SQL("%(last_end)s"),
+        )
         if until_now:
-            newest, time = Identifier(counter.name), Identifier(f"{counter.name}__time")
-            last = SQL("select device, {} as value from {} where {} >= %(start)s and {} < %(end)s").format(
-                newest, Identifier("latest", self._type.name), time, time
-            )
-            same = SQL("z.device = d.key")
+            time = Identifier(f"{counter.name}__time")
+            last = SQL(
+                "select l.device, d.simulated, l.{} as value from {} as l join penfeld.device as d on d.key = l.device"
+                " where {} >= %(start)s and {} < %(end)s"
+            ).format(Identifier(counter.name), Identifier("latest", self._type.name), time, time)
         return SQL(
             "select key, id, name, district, increase from ("
             'select *, row_number() over (order by increase desc nulls last, id collate "C") as place from ('
             "select d.key, d.id, d.name, d.district,"
-            " (z.value - b.value)::double precision + coalesce(r.lost, 0) as increase"
-            " from penfeld.device as d left join ({last}) as z on {same}"
-            " left join ({before}) as b on b.device = d.key and b.simulated = d.simulated"
+            " (z.value - b.value)::double precision + coalesce(r.lost, 0) as increase from penfeld.device as d"
+            " left join ({last}) as z on z.device = d.key and z.simulated = d.simulated"
+            " left join ({previous}) as b on b.device = d.key and b.simulated = d.simulated"
             " left join (select device, simulated, sum(lost) as lost from penfeld.restart where device_type = {type}"
             " and field = {field} and hour >= %(start)s and hour < %(end)s group by 1, 2) as r"
             " on r.device = d.key and r.simulated = d.simulated where d.type = {type}{mark}{districts}"
             ") as t) as t where increase is null or place <= %(limit)s order by place"
         ).format(
             last=last,
-            same=same,
-            before=edge.format(value, self._relation, SQL("%(before)s"), value),
+            previous=previous,
             type=Literal(self._type.name),
             field=Literal(counter.name),
-            mark=SQL("" if simulated is None else " and d.simulated = %(simulated)s"),
+            mark=_device_mark(simulated=simulated),
             districts=SQL(" and coalesce(d.district, '') = any(%(districts)s)") if districts else SQL(""),
         )
 
     def worst(self, usual: int, odd: Sequence[int], *, devices: bool, simulated: bool | None) -> Composed:
         """Return rows of key, id, name, district, first seen, expected, received of those that lack most.
 
-        Behind them come the sums of expected and received over all of the devices ``keys``. A bucket counts for no more
-        than what is expected in it: ``usual``, or in the buckets ``odd_0``, ``odd_1`` … the next of ``odd``.
-        ``devices``: ``keys`` are not all that there are.
+        Behind them come the sums of expected and received over all active devices, or the ``devices`` that are among
+        ``keys``. A bucket counts for no more than what is expected in it: ``usual``, or in the buckets ``odd_0``,
+        ``odd_1`` … the next of ``odd``.
         """
         most: Composable = Literal(usual)
         if odd:
@@ -156,10 +178,15 @@ class Source:
             )
             most = SQL("case bucket {} else {} end").format(cases, most)
         return SQL(_WORST).format(
-            most=most, relation=self._relation, chosen=self._chosen(simulated=simulated, devices=devices)
+            most=most,
+            relation=self._relation,
+            chosen=self._chosen(simulated=simulated, devices=devices),
+            type=Literal(self._type.name),
+            mark=_device_mark(simulated=simulated),
+            keys=SQL(" and d.key = any(%(keys)s)" if devices else ""),
         )
 
-    def silences(self, *, simulated: bool | None) -> Composed:
+    def silences(self, *, devices: bool, simulated: bool | None) -> Composed:
         """Return rows of device, time, the time before it and the one after it, by device and time.
 
         Only those behind which, or before which, nothing is for longer than ``apart``, or nothing at all.
@@ -172,7 +199,7 @@ class Source:
         ).format(
             time=self._time,
             relation=self._relation,
-            chosen=self._chosen(simulated=simulated, devices=True),
+            chosen=self._chosen(simulated=simulated, devices=devices),
         )
 
     def group(self, names: Sequence[str], *, districts: bool, simulated: bool | None) -> Composed:
@@ -229,7 +256,7 @@ with r as (
     from penfeld.device as d
     left join penfeld.heard as h on h.device = d.key
     left join r on r.device = d.key
-    where d.key = any(%(keys)s)
+    where d.type = {type} and d.state = 'active'{mark}{keys}
 ), e as (
     select *, floor(
         extract(epoch from %(end)s - case
@@ -318,3 +345,7 @@ def _listed(columns: Sequence[Composable]) -> Composed:
 
 def _mark(*, simulated: bool | None) -> SQL:
     return SQL("" if simulated is None else " and simulated = %(simulated)s")
+
+
+def _device_mark(*, simulated: bool | None) -> SQL:
+    return SQL("" if simulated is None else " and d.simulated = %(simulated)s")

@@ -116,11 +116,11 @@ class _Asking:
         self._chance = random.Random(2026)  # noqa: S311 -- chance, no secret
         self._ask = Dashboards(database, clock=lambda: city.end, config=DashboardsConfig(zone=ZONE))
         self._queries = Queries(database)
-        self.month = min(timedelta(days=30), timedelta(days=city.days) - DAY)
+        self.month = min(timedelta(days=30), timedelta(days=city.days - 2))
 
     def window(self, span: timedelta) -> dict[str, Any]:
         """Return a range of that length for which there are readings."""
-        end = self._city.end - self._chance.random() * max(timedelta(0), timedelta(days=self._city.days) - span)
+        end = self._city.end - self._chance.random() * max(timedelta(0), timedelta(days=self._city.days - 1) - span)
         return {"start": end - span, "end": end}
 
     def device(self) -> str:

@@ -224,7 +224,7 @@ class Dashboards:
         end: datetime,
         devices: Sequence[str] = (),
         districts: Sequence[str] = (),
-        limit: int = 100,
+        limit: int = 20,
         simulated: bool | None = None,
     ) -> GapReport:
         """Return the active devices that lack most; always from readings."""

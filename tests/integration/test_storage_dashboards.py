@@ -2,6 +2,7 @@
 
 import random
 from collections.abc import Iterator, Sequence
+from datetime import datetime
 
 import msgspec
 import pytest
@@ -55,9 +56,9 @@ async def city(database: Database) -> City:
     )
 
 
-def dashboards(database: Database, kept: Kept = FOR_EVER, *, scanned: int = 150_000) -> Dashboards:
+def dashboards(database: Database, kept: Kept = FOR_EVER, *, scanned: int = 150_000, now: datetime = NOW) -> Dashboards:
     config = DashboardsConfig(zone=PARIS, kept=lambda _type: kept, most_scanned=scanned)
-    return Dashboards(database, clock=lambda: NOW, config=config)
+    return Dashboards(database, clock=lambda: now, config=config)
 
 
 class TestPostgreSQL(DashboardPromises):
@@ -93,13 +94,15 @@ async def test_gaps_of_many_devices_are_found_by_rollups(city: City, database: D
     said += [("bad", time, values) for name, time, values in said if values["steps"] not in silent]
     said += [("more", MIDNIGHT + n * quarter / 3, {"steps": n}) for n in range(-1, 3 * 96)]
     await city.hear([lamp("good"), lamp("bad"), lamp("more")], said)
-    by_day = dashboards(database, scanned=72)
-    by_hour = dashboards(database, scanned=3 * 72)
+    by_day = dashboards(database, scanned=2 * 72)
+    by_hour = dashboards(database, scanned=2 * 3 * 72)
     end = MIDNIGHT + 3 * DAY
 
     coarse = await by_day.gaps(LAMP, start=MIDNIGHT + HOUR, end=end)
     fine = await by_hour.gaps(LAMP, start=MIDNIGHT, end=end)
     mixed = await by_day.gaps(LAMP, start=MIDNIGHT, end=end, limit=1)
+    yesterday = dashboards(database, scanned=2 * 72, now=MIDNIGHT + 2 * DAY + 5 * HOUR)
+    until_now = await yesterday.gaps(LAMP, start=MIDNIGHT, end=end)
 
     assert (coarse.resolution, coarse.widened, coarse.sources) == (Resolution.DAY, True, ("rollups.lamp_1d",))
     assert [(each.device, each.expected, each.received) for each in coarse.worst] == [
@@ -113,6 +116,7 @@ async def test_gaps_of_many_devices_are_found_by_rollups(city: City, database: D
         ("bad", 252, [Gap(start=MIDNIGHT + DAY, end=MIDNIGHT + DAY + 9 * HOUR, missing=36)]),
         ("good", 288, []),
     ]
+    assert (until_now.resolution, until_now.end) == (Resolution.DAY, MIDNIGHT + 2 * DAY)
     assert mixed.resolution is Resolution.HOUR
     assert [each.device for each in mixed.worst] == ["more"]
 
