@@ -67,7 +67,8 @@ def frames(draw: st.DrawFn) -> DrawnFrame:
         rows = [(time - n * 15 * MINUTE, draw(values)) for n in range(draw(st.integers(0, 4)))]
     options: dict[str, Any] = {
         "values": rows,
-        "f_cnt": draw(st.sampled_from([None, None, 1, 2])),
+        "f_cnt": draw(st.sampled_from([None, None, 1, 2, 3])),
+        "session": draw(st.sampled_from(["", "", "other"])),
         "payload": draw(st.sampled_from([b"", b"a", b"b"])),
         "received_at": time + draw(st.sampled_from([SECOND, 30 * MINUTE, 5 * HOUR])),
         "source": draw(st.sampled_from(["chirpstack", "sigfox"])),
