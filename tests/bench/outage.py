@@ -1,6 +1,7 @@
 """Memory and recovery when the database goes away under load: stopped at once, started again some seconds later.
 
-Frames go on coming at half of the rate that was measured end to end. Every one of them must be stored exactly once.
+Frames go on coming at half of the rate that was measured end to end. Every one must be stored exactly once; those whose
+commit was not answered any more come again, and count as duplicates.
 """
 
 import time
@@ -30,9 +31,9 @@ def measure(city: Rig, running: Service, rate: float, size: Size, *, beside_mb: 
         time.sleep(away_s)
         city.cluster.start()
         back = time.time()
-        caught_up = [moment for moment, _ in city.watched(count, running)][-1]
+        caught_up = [moment for moment, _ in city.watched(count, running, again=True)][-1]
     peak_mb = processes.peak_mb(running.process.pid)
-    city.check(count)
+    city.check(count, again=True)
     over = max(load.start_s + count * load.step_s, back)
     tell(
         f"database away for {away_s:.0f} s: {peak_mb:.0f} MB; caught up {caught_up - over:.1f} s after load and outage"
