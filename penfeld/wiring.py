@@ -11,9 +11,13 @@ from decoders.catalogue import Catalogue
 from model.device import DeviceType
 from model.errors import UnavailableError
 from penfeld import runtime
+from penfeld.clock import Clock
 from penfeld.config import Config
+from penfeld.upkeep import upkeep_config
 from storage.connection import Database
+from storage.dashboards import Dashboards
 from storage.migrate import migrate
+from storage.stock import config_of
 from storage.tables import prepare
 
 _PAUSE_S = 0.2
@@ -39,6 +43,11 @@ async def make_ready(opened: Database, catalogue: Catalogue) -> Sequence[str]:
     """Bring schema and tables up to date for the catalogue; return what was done, a line each."""
     types: Sequence[DeviceType] = catalogue.types()
     return (*await migrate(opened), *await prepare(opened, types))
+
+
+def dashboards(opened: Database, config: Config, catalogue: Catalogue, clock: Clock) -> Dashboards:
+    """Return what answers dashboards, from what upkeep keeps; raise ``ConfigError`` as that does."""
+    return Dashboards(opened, clock=clock, config=config_of(upkeep_config(config, catalogue.types())))
 
 
 async def _open(opened: Database, wait_s: float) -> None:

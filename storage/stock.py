@@ -10,12 +10,14 @@ from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass
 from datetime import datetime, timedelta, tzinfo
 from typing import Any
+from zoneinfo import ZoneInfo
 
 from model.device import DeviceType
 from model.resolution import POINTS, Kept, Resolution, choose, whole
 from model.views import Chart, Consumer, Line, Ranking
 from storage import rollups
 from storage.connection import Database
+from storage.retention import UpkeepConfig
 from storage.sources import Source
 from storage.statements import statement
 
@@ -43,6 +45,16 @@ class DashboardsConfig:
     zone: tzinfo
     kept: Callable[[DeviceType], Kept] = kept_for_ever
     most_scanned: int = 150_000
+
+
+def config_of(upkeep: UpkeepConfig) -> DashboardsConfig:
+    """Return the settings of dashboards of a database that is kept up like this."""
+
+    def kept(device_type: DeviceType) -> Kept:
+        retention = upkeep.of(device_type.name)
+        return {Resolution.RAW: retention.readings} | {each: retention.rollup(each) for each in _LEVELS}
+
+    return DashboardsConfig(zone=ZoneInfo(upkeep.zone), kept=kept)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

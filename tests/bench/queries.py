@@ -13,6 +13,7 @@ Rules:
 import asyncio
 import contextlib
 import math
+import os
 import random
 import subprocess
 import time
@@ -60,13 +61,15 @@ def figures(size: Size) -> Iterator[Figure]:
     count, days, calls = SIZES[size]
     now = datetime.now(UTC)
     city = Lamps(count=count, days=days, end=now - (now - datetime(2020, 1, 1, tzinfo=UTC)) % PERIOD)
-    engines = [("timescaledb", "")] if bindir_with_timescaledb() else []
+    there = os.environ.get("PENFELD_TEST_DSN") or bindir_with_timescaledb()
+    engines = [("timescaledb", "")] if there else []
     engines += [("embedded", ".postgresql" if engines else "")]
     for kind, ending in engines:
         with temporary_folder() as folder:
             cluster = make_cluster(kind, folder, SETTINGS)
             try:
                 yield from asyncio.run(measure(cluster, city, calls, ending))
+                admin(cluster, SQL("drop database {} with (force)"), _DATABASE)
             finally:
                 with contextlib.suppress(subprocess.CalledProcessError):
                     cluster.stop()
