@@ -2,7 +2,7 @@
 
 import random
 from collections.abc import Iterator, Sequence
-from datetime import datetime
+from datetime import UTC, datetime
 
 import msgspec
 import pytest
@@ -119,6 +119,18 @@ async def test_gaps_of_many_devices_are_found_by_rollups(city: City, database: D
     assert (until_now.resolution, until_now.end) == (Resolution.DAY, MIDNIGHT + 2 * DAY)
     assert mixed.resolution is Resolution.HOUR
     assert [each.device for each in mixed.worst] == ["more"]
+
+
+async def test_a_day_of_23_hours_expects_less(city: City, database: Database) -> None:
+    """On the day when summer time begins, whoever spoke all day is complete."""
+    saturday, tuesday = (datetime(2026, 3, day, tzinfo=PARIS).astimezone(UTC) for day in (28, 31))
+    quarters = (tuesday - saturday) // (15 * MINUTE)
+    await city.hear([lamp("a")], [("a", saturday + n * 15 * MINUTE, {"steps": n}) for n in range(quarters)])
+
+    report = await dashboards(database, scanned=2).gaps(LAMP, start=saturday, end=tuesday)
+
+    assert (report.resolution, report.start, report.end) == (Resolution.DAY, saturday, tuesday)
+    assert [(each.expected, each.received, each.gaps) for each in report.worst] == [(284, 284, [])]
 
 
 async def test_a_city_of_chance_reads_as_the_fake_reckons(city: City) -> None:

@@ -399,6 +399,26 @@ class DashboardPromises:
         assert first.consumers == [Consumer(device="b", name="Lamp b", district="Europe", increase=10.0)]
         assert [each.device for each in place.consumers] == ["c"]
 
+    async def test_consumption_until_now_counts_what_was_said_last(self, city: City) -> None:
+        """Also within the hour that is not over, also of a counter that has just started again."""
+        await city.hear(
+            [lamp("a"), lamp("b"), lamp("old")],
+            [
+                ("a", NOW - 26 * HOUR, {"energy_kwh": 100.0}),
+                ("a", NOW - 2 * HOUR, {"energy_kwh": 103.0}),
+                ("a", NOW - 10 * MINUTE, {"energy_kwh": 104.5}),
+                ("b", NOW - 30 * HOUR, {"energy_kwh": 5.0}),
+                ("b", NOW - 3 * HOUR, {"energy_kwh": 7.0}),
+                ("b", NOW - MINUTE, {"energy_kwh": 0.5}),
+                ("old", NOW - 26 * HOUR, {"energy_kwh": 9.0}),
+            ],
+        )
+
+        ranking = await city.ask.top(LAMP, "energy_kwh", start=NOW - DAY, end=NOW + MINUTE)
+
+        assert ranking.end == NOW + HOUR
+        assert [(each.device, each.increase) for each in ranking.consumers] == [("a", 4.5), ("b", 2.5)]
+
     # The map
 
     async def test_the_map_has_each_active_device_with_its_newest_values(self, city: City) -> None:
