@@ -24,6 +24,8 @@ from storage.upkeep import Round, Upkeep
 log = logging.getLogger(__name__)
 
 EVERY_S = 5.0
+FIRST_S = 15.0
+"""When rollups are looked after for the first time."""
 _REST = 19
 """How many times as long as a step took, the pause after it is: a twentieth of the time is its own."""
 _LONGEST_PAUSE_S = 300.0
@@ -35,17 +37,22 @@ Step = Callable[[], Awaitable[bool]]
 
 
 class Repeated:
-    """One step, again and again until cancelled. ``name`` begins its lines in the log."""
+    """One step, again and again until cancelled. ``name`` begins its lines in the log.
 
-    def __init__(self, name: str, step: Step, *, every_s: float = EVERY_S) -> None:
+    ``first_s``: how long the first time waits, so that what piled up in the broker is stored before.
+    """
+
+    def __init__(self, name: str, step: Step, *, every_s: float = EVERY_S, first_s: float = 0.0) -> None:
         self._name = name
         self._step = step
         self._every_s = every_s
+        self._first_s = first_s
         self._trouble = ""
 
     async def run(self) -> None:
         """Do the step, pause, and so on."""
         clock = asyncio.get_running_loop().time
+        await asyncio.sleep(self._first_s)
         while True:
             began = clock()
             more = await self._once()

@@ -41,7 +41,7 @@ async def _ingest(config: Config, wait_s: float) -> int:
     from penfeld.reach import answers
     from penfeld.replays import EVERY_S, quarantine, replayer, replays
     from penfeld.sources import sources
-    from penfeld.upkeep import Repeated, rounds, upkeep
+    from penfeld.upkeep import FIRST_S, Repeated, rounds, upkeep
     from penfeld.wiring import database, make_ready
     from storage.registry import Registry
     from storage.writer import Writer
@@ -80,7 +80,7 @@ async def _ingest(config: Config, wait_s: float) -> int:
             asyncio.get_running_loop().add_signal_handler(number, worker.stop)
         replay = replays(replayer(opened, known, taken, utc_now), quarantine(opened), known.names())
         steps = (
-            Repeated("upkeep", rounds(upkeep(opened, config, known, utc_now))),
+            Repeated("upkeep", rounds(upkeep(opened, config, known, utc_now)), first_s=FIRST_S),
             Repeated("replay", replay, every_s=EVERY_S),
         )
         beside = [asyncio.create_task(step.run()) for step in steps]

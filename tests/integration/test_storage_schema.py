@@ -141,9 +141,9 @@ async def test_a_field_that_is_gone_is_refused_with_the_line_to_add(database: Da
 
     assert caught.value.problems == (
         (
-            "device type probe: field power_w is gone from probe.toml, but readings have values of it: bring it back, or"
-            ' add the lines `[storage]` and `retired = ["steps", "power_w"]` (the column and its history stay; a renamed'
-            " field is a new one)"
+            "device type probe: field power_w is gone from probe.toml, but readings have values of it: bring it back,"
+            ' or add the lines `[storage]` and `retired = ["steps", "power_w"]` (the column and its history stay; a'
+            " renamed field is a new one)"
         ),
     )
     assert await prepare(database, [replace(renamed, retired=("steps", "power_w"))]) == (
