@@ -20,7 +20,7 @@ _UNPACK = struct.Struct(">BBHBHHbB").unpack
 
 def figures(size: Size) -> Iterator[Figure]:
     """Yield what decoding costs, a frame."""
-    rounds = {Size.TINY: 1, Size.SHORT: 60, Size.FULL: 200}[size]
+    rounds = {Size.TINY: 1, Size.SHORT: 40, Size.FULL: 200}[size]
     catalogue = Catalogue.builtin()
     lamp = catalogue["penfeld_streetlight"]
     payloads, ports = lamp_payloads(), [1] * COUNT

@@ -8,6 +8,7 @@ second, from the first packet to the last, and microseconds of its processor tim
 import asyncio
 import sys
 import time
+from collections.abc import Callable
 
 from tests.bench.topics import topic_filter
 
@@ -18,10 +19,11 @@ _PUBLISH, _SUBACK = 3, 9
 class Bare(asyncio.Protocol):
     """Takes ``count`` messages; ``done`` is then the seconds from the first to the last."""
 
-    def __init__(self, count: int) -> None:
+    def __init__(self, count: int, ready: Callable[[], None]) -> None:
         self.done: asyncio.Future[float] = asyncio.get_running_loop().create_future()
         self.cpu_s = 0.0
         self._left = count
+        self._ready = ready
         self._rest = b""
         self._began = 0.0
 
@@ -57,7 +59,7 @@ class Bare(asyncio.Protocol):
                 number = body + 2 + (data[body] << 8 | data[body + 1])
                 acknowledgements += b"\x40\x02" + data[number : number + 2]
             elif data[place] >> 4 == _SUBACK:
-                print("ready", flush=True)
+                self._ready()
                 if not self._left:
                     self.done.set_result(0.0)
             place = body + length
@@ -81,9 +83,12 @@ class Bare(asyncio.Protocol):
             self.done.set_exception(exc or ConnectionError(f"the broker hung up with {self._left} messages to come"))
 
 
-async def drain(host: str, port: int, count: int) -> tuple[float, float]:
-    """Return the seconds from the first message to the last, and those of processor time."""
-    transport, bare = await asyncio.get_running_loop().create_connection(lambda: Bare(count), host, port)
+async def drain(host: str, port: int, count: int, ready: Callable[[], None] = lambda: None) -> tuple[float, float]:
+    """Return the seconds from the first message to the last, and those of processor time.
+
+    ``ready`` is called when it is subscribed.
+    """
+    transport, bare = await asyncio.get_running_loop().create_connection(lambda: Bare(count, ready), host, port)
     try:
         return await bare.done, bare.cpu_s
     finally:
@@ -93,6 +98,6 @@ async def drain(host: str, port: int, count: int) -> tuple[float, float]:
 
 if __name__ == "__main__":
     host, port, count = sys.argv[1], int(sys.argv[2]), int(sys.argv[3])
-    seconds, cpu_s = asyncio.run(drain(host, port, count))
+    seconds, cpu_s = asyncio.run(drain(host, port, count, lambda: print("ready", flush=True)))
     if count:
         print(count / seconds, cpu_s / count * 1e6)

@@ -25,12 +25,12 @@ from tests.bench.servers import temporary_folder
 
 ROUNDS: Mapping[Size, tuple[int, int, int]] = {
     Size.TINY: (1, 0, 300),
-    Size.SHORT: (3, 2, 100_000),
+    Size.SHORT: (3, 1, 80_000),
     Size.FULL: (7, 5, 200_000),
 }
 """How many rounds with a load generator, how many with a backlog, of how many frames."""
 _LAMPS: Mapping[Size, int] = {Size.TINY: 50, Size.SHORT: DEVICES, Size.FULL: DEVICES}
-_SCRIPTS = (("plain_script", 500, 0.5), ("plain_script.row_by_row", 1, 0.05))
+_SCRIPTS = (("plain_script", 500, 0.5), ("plain_script.row_by_row", 1, 0.03))
 """Frames in a batch, and what part of a round's frames."""
 
 

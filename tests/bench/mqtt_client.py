@@ -12,7 +12,7 @@ import random
 import socket
 import tempfile
 import time
-from collections.abc import Callable, Coroutine, Iterator
+from collections.abc import Callable, Coroutine, Iterator, Mapping
 from dataclasses import replace
 from datetime import UTC, datetime
 from functools import partial
@@ -35,7 +35,9 @@ from tests.bench.figure import Figure, Size, compare
 from tests.bench.topics import topic_filter
 from tests.integration.fix_brokers import mosquitto
 
-COUNT, ROUNDS, BATCH = 20_000, 3, 1000
+SIZES: Mapping[Size, tuple[int, int]] = {Size.TINY: (1, 200), Size.SHORT: (2, 10_000), Size.FULL: (5, 20_000)}
+"""Rounds, and messages in each."""
+BATCH = 1000
 COMMIT_S, WAIT_S = 0.005, 0.02
 PAYLOAD = b"x" * 1000
 FILTER = topic_filter("bare")
@@ -131,7 +133,7 @@ def _client(client_id: str, *, clean: bool) -> paho.Client:
 
 def figures(size: Size) -> Iterator[Figure]:
     """Yield processor time and time on the wall for one message, then what the packets cost alone."""
-    rounds, count = (ROUNDS, COUNT) if size is not Size.TINY else (1, 200)
+    rounds, count = SIZES[size]
     ways: dict[str, Way] = {
         "ours": partial(ours, protocol="3.1.1"),
         "ours by MQTT 5": partial(ours, protocol="5"),

@@ -35,7 +35,7 @@ from tests.bench.progress import tell
 from tests.bench.servers import cluster, temporary_folder
 from tests.integration.fix_database import admin
 
-SIZES: Mapping[Size, tuple[int, int]] = {Size.TINY: (20, 2), Size.SHORT: (5000, 20), Size.FULL: (5000, 60)}
+SIZES: Mapping[Size, tuple[int, int]] = {Size.TINY: (20, 2), Size.SHORT: (5000, 12), Size.FULL: (5000, 60)}
 """Lamps, and batches that count."""
 _DATABASE = "copy"
 _WARM = 3
