@@ -6,10 +6,9 @@ Rules:
 2. Rows that meet one of the same device and time, stored or in the batch, are merged: they fill what it left empty.
 """
 
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from functools import lru_cache
-from typing import Any
 
 import numpy as np
 from psycopg.sql import SQL, Composable, Composed, Identifier
@@ -21,12 +20,11 @@ from storage.arrays import Int4s, Times
 from storage.cells import HEAD, TAIL
 from storage.connection import Connection
 from storage.connection import rows as fetch
+from storage.heard import Known
+from storage.latest import Change
 from storage.rows import Frames
 from storage.statements import statement
 from storage.tables import table
-
-Newest = Mapping[int, int] | None
-"""Device -> newest time of its readings (µs), of devices whose readings may meet stored ones; ``None``: all may."""
 
 
 @dataclass(slots=True)
@@ -38,14 +36,15 @@ class Intake:
     meeting: Bools
     straight: tuple[Sequence[str], bytes] | None = None
     merged: tuple[Sequence[str], bytes] | None = None
-    commands: list[tuple[SQL | Composed, Any]] = field(default_factory=list)
+    changes: list[Change] = field(default_factory=list)
 
     @classmethod
-    async def of(cls, connection: Connection, readings: Readings, frames: Frames, newest: Newest) -> "Intake":
+    async def of(cls, connection: Connection, readings: Readings, frames: Frames, known: Known) -> "Intake":
         """Find out which rows meet others."""
         device = frames.device[readings.frame]
         rank = rows.ranks(device, readings.time_us)
         meeting = rank > 0
+        newest = known.newest
         if newest is None:
             meeting[:] = True
         elif newest:
@@ -53,8 +52,8 @@ class Intake:
             meeting[await _there(connection, readings.device_type, device, readings.time_us, late)] = True
         return cls(readings, rank, meeting)
 
-    def make(self, frames: Frames, codec: int) -> Iterable[None]:
-        """Make all that is to be sent, a little at each step."""
+    def make(self, frames: Frames, codec: int, going_on: Bools) -> Iterator[None]:
+        """Make all that is to be sent, a little at each step. ``going_on``: see ``storage.heard``."""
         straight, meeting = self.readings, np.flatnonzero(self.meeting)
         if len(meeting):
             straight = rows.select(self.readings, np.flatnonzero(~self.meeting))
@@ -64,19 +63,30 @@ class Intake:
         if len(straight):
             self.straight = rows.reading_rows(straight, frames, codec)
             yield
-        for command in latest.changes(self.readings, frames):
-            self.commands.append(command)
+        for change in latest.changes(self.readings, frames, going_on[self.readings.frame]):
+            self.changes.append(change)
             yield
-        hours = np.unique(self.readings.time_us // rows.HOUR_US) * rows.HOUR_US
-        self.commands.append((statement("note_changes"), (self.readings.device_type, Times(hours))))
 
     async def write(self, connection: Connection) -> None:
-        """Send the rows; ``commands`` are left."""
+        """Send the rows."""
         if self.straight is not None:
             columns, data = self.straight
             await copy(connection, ("readings", self.readings.device_type), columns, [data])
         if self.merged is not None:
             await _merge(connection, table(self.readings.device_type), *self.merged, highest=int(self.rank.max()))
+
+
+async def finish(connection: Connection, intakes: Sequence[Intake]) -> None:
+    """Bring latest values up to these rows, and note which hours changed."""
+    changes = [change for intake in intakes for change in intake.changes]
+    async with connection.pipeline():
+        for intake in intakes:
+            hours = np.unique(intake.readings.time_us // rows.HOUR_US) * rows.HOUR_US
+            await connection.execute(statement("note_changes"), (intake.readings.device_type, Times(hours)))
+        cursors = [await connection.execute(change.command, change.parameters) for change in changes]
+    for change, cursor in zip(changes, cursors, strict=True):
+        if change.otherwise is not None and cursor.rowcount < change.count:
+            await connection.execute(change.otherwise, change.parameters)
 
 
 async def copy(connection: Connection, target: tuple[str, ...], columns: Sequence[str], parts: Iterable[bytes]) -> None:

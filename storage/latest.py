@@ -9,11 +9,12 @@ Rules:
 """
 
 from collections.abc import Callable, Iterator, Mapping, Sequence
+from dataclasses import dataclass
 from functools import lru_cache
 from typing import Any
 
 import numpy as np
-from psycopg.sql import SQL, Composable, Identifier, Literal
+from psycopg.sql import SQL, Composable, Composed, Identifier, Literal
 
 from model.readings import Array, Bools, Ints, Readings
 from model.views import LatestValue
@@ -119,28 +120,48 @@ async def forget(connection: Connection, device_types: Sequence[str], devices: S
         await connection.execute(SQL("delete from {} where device = any(%s)").format(table(device_type)), (devices,))
 
 
-def changes(readings: Readings, frames: Frames) -> Iterator[tuple[SQL, dict[str, Any]]]:
-    """Yield the commands that bring the table up to these rows.
+@dataclass(frozen=True, slots=True)
+class Change:
+    """A command. Where it changes fewer than ``count`` rows, ``otherwise`` is to be done with the same parameters."""
 
-    The rows are in order of device and time, and have the kinds of the table's columns.
+    command: SQL
+    parameters: Mapping[str, Any]
+    count: int
+    otherwise: SQL | None = None
+
+
+def changes(readings: Readings, frames: Frames, newer: Bools) -> Iterator[Change]:
+    """Yield what brings the table up to these rows.
+
+    The rows are in order of device and time, and have the kinds of the table's columns. ``newer``: rows of devices all
+    of whose rows are newer than all that is stored of them; these need not be compared, which halves the cost.
     """
     names = tuple(readings.columns)
     if not names:
         return
     device = frames.device[readings.frame]
     texts = tuple(place for place, name in enumerate(names) if readings.columns[name].values.dtype.kind in "OU")
-    for row, said in _contributions(device, readings):
-        gaps = not said.all()
-        parameters: dict[str, Any] = {
-            "count": len(row),
-            "devices": Int4s(device[row]),
-            "times": Times(readings.time_us[row]),
-        }
-        for place, name in enumerate(names):
-            parameters[f"value{place}"] = _array(readings.columns[name].values[row], said[place])
-            if gaps:
-                parameters[f"said{place}"] = Flags(said[place])
-        yield _merge(readings.device_type, names, texts, gaps=gaps), parameters
+    for number, (row, said) in enumerate(_contributions(device, readings)):
+        plain = newer[row] if number == 0 else np.zeros(len(row), dtype=np.bool_)
+        for simply in (True, False):
+            some = np.flatnonzero(plain == simply)
+            if not len(some):
+                continue
+            gaps = not said[:, some].all()
+            parameters: dict[str, Any] = {
+                "count": len(some),
+                "devices": Int4s(device[row[some]]),
+                "times": Times(readings.time_us[row[some]]),
+            }
+            for place, name in enumerate(names):
+                parameters[f"value{place}"] = _array(readings.columns[name].values[row[some]], said[place, some])
+                if gaps:
+                    parameters[f"said{place}"] = Flags(said[place, some])
+            merge = _merge(readings.device_type, names, texts, gaps=gaps)
+            if simply:
+                yield Change(_update(readings.device_type, names, texts, gaps=gaps), parameters, len(some), merge)
+            else:
+                yield Change(merge, parameters, len(some))
 
 
 def _contributions(device: Ints, readings: Readings) -> Iterator[tuple[Ints, Bools]]:
@@ -175,48 +196,62 @@ def _array(values: Array, said: Bools) -> ArrayParameter:
     return _ARRAYS[values.dtype.kind](values)
 
 
-@lru_cache(maxsize=256)
-def _merge(device_type: str, names: tuple[str, ...], texts: tuple[int, ...], *, gaps: bool) -> SQL:
-    """Return the statement that keeps the newer of what is there and the parameters, field by field.
+def _source(names: Sequence[str], texts: Sequence[int], *, gaps: bool) -> Composed:
+    """Return the parameters as rows.
 
     Values are taken from arrays by their place, which costs a third of a function that returns rows of many columns;
     texts cannot be, since in their arrays PostgreSQL would count from the beginning.
     """
-    fields = [Identifier(name) for name in names]
-    times = [Identifier(name + TIME) for name in names]
     values = []
-    for place, field in enumerate(fields):
-        value = SQL("{}" if place in texts else "(%(value{})s)[place]").format(
-            SQL(f"text{place}" if place in texts else str(place))
-        )
+    for place, name in enumerate(names):
+        value = SQL(f"text{place}" if place in texts else f"(%(value{place})s)[place]")
         if gaps:
-            value = SQL("case when (%(said{})s)[place] then {} end").format(SQL(str(place)), value)
-        values.append(SQL("{} as {}").format(value, field))
-    source = SQL(", ").join(
-        [*(SQL("unnest(%(value{})s)").format(SQL(str(place))) for place in texts), SQL("generate_series(1, %(count)s)")]
+            value = SQL(f"case when (%(said{place})s)[place] then {value.as_string()} end")
+        values.append(SQL("{} as {}").format(value, Identifier(name)))
+    unnested = [SQL(f"unnest(%(value{place})s)") for place in texts]
+    aliases = [SQL(f"text{place}") for place in texts]
+    return SQL(
+        "(select (%(devices)s)[place] as device, (%(times)s)[place] as time, {}"
+        " from rows from ({}) as p ({}) offset 0) as new"
+    ).format(
+        SQL(", ").join(values),
+        SQL(", ").join([*unnested, SQL("generate_series(1, %(count)s)")]),
+        SQL(", ").join([*aliases, SQL("place")]),
     )
-    aliases = SQL(", ").join([*(SQL(f"text{place}") for place in texts), SQL("place")])
-    changes = [
+
+
+@lru_cache(maxsize=256)
+def _update(device_type: str, names: tuple[str, ...], texts: tuple[int, ...], *, gaps: bool) -> SQL:
+    """Return the statement that takes the parameters in place of what is there, where they say something."""
+    form = "{0} = new.{0}, {1} = new.time"
+    if gaps:
+        form = "{0} = coalesce(new.{0}, old.{0}), {1} = case when new.{0} is null then old.{1} else new.time end"
+    sets = [SQL(form).format(Identifier(name), Identifier(name + TIME)) for name in names]
+    command = SQL("update {} as old set {} from {} where old.device = new.device").format(
+        table(device_type), SQL(", ").join(sets), _source(names, texts, gaps=gaps)
+    )
+    return SQL(command.as_string())
+
+
+@lru_cache(maxsize=256)
+def _merge(device_type: str, names: tuple[str, ...], texts: tuple[int, ...], *, gaps: bool) -> SQL:
+    """Return the statement that keeps the newer of what is there and the parameters, field by field."""
+    pairs = [(Identifier(name), Identifier(name + TIME)) for name in names]
+    sets = [
         SQL(
             "{0} = case when new.{0} is null or old.{1} >= new.time then old.{0} else new.{0} end,"
             " {1} = case when new.{0} is null or old.{1} >= new.time then old.{1} else new.time end"
         ).format(field, time)
-        for field, time in zip(fields, times, strict=True)
+        for field, time in pairs
     ]
+    columns = [SQL("{}, {}").format(field, time) for field, time in pairs]
+    values = [SQL("new.{0}, case when new.{0} is not null then new.time end").format(field) for field, _ in pairs]
     command = SQL(
-        "merge into {} as old using (select (%(devices)s)[place] as device, (%(times)s)[place] as time, {}"
-        " from rows from ({}) as p ({}) offset 0) as new on old.device = new.device"
-        " when matched then update set {}"
+        "merge into {} as old using {} on old.device = new.device when matched then update set {}"
         " when not matched then insert (device, {}) values (new.device, {})"
     ).format(
         table(device_type),
-        SQL(", ").join(values),
-        source,
-        aliases,
-        SQL(", ").join(changes),
-        SQL(", ").join(SQL("{}, {}").format(field, time) for field, time in zip(fields, times, strict=True)),
-        SQL(", ").join(
-            SQL("new.{0}, case when new.{0} is not null then new.time end").format(field) for field in fields
-        ),
+        _source(names, texts, gaps=gaps),
+        *(SQL(", ").join(each) for each in (sets, columns, values)),
     )
     return SQL(command.as_string())

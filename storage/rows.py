@@ -5,7 +5,6 @@ in one order. What devices say is checked here where PostgreSQL would not notice
 its kind.
 """
 
-import asyncio
 from collections.abc import Hashable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import UTC, datetime
@@ -85,8 +84,8 @@ class Coded(Generic[T]):
 class Frames:
     """A batch's frames in columns: one element a frame, in the order of the batch.
 
-    A column is made when it is first asked for: those that the database need not wait for are made while it works
-    (``complete``). Column by column is twice as fast as row by row.
+    A column is made when it is first asked for, so those that the database need not wait for are made while it works.
+    Column by column is twice as fast as row by row.
     """
 
     def __init__(self, frames: Sequence[Frame]) -> None:
@@ -131,26 +130,14 @@ class Frames:
         return Coded.of([frame.source for frame in self._frames])
 
     @cached_property
-    def session(self) -> Coded[str]:
+    def session(self) -> list[str]:
         """What their counters count within."""
-        return Coded.of([uplink.session for uplink in self.uplinks])
+        return [uplink.session for uplink in self.uplinks]
 
     @cached_property
     def codec(self) -> Coded[tuple[str, str]]:
         """Device type and version that decoded them."""
         return _codecs([frame.device_type for frame in self._frames], [frame.decoded_with for frame in self._frames])
-
-    async def complete(self) -> None:
-        """Make the columns that are not there yet, and let others run between."""
-        for make in (self._make_numbers, self._make_names):
-            await asyncio.sleep(0)
-            make()
-
-    def _make_numbers(self) -> object:
-        return self.received_us, self.network_us, self.simulated
-
-    def _make_names(self) -> object:
-        return self.keys, self.source, self.codec
 
     def repeated(self, duplicates: set[int]) -> set[int]:
         """Return frames that repeat an earlier one of this batch, given those that the database has already."""
@@ -269,7 +256,7 @@ def days(time_us: Ints) -> Iterator[Ints]:
 def uplink_rows(frames: Frames, positions: Ints, codecs: Mapping[tuple[str, str], int]) -> Iterator[bytes]:
     """Yield the rows of ``UPLINK_COLUMNS`` for these positions of the batch, in this order, part by part."""
     codec = np.array([codecs[each] for each in frames.codec.values], dtype=np.int64)
-    source, session = _text_cells(frames.source), _text_cells(frames.session)
+    source = cells([value.encode() for value in frames.source.values])
     texts = Texts()
     for start in range(0, len(positions), _PART):
         some = positions[start : start + _PART]
@@ -296,7 +283,7 @@ def uplink_rows(frames: Frames, positions: Ints, codecs: Mapping[tuple[str, str]
         varying = [
             [source[place] for place in frames.source.places[some].tolist()],
             texts.column([uplink.network for uplink in uplinks]),
-            [session[place] for place in frames.session.places[some].tolist()],
+            cells([frames.session[position].encode() for position in wanted]),
             texts.column([uplink.gateway for uplink in uplinks]),
             cells([uplink.payload for uplink in uplinks]),
             cells([None if uplink.values is None else _json(uplink.values) for uplink in uplinks]),
@@ -344,10 +331,6 @@ def _codecs(types: list[str], versions: list[str]) -> Coded[tuple[str, str]]:
     if types and all(column.count(column[0]) == len(types) for column in (types, versions)):
         return Coded([(types[0], versions[0])], np.zeros(len(types), dtype=np.int64))
     return Coded.of(list(zip(types, versions, strict=True)))
-
-
-def _text_cells(column: Coded[str]) -> list[bytes]:
-    return cells([value.encode() for value in column.values])
 
 
 def _json(values: Mapping[str, Value]) -> bytes:

@@ -14,8 +14,10 @@ Rules:
 
 import asyncio
 from collections import Counter
-from collections.abc import Coroutine, Mapping, Sequence
+from collections.abc import Coroutine, Iterator, Mapping, Sequence
+from dataclasses import replace
 from datetime import datetime
+from itertools import chain
 from typing import Any, TypeVar
 
 import numpy as np
@@ -23,13 +25,11 @@ import numpy as np
 from model.batch import Batch, Replay, Replayed, Written
 from model.errors import ConfigError, UnavailableError, WriteRejectedError
 from model.instants import microseconds, moment
-from model.readings import Bools, Column, Ints, Readings
+from model.readings import Bools, Column, Readings
 from storage import heard, rows
-from storage.arrays import Bytes, Flags, Int4s, Times
 from storage.connection import CollisionError, Connection, Database, RefusedError
-from storage.connection import rows as fetch
-from storage.heard import Sorted
-from storage.intake import Intake, Newest, copy
+from storage.heard import Known, Sorted
+from storage.intake import Intake, copy, finish
 from storage.migrate import POSTGRESQL
 from storage.partitions import UPLINK, Partitions
 from storage.quarantine import Taking, set_aside
@@ -37,13 +37,11 @@ from storage.rows import UPLINK_COLUMNS, Frames
 from storage.statements import statement
 from storage.tables import engine, kinds
 
-LOCKS = 64
-"""Over how many locks devices are spread."""
+LOCKS = heard.LOCKS
 _ATTEMPTS = 5
 _UPLINK = ("penfeld", "uplink")
 
 T = TypeVar("T")
-S = TypeVar("S")
 
 
 class Writer:
@@ -94,23 +92,35 @@ class Writer:
         await self._make_ready(batch, frames)
         replayed = Replayed()
         async with self._database.transaction(keep=keep) as connection:
-            looking = _look(connection, frames, batch.readings, careful=careful)
-            (kept, newest), _ = await _meanwhile(looking, frames.complete())
+            first: list[bytes] = []
+            uplink_rows = self._uplink_rows(frames, np.ones(len(frames), dtype=np.bool_))
+            known = await _meanwhile(
+                heard.look(connection, frames, batch.readings, careful=careful, ahead=taking is None),
+                map(first.append, uplink_rows),
+            )
             if taking is not None:
-                kept = await taking.claim(connection, kept)
-            stored = np.flatnonzero(kept)
-            await self._store(connection, frames, batch, kept, newest)
+                known = replace(known, kept=await taking.claim(connection, known.kept))
+            kept = known.kept
+            if not kept.all():
+                first, uplink_rows = [], self._uplink_rows(frames, kept)
+            if kept.any():
+                await self._store(connection, frames, batch, known, chain(first, uplink_rows))
             if taking is None:
                 await set_aside(connection, batch.set_aside)
                 await self._count(connection, batch, frames, kept)
             else:
                 replayed = await taking.settle(connection, kept)
+        stored = tuple(np.flatnonzero(kept).tolist())
         written = Written(
-            stored=tuple(stored.tolist()),
+            stored=stored,
             duplicates=len(batch.frames) - len(stored),
             quarantined=len(batch.set_aside),
         )
         return written, replayed
+
+    def _uplink_rows(self, frames: Frames, kept: Bools) -> Iterator[bytes]:
+        """Yield the rows of the kept frames, part by part."""
+        yield from rows.uplink_rows(frames, Sorted.of(frames, kept).positions, self._codecs)
 
     async def _make_ready(self, batch: Batch, frames: Frames) -> None:
         """Know versions, columns and parts of tables before the transaction begins."""
@@ -130,33 +140,26 @@ class Writer:
                 wanted |= {(readings.device_type, month) for month in rows.months(readings.time_us)}
             await self._partitions.ensure(wanted)
 
-    async def _store(self, connection: Connection, frames: Frames, batch: Batch, kept: Bools, newest: Newest) -> None:
+    async def _store(
+        self, connection: Connection, frames: Frames, batch: Batch, known: Known, uplink_rows: Iterator[bytes]
+    ) -> None:
         """Write the kept frames and their readings. What follows the raw frames is made while these are on the line."""
-        order = Sorted.of(frames, kept)
-        if not len(order):
-            return
         intakes = []
-        for readings in batch.readings:
-            row = np.lexsort((readings.time_us, frames.device[readings.frame]))
-            some = self._fitting(rows.select(readings, row[kept[readings.frame[row]]]))
+        for readings, row in heard.chosen(batch.readings, frames, known.kept):
+            some = self._fitting(rows.select(readings, row))
             if len(some):
-                intakes.append(await Intake.of(connection, some, frames, newest))
-        uplink_rows = rows.uplink_rows(frames, order.positions, self._codecs)
-        copying = copy(connection, _UPLINK, UPLINK_COLUMNS, uplink_rows)
-        _, heard_of = await _meanwhile(copying, self._made(intakes, frames, order))
+                intakes.append(await Intake.of(connection, some, frames, known))
+        making = chain.from_iterable(
+            intake.make(frames, self._codecs[intake.readings.device_type, intake.readings.version], known.going_on)
+            for intake in intakes
+        )
+        await _meanwhile(copy(connection, _UPLINK, UPLINK_COLUMNS, uplink_rows), making)
+        for _ in making:
+            pass
         for intake in intakes:
             await intake.write(connection)
-        async with connection.pipeline():
-            for command, parameters in [each for intake in intakes for each in intake.commands]:
-                await connection.execute(command, parameters)
-            await connection.execute(statement("remember"), heard_of)
-
-    async def _made(self, intakes: Sequence[Intake], frames: Frames, order: Sorted) -> Mapping[str, Any]:
-        """Make what the intakes send, and return the parameters of ``remember``."""
-        for intake in intakes:
-            for _ in intake.make(frames, self._codecs[intake.readings.device_type, intake.readings.version]):
-                await asyncio.sleep(0)
-        return heard.parameters(frames, order, [intake.readings for intake in intakes])
+        await finish(connection, intakes)
+        await heard.remember(connection, frames, batch.readings, known)
 
     def _fitting(self, readings: Readings) -> Readings:
         """Return the readings with each column of the kind that the table wants."""
@@ -212,14 +215,18 @@ class Writer:
         return {}
 
 
-async def _meanwhile(waiting: Coroutine[Any, Any, T], making: Coroutine[Any, Any, S]) -> tuple[T, S]:
-    """Await something of the database, and make something else while it works.
+async def _meanwhile(waiting: Coroutine[Any, Any, T], making: Iterator[object]) -> T:
+    """Await something of the database, and take steps of making something else while it works.
 
     Where that cannot be made, the database is still let finish: a connection in the middle of a command is of no use.
     """
     task = asyncio.create_task(waiting)
     try:
-        made = await making
+        await asyncio.sleep(0)
+        for _ in making:
+            await asyncio.sleep(0)
+            if task.done():
+                break
     except Exception:
         await asyncio.gather(task, return_exceptions=True)
         raise
@@ -227,41 +234,4 @@ async def _meanwhile(waiting: Coroutine[Any, Any, T], making: Coroutine[Any, Any
         task.cancel()
         await asyncio.gather(task, return_exceptions=True)
         raise
-    return await task, made
-
-
-async def _look(
-    connection: Connection, frames: Frames, readings: Sequence[Readings], *, careful: bool
-) -> tuple[Bools, Newest]:
-    """Return which frames are new, after waiting for other writers of their devices, and what readings may meet."""
-    if not len(frames):
-        return np.ones(0, dtype=np.bool_), {}
-    await connection.execute(statement("lock_devices"), (Int4s(np.unique(frames.device % LOCKS)),))
-    if careful:  # look everything up
-        return await _new_frames(connection, frames, np.arange(len(frames))), None
-    known = await heard.look(connection, frames, readings)
-    return await _new_frames(connection, frames, known.suspects), known.newest
-
-
-async def _new_frames(connection: Connection, frames: Frames, suspects: Ints) -> Bools:
-    """Return which frames are no duplicates, given those that may be some of what is stored."""
-    kept = np.ones(len(frames), dtype=np.bool_)
-    there: set[int] = set()
-    if len(suspects):
-        await connection.execute(statement("plan_for_looking_up"))
-    for part in rows.days(frames.time_us[suspects]):
-        positions = suspects[part]
-        times = frames.time_us[positions]
-        parameters = {
-            "devices": Int4s(frames.device[positions]),
-            "keys": Bytes([frames.keys[position] for position in positions.tolist()]),
-            "times": Times(times),
-            "counters": Flags(frames.counter[positions]),
-            "start": moment(int(times.min())),
-            "end": moment(int(times.max())),
-        }
-        found = await fetch(connection, statement("duplicates"), parameters)
-        there.update(positions[[number - 1 for (number,) in found]].tolist())
-    there |= frames.repeated(there)
-    kept[list(there)] = False
-    return kept
+    return await task
