@@ -113,14 +113,19 @@ class Ingest:
         """Finish the batches in hand, then end ``run``."""
         self._stopping.set()
 
+    def behind_s(self) -> float:
+        """Return for how many seconds the oldest message that is not acknowledged has been here; 0 without any."""
+        _, since = self._source.waiting()
+        if self._in_hand:
+            since = self._in_hand[0].messages[0].received_at
+        return max(0.0, (self._clock() - since).total_seconds()) if since else 0.0
+
     def status(self) -> IngestStatus:
         """Return how the worker is now."""
         now = self._clock()
         trouble = self._source.trouble()
         p50, p99 = self._latency.percentiles_ms(50, 99)
-        waiting, since = self._source.waiting()
-        if self._in_hand:
-            since = self._in_hand[0].messages[0].received_at
+        waiting, _ = self._source.waiting()
         return IngestStatus(
             worker=self._config.worker,
             time=now,
@@ -130,7 +135,7 @@ class Ingest:
             duplicate=self._counts["duplicate"],
             quarantined=self._counts["quarantined"],
             unacknowledged=waiting + sum(len(work.messages) for work in self._in_hand),
-            oldest_unacknowledged_s=max(0.0, (now - since).total_seconds()) if since else 0.0,
+            oldest_unacknowledged_s=self.behind_s(),
             batches=self._counts["batches"],
             live_skipped=self._readings.skipped,
             latency_p50_ms=p50,

@@ -5,6 +5,8 @@ Rules:
 1. A step that fails is one line in the log, and is tried again; it never stops ingest.
 2. Steps are modest: after one that took long, there is a long pause, so that each takes a small part of the time. Where
    more waits to be done, pauses are as long as the work.
+3. Rollups wait while ingest is behind, though not for ever: what is read at once is worth more than what is summed up,
+   and an hour that is computed when all of it is there is computed once.
 """
 
 import asyncio
@@ -31,6 +33,11 @@ _REST = 19
 _LONGEST_PAUSE_S = 300.0
 _ROUND_S = 20.0
 """After so many seconds a round leaves the rest to the next one."""
+BEHIND_S = 0.5
+"""A frame that waits longer for its transaction tells that ingest is behind."""
+_PATIENCE_S = 300.0
+"""No step waits longer than this for ingest to catch up."""
+_LOOK_S = 0.2
 
 Step = Callable[[], Awaitable[bool]]
 """Does something, and returns whether more waits to be done."""
@@ -39,14 +46,24 @@ Step = Callable[[], Awaitable[bool]]
 class Repeated:
     """One step, again and again until cancelled. ``name`` begins its lines in the log.
 
-    ``first_s``: how long the first time waits, so that what piled up in the broker is stored before.
+    ``first_s``: how long the first time waits, so that what piled up in the broker is stored before. ``behind_s``: for
+    how many seconds a frame has waited for its transaction now; the step waits until it is few.
     """
 
-    def __init__(self, name: str, step: Step, *, every_s: float = EVERY_S, first_s: float = 0.0) -> None:
+    def __init__(
+        self,
+        name: str,
+        step: Step,
+        *,
+        every_s: float = EVERY_S,
+        first_s: float = 0.0,
+        behind_s: Callable[[], float] = lambda: 0.0,
+    ) -> None:
         self._name = name
         self._step = step
         self._every_s = every_s
         self._first_s = first_s
+        self._behind_s = behind_s
         self._trouble = ""
 
     async def run(self) -> None:
@@ -54,6 +71,9 @@ class Repeated:
         clock = asyncio.get_running_loop().time
         await asyncio.sleep(self._first_s)
         while True:
+            patience = clock() + _PATIENCE_S
+            while self._behind_s() > BEHIND_S and clock() < patience:  # noqa: ASYNC110 -- a length of time is no event
+                await asyncio.sleep(_LOOK_S)
             began = clock()
             more = await self._once()
             took = clock() - began
@@ -82,13 +102,14 @@ class Repeated:
         self._trouble = trouble
 
 
-def rounds(upkeep: Upkeep) -> Step:
-    """Return rounds of upkeep as a step."""
+def rounds(upkeep: Upkeep, behind_s: Callable[[], float]) -> Step:
+    """Return rounds of upkeep as a step. ``behind_s``: for how many seconds a frame has waited for its transaction."""
 
     async def step() -> bool:
         clock = asyncio.get_running_loop().time
         end = clock() + _ROUND_S
-        done = await upkeep.round(enough=lambda: clock() > end)
+        begun_behind = behind_s() > BEHIND_S  # patience has come to its end: then a whole round
+        done = await upkeep.round(enough=lambda: clock() > end or (behind_s() > BEHIND_S and not begun_behind))
         for line in told(done):
             log.info("upkeep: %s", line)
         return done.left > 0 and done.hours > 0

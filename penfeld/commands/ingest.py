@@ -80,7 +80,12 @@ async def _ingest(config: Config, wait_s: float) -> int:
             asyncio.get_running_loop().add_signal_handler(number, worker.stop)
         replay = replays(replayer(opened, known, taken, utc_now), quarantine(opened), known.names())
         steps = (
-            Repeated("upkeep", rounds(upkeep(opened, config, known, utc_now)), first_s=FIRST_S),
+            Repeated(
+                "upkeep",
+                rounds(upkeep(opened, config, known, utc_now), worker.behind_s),
+                first_s=FIRST_S,
+                behind_s=worker.behind_s,
+            ),
             Repeated("replay", replay, every_s=EVERY_S),
         )
         beside = [asyncio.create_task(step.run()) for step in steps]

@@ -63,3 +63,20 @@ async def test_a_step_that_fails_is_one_line_and_is_tried_again(caplog: pytest.L
         "upkeep fails, and is tried again: ZeroDivisionError: ours no",
         "upkeep works again",
     ]
+
+
+async def test_a_step_waits_until_ingest_has_caught_up() -> None:
+    """Rollups must not take from frames that wait the time they need."""
+    behind = [2.0, 0.6, 0.1]
+    begun = asyncio.Event()
+
+    async def step() -> bool:
+        begun.set()
+        return False
+
+    running = asyncio.create_task(Repeated("upkeep", step, behind_s=lambda: behind.pop(0)).run())
+    await begun.wait()
+    running.cancel()
+    await asyncio.gather(running, return_exceptions=True)
+
+    assert behind == []
