@@ -135,7 +135,7 @@ async def test_policies_follow_the_settings(database: Database) -> None:
         ("readings.meter", "compression"): "7 days",
         ("readings.meter", "retention"): "90 days",
         ("rollups.meter_1h", "refresh_continuous_aggregate"): "90 days",
-        ("rollups.meter_1h", "compression"): "30 days",
+        ("rollups.meter_1h", "compression"): "3 days",
         ("rollups.meter_1h", "retention"): "400 days",
         ("rollups.meter_1d", "refresh_continuous_aggregate"): "90 days",
     }
