@@ -25,7 +25,7 @@ from model.uplink import Message
 from tests.integration.fix_brokers import PASSWORD, USER, Broker, free_port, mosquitto
 from tests.unit.ingest.source_contract import TOPIC, SourceContract, payloads, take
 
-WAIT_S = 20
+WAIT_S = 60
 both = pytest.mark.parametrize("protocol", ["3.1.1", "5"])
 
 
