@@ -157,14 +157,17 @@ class Dashboards:
         if edges is None or not await self._stock.has(source):
             return window.ranking([], [])
         parameters = {**window.parameters(simulated=simulated), "districts": list(districts), "limit": limit}
-        query = source.top(
+        until_now = window.end > self._stock.clock()
+        at = edges.parameters(self._stock.config.zone)
+        read = await self._stock.materialized(source, at["previous_end" if until_now else "last_end"])
+        query = read.top(
             counter,
             begins=edges.begins,
-            until_now=window.end > self._stock.clock(),
+            until_now=until_now,
             districts=bool(districts),
             simulated=simulated,
         )
-        rows = await self._database.fetch(query, {**parameters, **edges.parameters(self._stock.config.zone)})
+        rows = await self._database.fetch(query, {**parameters, **at})
         missing = [key for key, *_, grown in rows if grown is None]
         found = await self._grown(source, counter, missing, window, simulated=simulated)
         consumers = [

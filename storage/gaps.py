@@ -106,6 +106,7 @@ class Gaps:
         source = Source(asked.device_type, of.resolution)
         if not await self._stock.has(source):
             return [], 0, 0
+        source = await self._stock.materialized(source, of.end)
         expected = list(of.by_bucket())
         usual = mode(number for _, number in expected)
         odd = [(bucket, number) for bucket, number in expected if number != usual]
@@ -116,7 +117,8 @@ class Gaps:
             {
                 "start": of.start,
                 "end": of.end,
-                "period": of.period,
+                "expected": of.readings,
+                "period_s": of.period.total_seconds(),
                 "simulated": asked.simulated,
                 "keys": asked.keys,
                 "limit": asked.limit,

@@ -68,6 +68,16 @@ class Source:
             self._relation = rollups.relation(device_type.name, level, group=group)
         self._time = Identifier("time" if self._raw else "bucket")
 
+    def read_from(self, schema: str, name: str) -> "Source":
+        """Return the same source, read from another relation of the same columns."""
+        other = Source(self._type, self.resolution)
+        other._relation = Identifier(schema, name)
+        return other
+
+    def newest(self) -> Composed:
+        """Return the query for the last bucket."""
+        return SQL("select max({}) from {}").format(self._time, self._relation)
+
     def series(self, fields: Sequence[Field], *, simulated: bool | None) -> Composed:
         """Return rows of device, time, then for each field the columns of ``Statistics``, or its value in a reading.
 
@@ -258,11 +268,10 @@ with r as (
     left join r on r.device = d.key
     where d.type = {type} and d.state = 'active'{mark}{keys}
 ), e as (
-    select *, floor(
-        extract(epoch from %(end)s - case
-            when first_seen > %(start)s then least(first_seen, first, %(end)s) else %(start)s
-        end) / extract(epoch from %(period)s::interval)
-    )::integer as expected
+    select *, case when first_seen > %(start)s
+        then floor(extract(epoch from %(end)s - least(first_seen, first, %(end)s)) / %(period_s)s)::integer
+        else %(expected)s
+    end as expected
     from k
 ), b as (
     select *, least(coalesce(received, 0), expected)::integer as brought from e
