@@ -38,6 +38,7 @@ BEHIND_S = 0.5
 _PATIENCE_S = 300.0
 """No step waits longer than this for ingest to catch up."""
 _LOOK_S = 0.2
+_NAMED = 3
 
 Step = Callable[[], Awaitable[bool]]
 """Does something, and returns whether more waits to be done."""
@@ -118,8 +119,16 @@ def rounds(upkeep: Upkeep, behind_s: Callable[[], float]) -> Step:
 
 
 def told(done: Round) -> Sequence[str]:
-    """Return what a round did that is worth a line."""
-    lines = list(done.made)
+    """Return what a round did that is worth a line: rollups and parts that are new share one each."""
+    lines = []
+    for kind in ("rollup", "part"):
+        new = [
+            name for word, _, name in (line.partition(" ") for line in done.made) if word == kind and " " not in name
+        ]
+        if new:
+            more = f" and {len(new) - _NAMED} more" if len(new) > _NAMED else ""
+            lines.append(f"new {kind}s: {', '.join(new[:_NAMED])}{more}")
+    lines += [line for line in done.made if line.count(" ") != 1]
     if done.too_old:
         lines.append(f"{done.too_old} hours changed that are older than readings are kept: rollups stay as they are")
     return lines

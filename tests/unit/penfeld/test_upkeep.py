@@ -10,7 +10,8 @@ import pytest
 from model.errors import ConfigError, UnavailableError
 from model.retention import Retention
 from penfeld.config import Config, RetentionSettings, TypeRetention
-from penfeld.upkeep import Repeated, upkeep_config
+from penfeld.upkeep import Repeated, told, upkeep_config
+from storage.upkeep import Round
 from tests.unit.storage.batches import METER, PROBE
 
 
@@ -80,3 +81,19 @@ async def test_a_step_waits_until_ingest_has_caught_up() -> None:
     await asyncio.gather(running, return_exceptions=True)
 
     assert behind == []
+
+
+def test_what_is_new_takes_one_line() -> None:
+    """A first start makes dozens of rollups and parts: a person who reads the log wants to know that, not each."""
+    made = (
+        *(f"rollup rollups.lamp_{level}" for level in ("1min", "15min", "1h", "1d")),
+        "part partitions.lamp_2026_12",
+    )
+    old = "part partitions.lamp_2024_01 dropped: older than it is kept"
+
+    assert told(Round(made=(*made, old), too_old=2)) == [
+        "new rollups: rollups.lamp_1min, rollups.lamp_15min, rollups.lamp_1h and 1 more",
+        "new parts: partitions.lamp_2026_12",
+        old,
+        "2 hours changed that are older than readings are kept: rollups stay as they are",
+    ]
