@@ -24,6 +24,7 @@ async def purge(connection: Connection, devices: Sequence[int]) -> None:
                 [(schema, table)] = await rows(connection, statement("materialization"), (name,))
                 target = Identifier(schema, table)
             await connection.execute(_delete(target), (list(devices),))
+    await connection.execute(_delete(Identifier("penfeld", "restart")), (list(devices),))
 
 
 def _delete(target: Identifier) -> Composed:

@@ -118,9 +118,11 @@ class Stock:
         """
         if self._timescaledb is None:
             self._timescaledb = await engine(self._database) == TIMESCALEDB
-        found = await self._database.fetch(statement("materialized"), (source.name,)) if self._timescaledb else []
-        for schema, name in found:
-            computed = source.read_from(schema, name)
+        if not self._timescaledb:
+            return source
+        name = source.name.partition(".")[2]
+        for where in await self._database.fetch(statement("materialization"), (name,)):
+            computed = source.read_from(*where)
             [(newest,)] = await self._database.fetch(computed.newest())
             if newest is not None and after(source.resolution, newest, self.config.zone) >= until:
                 return computed

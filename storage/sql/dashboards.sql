@@ -27,9 +27,3 @@ where d.type = %(type)s
   and (%(devices)s::text[] is null or d.id = any(%(devices)s))
   and (%(districts)s::text[] is null or coalesce(d.district, '') = any(%(districts)s))
   and (%(simulated)s::boolean is null or d.simulated = %(simulated)s)
-
--- name: materialized
--- The table in which TimescaleDB keeps what it has computed of a continuous aggregate.
-select materialization_hypertable_schema, materialization_hypertable_name
-from timescaledb_information.continuous_aggregates
-where view_schema || '.' || view_name = %s
