@@ -168,7 +168,7 @@ class _City:
 
 
 def _slots_us(start: datetime, slots: int) -> npt.NDArray[np.int64]:
-    first = round(start.timestamp() * 1e6)
+    first = round((start - PERIOD - timedelta(seconds=5)).timestamp() * 1e6)  # no lamp speaks after the end
     return first + np.arange(slots)[:, None] * round(PERIOD.total_seconds() * 1e6)
 
 
