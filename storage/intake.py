@@ -4,11 +4,13 @@ Rules:
 
 1. Rows are in order of device and time. Those that meet no other row go straight into the table by COPY.
 2. Rows that meet one of the same device and time, stored or in the batch, are merged: they fill what it left empty.
+   Where that gave a device's newest row more flags, ``penfeld.heard`` says them, too.
 """
 
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from functools import lru_cache
+from typing import Any
 
 import numpy as np
 from psycopg.sql import SQL, Composable, Composed, Identifier
@@ -37,6 +39,7 @@ class Intake:
     straight: tuple[Sequence[str], bytes] | None = None
     merged: tuple[Sequence[str], bytes] | None = None
     changes: list[Change] = field(default_factory=list)
+    flagged: dict[str, Any] | None = None
 
     @classmethod
     async def of(cls, connection: Connection, readings: Readings, frames: Frames, known: Known) -> "Intake":
@@ -59,6 +62,12 @@ class Intake:
             straight = rows.select(self.readings, np.flatnonzero(~self.meeting))
             some = rows.select(self.readings, meeting)
             self.merged = rows.reading_rows(some, frames, codec, self.rank[meeting])
+            if some.flags:
+                self.flagged = {
+                    "devices": np.unique(frames.device[some.frame]).tolist(),
+                    "start": moment(int(some.time_us.min())),
+                    "end": moment(int(some.time_us.max())),
+                }
             yield
         if len(straight):
             self.straight = rows.reading_rows(straight, frames, codec)
@@ -74,6 +83,16 @@ class Intake:
             await copy(connection, ("readings", self.readings.device_type), columns, [data])
         if self.merged is not None:
             await _merge(connection, table(self.readings.device_type), *self.merged, highest=int(self.rank.max()))
+
+    async def say_flags(self, connection: Connection) -> None:
+        """Let what was heard of a device have the flags that merging gave its newest row."""
+        if self.flagged is not None:
+            query = SQL(
+                "update penfeld.heard as h set flags = r.flags from {} as r where h.device = any(%(devices)s)"
+                " and r.device = h.device and r.time = h.time and r.time between %(start)s and %(end)s"
+                " and r.flags is distinct from h.flags"
+            ).format(table(self.readings.device_type))
+            await connection.execute(query, self.flagged)
 
 
 async def finish(connection: Connection, intakes: Sequence[Intake]) -> None:

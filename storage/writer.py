@@ -160,6 +160,8 @@ class Writer:
             await intake.write(connection)
         await finish(connection, intakes)
         await heard.remember(connection, frames, batch.readings, known)
+        for intake in intakes:
+            await intake.say_flags(connection)
 
     def _fitting(self, readings: Readings) -> Readings:
         """Return the readings with each column of the kind that the table wants."""

@@ -137,13 +137,14 @@ class Memory:
         elif news := {name: value for name, value in values.items() if name not in old.values}:
             merged = tuple(sorted({*old.flags, *flags})) if flags else old.flags
             rows[device, time] = replace(old, values={**old.values, **news}, flags=merged)
-        self._update_latest(self.latest[device], frame, time, values, flags)
+        self._update_latest(self.latest[device], frame, rows[device, time], values)
 
-    def _update_latest(
-        self, seen: Seen, frame: Frame, time: datetime, values: Mapping[str, Value], flags: tuple[str, ...]
-    ) -> None:
+    def _update_latest(self, seen: Seen, frame: Frame, row: ReadingRow, values: Mapping[str, Value]) -> None:
+        time = row.time
         if seen.time is None or time > seen.time:
-            seen.time, seen.received_at, seen.flags = time, frame.received_at, flags
+            seen.time, seen.received_at = time, frame.received_at
+        if time == seen.time:
+            seen.flags = row.flags
         for name, value in values.items():
             if name not in seen.values or seen.values[name].time < time:
                 seen.values[name] = LatestValue(value=value, time=time)

@@ -163,8 +163,6 @@ async def test_broken_line(broker: Broker) -> None:
 
 async def test_forgotten_session(amqtt_broker: Broker, caplog: pytest.LogCaptureFixture) -> None:
     """A broker that lost the session with its memory is told of in the log: frames may be lost there."""
-    logger = logging.getLogger("ingest.mqtt")
-    logger.disabled = False  # what other tests start may have silenced the loggers that there were
     caplog.set_level(logging.WARNING, logger="ingest.mqtt")
     async with opened(source_of(amqtt_broker.address)) as source:
         amqtt_broker.restart()

@@ -129,7 +129,6 @@ def test_history_decoded_again_is_what_ingest_would_have_stored(dsn: str) -> Non
     @settings(
         max_examples=15,
         deadline=None,
-        derandomize=True,
         phases=[Phase.generate],
         suppress_health_check=list(HealthCheck),
     )

@@ -40,6 +40,7 @@ def test_kill_9_between_commit_and_acknowledgement(city: City, close: Close) -> 
         city.broker_line.mute()
         city.works()  # what is stored from here on, the broker does not hear of
         worker.kill()
+        city.broker_line.cut()  # nor later of what was on its way
         city.broker_line.heal()
         worker.start()
         city.recovers(RECOVERS_WITHIN_S)

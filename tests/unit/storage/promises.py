@@ -133,6 +133,22 @@ class StoragePromises:
         assert (await house.registry.device("lamp-1")).last_seen == NOON + SECOND
         assert await house.totals() == (1, 1, 0, 0)
 
+    async def test_flags_of_a_reading_are_those_of_the_latest_values(self, house: House) -> None:
+        """What is doubted of a device's newest reading is told with its latest values, whichever frame brought it."""
+        batch = await house.builder()
+        await house.sink.write(batch.frame("lamp-1", NOON, {"steps": 5}, payload=b"a").build())
+        batch = await house.again()
+        batch.frame("lamp-1", NOON, {"power_w": 1.5}, flags=("lit_on:range",), payload=b"b")
+        batch.frame("lamp-2", NOON, {"steps": 5}, payload=b"a")
+        batch.frame("lamp-2", NOON, {"power_w": 1.5}, flags=("lit_on:range",), payload=b"b")
+
+        await house.sink.write(batch.build())
+
+        assert {row.device: row.flags for row in await house.rows()} == {
+            latest.device.id: latest.flags for latest in await house.queries.latest()
+        }
+        assert [latest.flags for latest in await house.queries.latest()] == [("lit_on:range",)] * 2
+
     # Duplicates
 
     async def test_the_same_batch_again_stores_nothing(self, house: House) -> None:
