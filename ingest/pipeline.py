@@ -32,7 +32,7 @@ from model.uplink import Message, Uplink
 logger = logging.getLogger(__name__)
 
 UNKNOWN_SOURCE = "unknown"
-SLICE = 1000
+SLICE = 250
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -3,8 +3,8 @@
 Rules:
 
 1. A batch is acknowledged after its transaction, never before. What is not acknowledged comes again.
-2. While one batch is written the next is decoded, and the source collects the one after it: ``DEPTH`` batches are in
-   hand at most. They are stored and acknowledged in the order in which they came.
+2. While one batch is written the next is decoded and made ready, and the source collects the one after it: ``DEPTH``
+   batches are in hand at most. They are stored and acknowledged in the order in which they came.
 3. When broker or database do not answer, the same batch is tried again, with growing pauses, until it is stored. What
    was decoded meanwhile is decoded again: devices may have changed.
 4. Frames that the database can never store are set aside with its reason; the others of their batch are stored.
@@ -17,7 +17,7 @@ import contextlib
 import logging
 from collections import Counter, deque
 from collections.abc import AsyncIterator, Callable, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from datetime import datetime, timedelta
 from random import Random
 
@@ -164,7 +164,8 @@ class Ingest:
         work = _Work(messages=messages, epoch=self._epoch)
         self._in_hand.append(work)
         with contextlib.suppress(UnavailableError):  # who writes it tries again, and waits
-            work.prepared = await self._pipeline.process(messages)
+            prepared = await self._pipeline.process(messages)
+            work.prepared = replace(prepared, batch=await self._sink.ready(prepared.batch))
         self._ready.put_nowait(work)
         while len(self._in_hand) >= DEPTH:
             self._freed.clear()

@@ -59,6 +59,13 @@ class FrameSource(Protocol):
 class FrameSink(Protocol):
     """Where a batch goes: all of it in one transaction, or nothing."""
 
+    async def ready(self, batch: Batch) -> Batch:
+        """Return the batch with all that can be made of it before its turn, perhaps while another one is written.
+
+        It can be written once. What is wrong with it, ``write`` says; raise ``UnavailableError``.
+        """
+        ...
+
     async def write(self, batch: Batch) -> Written:
         """Store the batch with its ledger; raise ``WriteRejectedError`` naming frames that can never be stored."""
         ...

@@ -80,8 +80,32 @@ class Sorted:
         return self.positions[np.repeat(chosen, self.ends - self.starts + 1)]
 
 
+@dataclass(frozen=True, slots=True)
+class Hearing:
+    """What a whole batch says of its devices. ``said``: the parameters of the statements."""
+
+    order: Sorted
+    said: Mapping[str, Any]
+
+    @classmethod
+    def of(cls, frames: Frames, readings: Sequence[Readings]) -> "Hearing":
+        """Find out what the frames and their readings say."""
+        everything = np.ones(len(frames), dtype=np.bool_)
+        order = Sorted.of(frames, everything)
+        if not len(frames):
+            return cls(order, {})
+        rows = chosen(readings, frames, everything)
+        return cls(order, parameters(frames, order, rows, unsure=frames.repeated(set())))
+
+
 async def look(
-    connection: Connection, frames: Frames, readings: Sequence[Readings], *, careful: bool = False, ahead: bool = True
+    connection: Connection,
+    frames: Frames,
+    readings: Sequence[Readings],
+    hearing: Hearing,
+    *,
+    careful: bool = False,
+    ahead: bool = True,
 ) -> Known:
     """Return which frames are new, after waiting for other writers of their devices.
 
@@ -96,15 +120,13 @@ async def look(
     if careful or not ahead:
         await connection.execute(*lock)
     else:
-        order = Sorted.of(frames, everything)
-        said = parameters(frames, order, chosen(readings, frames, everything), unsure=frames.repeated(set()))
         async with connection.pipeline():
             await connection.execute(*lock)
-            cursor = await connection.execute(statement("hear"), said)
+            cursor = await connection.execute(statement("hear"), hearing.said)
         [(places,)] = await cursor.fetchall()
-        devices = np.zeros(len(order.devices), dtype=np.bool_)
+        devices = np.zeros(len(hearing.order.devices), dtype=np.bool_)
         devices[np.frombuffer(places, dtype=">i4") - 1] = True
-        going_on[order.of_devices(devices)] = True
+        going_on[hearing.order.of_devices(devices)] = True
     if going_on.all():
         return Known(everything, going_on, {})
     suspects, newest = np.flatnonzero(~going_on), None

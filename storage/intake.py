@@ -1,4 +1,4 @@
-"""Readings of one device type on their way into their tables: what is sent, made while something else is on the line.
+"""Readings of one device type on their way into their tables: what is sent, and how.
 
 Rules:
 
@@ -8,7 +8,7 @@ Rules:
 """
 
 from collections.abc import Iterable, Iterator, Mapping, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 from functools import lru_cache
 from typing import Any
 
@@ -28,53 +28,73 @@ from storage.rows import Frames
 from storage.statements import statement
 from storage.tables import table
 
+_Copied = tuple[Sequence[str], bytes]
+"""Columns, and rows as COPY takes them."""
+
 
 @dataclass(slots=True)
 class Intake:
-    """Rows to be written. ``rank``: how many earlier rows of the batch have the same device and time."""
+    """Rows to be written. ``rank``: how many earlier rows of the batch have the same device and time.
+
+    ``straight``, ``merged``, ``changes``: what is sent, ``None`` until it is made.
+    """
 
     readings: Readings
+    codec: int
+    device: Ints
     rank: Ints
     meeting: Bools
-    straight: tuple[Sequence[str], bytes] | None = None
-    merged: tuple[Sequence[str], bytes] | None = None
-    changes: list[Change] = field(default_factory=list)
+    straight: _Copied | None = None
+    merged: _Copied | None = None
+    changes: list[Change] | None = None
     flagged: dict[str, Any] | None = None
 
     @classmethod
-    async def of(cls, connection: Connection, readings: Readings, frames: Frames, known: Known) -> "Intake":
-        """Find out which rows meet others."""
+    def of(cls, readings: Readings, frames: Frames, codec: int) -> "Intake":
+        """Return rows that meet no others than those of their batch."""
         device = frames.device[readings.frame]
         rank = rows.ranks(device, readings.time_us)
-        meeting = rank > 0
-        newest = known.newest
-        if newest is None:
-            meeting[:] = True
-        elif newest:
-            late = np.flatnonzero(readings.time_us <= _newest_of(device, newest))
-            meeting[await _there(connection, readings.device_type, device, readings.time_us, late)] = True
-        return cls(readings, rank, meeting)
+        return cls(readings, codec, device, rank, rank > 0)
 
-    def make(self, frames: Frames, codec: int, going_on: Bools) -> Iterator[None]:
-        """Make all that is to be sent, a little at each step. ``going_on``: see ``storage.heard``."""
-        straight, meeting = self.readings, np.flatnonzero(self.meeting)
-        if len(meeting):
-            straight = rows.select(self.readings, np.flatnonzero(~self.meeting))
-            some = rows.select(self.readings, meeting)
-            self.merged = rows.reading_rows(some, frames, codec, self.rank[meeting])
-            if some.flags:
-                self.flagged = {
-                    "devices": np.unique(frames.device[some.frame]).tolist(),
-                    "start": moment(int(some.time_us.min())),
-                    "end": moment(int(some.time_us.max())),
-                }
-            yield
-        if len(straight):
-            self.straight = rows.reading_rows(straight, frames, codec)
-            yield
-        for change in latest.changes(self.readings, frames, going_on[self.readings.frame]):
-            self.changes.append(change)
-            yield
+    async def meet(self, connection: Connection, known: Known) -> None:
+        """Find out which rows meet stored ones, and forget what was made as if none did."""
+        readings, newest, before = self.readings, known.newest, self.meeting.copy()
+        if newest is None:
+            self.meeting[:] = True
+        elif newest:
+            late = np.flatnonzero(readings.time_us <= _newest_of(self.device, newest))
+            self.meeting[await _there(connection, readings.device_type, self.device, readings.time_us, late)] = True
+        if not np.array_equal(self.meeting, before):
+            self.straight = self.merged = self.flagged = None
+        if not known.going_on[readings.frame].all():
+            self.changes = None
+
+    def make(self, frames: Frames, going_on: Bools) -> Iterator[None]:
+        """Make what is to be sent and is not made yet, a little at each step. ``going_on``: see ``storage.heard``."""
+        if self.straight is None and self.merged is None:
+            meeting = np.flatnonzero(self.meeting)
+            straight = self.readings
+            if len(meeting):
+                straight = rows.select(self.readings, np.flatnonzero(~self.meeting))
+                self.merged = self._merging(rows.select(self.readings, meeting), frames, self.rank[meeting])
+                yield
+            if len(straight):
+                self.straight = rows.reading_rows(straight, frames, self.codec)
+                yield
+        if self.changes is None:
+            self.changes = []
+            for change in latest.changes(self.readings, frames, going_on[self.readings.frame]):
+                self.changes.append(change)
+                yield
+
+    def _merging(self, some: Readings, frames: Frames, rank: Ints) -> _Copied:
+        if some.flags:
+            self.flagged = {
+                "devices": np.unique(frames.device[some.frame]).tolist(),
+                "start": moment(int(some.time_us.min())),
+                "end": moment(int(some.time_us.max())),
+            }
+        return rows.reading_rows(some, frames, self.codec, rank)
 
     async def write(self, connection: Connection) -> None:
         """Send the rows."""
@@ -97,7 +117,7 @@ class Intake:
 
 async def finish(connection: Connection, intakes: Sequence[Intake]) -> None:
     """Bring latest values up to these rows, and note which hours changed."""
-    changes = [change for intake in intakes for change in intake.changes]
+    changes = [change for intake in intakes for change in intake.changes or ()]
     async with connection.pipeline():
         for intake in intakes:
             hours = np.unique(intake.readings.time_us // rows.HOUR_US) * rows.HOUR_US

@@ -59,8 +59,8 @@ T = TypeVar("T", bound=Hashable)
 _FORMS = {"f": ">f8", "i": ">i8", "b": "u1"}
 _TEXT = "OU"
 _KEY = "V16"
-_PART = 1250
-"""How many rows are made at once: the database takes them in while the next are made."""
+_PART = 500
+"""How many rows are made at once; what waits beside it gets its turn then."""
 _LARGEST_REAL = float(np.finfo(np.float32).max)
 
 

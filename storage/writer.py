@@ -14,22 +14,22 @@ Rules:
 
 import asyncio
 from collections import Counter
-from collections.abc import Coroutine, Iterator, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import replace
 from datetime import datetime
-from itertools import chain
-from typing import Any, TypeVar
 
 import numpy as np
 
 from model.batch import Batch, Replay, Replayed, Written
 from model.errors import ConfigError, UnavailableError, WriteRejectedError
 from model.instants import microseconds, moment
-from model.readings import Bools, Column, Readings
+from model.readings import Bools
 from storage import heard, rows
 from storage.connection import CollisionError, Connection, Database, RefusedError
-from storage.heard import Known, Sorted
-from storage.intake import Intake, copy, finish
+from storage.heard import Known
+from storage.intake import copy, finish
+from storage.layout import Laid, lay_out, uplink_rows
+from storage.layout import intakes as make_intakes
 from storage.migrate import POSTGRESQL
 from storage.partitions import UPLINK, Partitions
 from storage.quarantine import Taking, set_aside
@@ -40,8 +40,6 @@ from storage.tables import engine, kinds
 LOCKS = heard.LOCKS
 _ATTEMPTS = 5
 _UPLINK = ("penfeld", "uplink")
-
-T = TypeVar("T")
 
 
 class Writer:
@@ -54,6 +52,16 @@ class Writer:
         self._engine: str | None = None
         self._codecs: dict[tuple[str, str], int] = {}
         self._kinds: Mapping[str, Mapping[str, str]] = {}
+
+    async def ready(self, batch: Batch) -> Batch:
+        """Return the batch with all that can be made of it before it is written; raise ``UnavailableError``.
+
+        It may be called while another batch is written. What is wrong with the batch, ``write`` says.
+        """
+        try:
+            return await self._lay_out(batch, Frames(batch.frames))
+        except (RefusedError, ConfigError):
+            return batch
 
     async def write(self, batch: Batch) -> Written:
         """Store the batch with its ledger.
@@ -71,59 +79,25 @@ class Writer:
         return replayed
 
     async def _in_attempts(self, batch: Batch, taking: Taking | None) -> tuple[Written, Replayed]:
-        frames = Frames(batch.frames)
+        laid = batch if isinstance(batch, Laid) else None
+        frames = laid.columns if laid else Frames(batch.frames)
         if rejected := rows.misplaced(batch, frames):
             raise WriteRejectedError(rejected)
         careful = False
         for _ in range(_ATTEMPTS):
             try:
                 try:
-                    return await self._write(batch, frames, taking, careful=careful)
+                    laid = laid or await self._lay_out(batch, frames)
+                    return await self._write(laid, taking, careful=careful)
                 except RefusedError as error:
                     raise WriteRejectedError(await self._rejected(batch, str(error))) from error
             except CollisionError:  # also while the refused frames are looked for
-                careful = True
+                careful, laid = True, None
                 self._partitions.forget()
         raise UnavailableError(f"database {self._database.address}: other writers were faster {_ATTEMPTS} times")
 
-    async def _write(
-        self, batch: Batch, frames: Frames, taking: Taking | None, *, careful: bool, keep: bool = True
-    ) -> tuple[Written, Replayed]:
-        await self._make_ready(batch, frames)
-        replayed = Replayed()
-        async with self._database.transaction(keep=keep) as connection:
-            first: list[bytes] = []
-            uplink_rows = self._uplink_rows(frames, np.ones(len(frames), dtype=np.bool_))
-            known = await _meanwhile(
-                heard.look(connection, frames, batch.readings, careful=careful, ahead=taking is None),
-                map(first.append, uplink_rows),
-            )
-            if taking is not None:
-                known = replace(known, kept=await taking.claim(connection, known.kept))
-            kept = known.kept
-            if not kept.all():
-                first, uplink_rows = [], self._uplink_rows(frames, kept)
-            if kept.any():
-                await self._store(connection, frames, batch, known, chain(first, uplink_rows))
-            if taking is None:
-                await set_aside(connection, batch.set_aside)
-                await self._count(connection, batch, frames, kept)
-            else:
-                replayed = await taking.settle(connection, kept)
-        stored = tuple(np.flatnonzero(kept).tolist())
-        written = Written(
-            stored=stored,
-            duplicates=len(batch.frames) - len(stored),
-            quarantined=len(batch.set_aside),
-        )
-        return written, replayed
-
-    def _uplink_rows(self, frames: Frames, kept: Bools) -> Iterator[bytes]:
-        """Yield the rows of the kept frames, part by part."""
-        yield from rows.uplink_rows(frames, Sorted.of(frames, kept).positions, self._codecs)
-
-    async def _make_ready(self, batch: Batch, frames: Frames) -> None:
-        """Know versions, columns and parts of tables before the transaction begins."""
+    async def _lay_out(self, batch: Batch, frames: Frames) -> Laid:
+        """Make a batch ready, with what must be known of versions and columns."""
         if self._engine is None:
             self._engine = await engine(self._database)
         versions = {(readings.device_type, readings.version) for readings in batch.readings}
@@ -134,54 +108,63 @@ class Writer:
                 self._codecs[version] = key
         if any(readings.columns.keys() - self._kinds.get(readings.device_type, {}) for readings in batch.readings):
             self._kinds = await kinds(self._database)
+        return await lay_out(batch, frames, self._codecs, self._kinds)
+
+    async def _write(
+        self, laid: Laid, taking: Taking | None, *, careful: bool, keep: bool = True
+    ) -> tuple[Written, Replayed]:
+        await self._make_parts(laid)
+        frames, replayed = laid.columns, Replayed()
+        async with self._database.transaction(keep=keep) as connection:
+            known = await heard.look(
+                connection, frames, laid.readings, laid.hearing, careful=careful, ahead=taking is None
+            )
+            if taking is not None:
+                known = replace(known, kept=await taking.claim(connection, known.kept))
+            kept = known.kept
+            if kept.any():
+                await self._store(connection, laid, known)
+            if taking is None:
+                await set_aside(connection, laid.set_aside)
+                await self._count(connection, laid, kept)
+            else:
+                replayed = await taking.settle(connection, kept)
+        stored = tuple(np.flatnonzero(kept).tolist())
+        written = Written(
+            stored=stored,
+            duplicates=len(laid.frames) - len(stored),
+            quarantined=len(laid.set_aside),
+        )
+        return written, replayed
+
+    async def _make_parts(self, laid: Laid) -> None:
+        """Have parts of tables before the transaction begins."""
         if self._engine == POSTGRESQL:
-            wanted = {(UPLINK, month) for month in rows.months(frames.time_us)}
-            for readings in batch.readings:
+            wanted = {(UPLINK, month) for month in rows.months(laid.columns.time_us)}
+            for readings in laid.readings:
                 wanted |= {(readings.device_type, month) for month in rows.months(readings.time_us)}
             await self._partitions.ensure(wanted)
 
-    async def _store(
-        self, connection: Connection, frames: Frames, batch: Batch, known: Known, uplink_rows: Iterator[bytes]
-    ) -> None:
-        """Write the kept frames and their readings. What follows the raw frames is made while these are on the line."""
-        intakes = []
-        for readings, row in heard.chosen(batch.readings, frames, known.kept):
-            some = self._fitting(rows.select(readings, row))
-            if len(some):
-                intakes.append(await Intake.of(connection, some, frames, known))
-        making = chain.from_iterable(
-            intake.make(frames, self._codecs[intake.readings.device_type, intake.readings.version], known.going_on)
-            for intake in intakes
-        )
-        await _meanwhile(copy(connection, _UPLINK, UPLINK_COLUMNS, uplink_rows), making)
-        for _ in making:
-            pass
+    async def _store(self, connection: Connection, laid: Laid, known: Known) -> None:
+        """Write the kept frames and their readings."""
+        frames, uplinks, intakes = laid.columns, iter(laid.uplinks), laid.intakes
+        if not known.kept.all():
+            uplinks = uplink_rows(frames, known.kept, self._codecs)
+            intakes = make_intakes(laid, frames, known.kept, self._codecs, self._kinds)
+        await copy(connection, _UPLINK, UPLINK_COLUMNS, uplinks)
         for intake in intakes:
+            await intake.meet(connection, known)
+            for _ in intake.make(frames, known.going_on):
+                await asyncio.sleep(0)
             await intake.write(connection)
         await finish(connection, intakes)
-        await heard.remember(connection, frames, batch.readings, known)
+        await heard.remember(connection, frames, laid.readings, known)
         for intake in intakes:
             await intake.say_flags(connection)
 
-    def _fitting(self, readings: Readings) -> Readings:
-        """Return the readings with each column of the kind that the table wants."""
-        columns: dict[str, Column] = {}
-        table_kinds = self._kinds.get(readings.device_type, {})
-        for name, column in readings.columns.items():
-            kind = table_kinds.get(name)
-            if kind is None:
-                raise ConfigError(
-                    [f"readings.{readings.device_type} has no column {name}: restart, or run `penfeld db migrate`"]
-                )
-            fitting = rows.fitting(column, kind)
-            if fitting is None:
-                raise RefusedError(f"{name} holds {kind}, not {column.values.dtype}")
-            columns[name] = fitting
-        readings.columns = columns
-        return readings
-
-    async def _count(self, connection: Connection, batch: Batch, frames: Frames, kept: Bools) -> None:
+    async def _count(self, connection: Connection, laid: Laid, kept: Bools) -> None:
         """Write the ledger's lines: a frame counts in the hour and source that brought it."""
+        frames = laid.columns
         counted: Counter[tuple[int, str, bool | None]] = Counter()
         hours = frames.received_us // rows.HOUR_US
         for place, source in enumerate(frames.source.values):
@@ -190,7 +173,7 @@ class Writer:
                 for hour, count in zip(*np.unique(some, return_counts=True), strict=True):
                     counted[int(hour), source, new] = int(count)
         counted.update(
-            (microseconds(aside.received_at) // rows.HOUR_US, aside.source, None) for aside in batch.set_aside
+            (microseconds(aside.received_at) // rows.HOUR_US, aside.source, None) for aside in laid.set_aside
         )
         for hour, source in sorted({line[:2] for line in counted}):
             counts = [counted[hour, source, new] for new in (True, False, None)]
@@ -208,32 +191,10 @@ class Writer:
     async def _refused(self, batch: Batch, positions: Sequence[int]) -> dict[int, str]:
         some = rows.part(batch, positions)
         try:
-            await self._write(some, Frames(some.frames), None, careful=True, keep=False)
+            await self._write(await self._lay_out(some, Frames(some.frames)), None, careful=True, keep=False)
         except RefusedError as error:
             if len(positions) == 1:
                 return {positions[0]: str(error)}
             half = len(positions) // 2
             return await self._refused(batch, positions[:half]) | await self._refused(batch, positions[half:])
         return {}
-
-
-async def _meanwhile(waiting: Coroutine[Any, Any, T], making: Iterator[object]) -> T:
-    """Await something of the database, and take steps of making something else while it works.
-
-    Where that cannot be made, the database is still let finish: a connection in the middle of a command is of no use.
-    """
-    task = asyncio.create_task(waiting)
-    try:
-        await asyncio.sleep(0)
-        for _ in making:
-            await asyncio.sleep(0)
-            if task.done():
-                break
-    except Exception:
-        await asyncio.gather(task, return_exceptions=True)
-        raise
-    except BaseException:
-        task.cancel()
-        await asyncio.gather(task, return_exceptions=True)
-        raise
-    return await task

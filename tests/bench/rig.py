@@ -37,6 +37,9 @@ _DATABASE = "city"
 _LEDGER = """select coalesce(sum(stored), 0)::bigint, coalesce(sum(duplicate), 0)::bigint,
 coalesce(sum(quarantined), 0)::bigint from penfeld.ledger"""
 
+_KEPT_UP = """select from penfeld.upkeep
+where at - took > current_setting('bench.since')::timestamptz and waiting = 0"""
+
 
 class VoidError(Exception):
     """A measurement that does not count, and why."""
@@ -153,6 +156,16 @@ class Rig:
                 elif time.monotonic() - since > PATIENCE_S or any(one.process.poll() is not None for one in running):
                     raise VoidError(f"{seen} of {count} frames were stored: {running[0].output[-2000:]}")
                 time.sleep(every_s)
+
+    def kept_up(self, running: Service) -> None:
+        """Return when upkeep has had a round from now on, and has left nothing to do."""
+        with self.connect() as connection:
+            connection.execute("select set_config('bench.since', clock_timestamp()::text, false)")
+            began = time.monotonic()
+            while not connection.execute(_KEPT_UP).fetchall():
+                if time.monotonic() - began > 2 * PATIENCE_S or running.process.poll() is not None:
+                    raise VoidError(f"upkeep has left something to do: {running.output[-2000:]}")
+                time.sleep(0.1)
 
     def check(self, count: int, *, again: bool = False) -> None:
         """Raise ``VoidError`` unless ``count`` more frames are stored now, each exactly once, each with its reading."""

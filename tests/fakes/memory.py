@@ -69,6 +69,10 @@ class Memory:
             last_seen=max(filter(None, (device.last_seen, seen.last_seen))),
         )
 
+    async def ready(self, batch: Batch) -> Batch:
+        """Return the batch: nothing can be made before."""
+        return batch
+
     async def write(self, batch: Batch) -> Written:
         """Store a batch."""
         ids = {key: name for name, key in self.keys.items()}

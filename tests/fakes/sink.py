@@ -18,6 +18,10 @@ class FrameSink:
         self.failures = 0
         self.refuse: dict[int, str] = {}
 
+    async def ready(self, batch: Batch) -> Batch:
+        """Return the batch: nothing can be made before."""
+        return batch
+
     async def write(self, batch: Batch) -> Written:
         """Store the batch, or nothing of it."""
         self.attempts += 1

@@ -9,6 +9,7 @@ from psycopg.sql import SQL
 from model.batch import Batch
 from storage import heard
 from storage.connection import Database
+from storage.heard import Hearing
 from storage.migrate import migrate, migrations
 from storage.queries import Queries
 from storage.registry import Registry
@@ -37,7 +38,7 @@ async def doubtful(house: Database, batch: Batch) -> Sequence[int]:
     """Return which frames would be looked up."""
     frames = Frames(batch.frames)
     async with house.transaction(keep=False) as connection:
-        known = await heard.look(connection, frames, batch.readings)
+        known = await heard.look(connection, frames, batch.readings, Hearing.of(frames, batch.readings))
         if known.going_on.all():
             return []
         assert not known.going_on.any()  # they are all of one device

@@ -225,9 +225,9 @@ async def test_a_writer_behind_the_lock_is_stopped_by_the_constraint(house: Data
     batch = builder.frame("lamp-1", NOON, {"steps": 1}).build()
     frame = batch.frames[0]
     writer = Writer(house, "w")
-    await writer.write(Builder({}).build())
+    await writer.write((await refs(house)).frame("lamp-2", NOON, {"steps": 1}).build())
+    ready = await writer.ready(batch)
     async with house.transaction() as connection:
-        await writer._make_ready(batch, rows.Frames(batch.frames))
         await connection.execute(
             SQL(
                 "insert into penfeld.uplink"
@@ -236,7 +236,7 @@ async def test_a_writer_behind_the_lock_is_stopped_by_the_constraint(house: Data
             ),
             (frame.device, frame.time, frame.key),
         )
-        task = asyncio.create_task(writer.write(batch))
+        task = asyncio.create_task(writer.write(ready))
         await blocked(house)  # it waits at the constraint
     written = await task
 

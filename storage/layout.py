@@ -1,0 +1,107 @@
+"""What a batch becomes before its turn: rows as COPY takes them, and what statements are told.
+
+Rules:
+
+1. It is made without the database, while that stores the batch before; so a transaction has nothing to wait for.
+2. It is made as if every frame were new and every device simply went on (``storage.heard``), as nearly all do. What
+   turns out otherwise is made again within the transaction, and no more than that.
+3. What waits beside it gets its turn after every few thousand values.
+"""
+
+import asyncio
+import struct
+from collections.abc import Iterator, Mapping
+from dataclasses import dataclass
+
+import numpy as np
+
+from model.batch import Batch
+from model.errors import ConfigError
+from model.readings import Bools, Column, Readings
+from storage import heard, rows
+from storage.connection import RefusedError
+from storage.heard import Hearing, Sorted
+from storage.intake import Intake
+from storage.rows import Frames
+
+Codecs = Mapping[tuple[str, str], int]
+"""Device type and version -> key."""
+Kinds = Mapping[str, Mapping[str, str]]
+"""Device type -> column of its table of readings -> type."""
+
+
+@dataclass(slots=True, kw_only=True)
+class Laid(Batch):
+    """A batch that is ready to be written, once.
+
+    ``columns``: its frames; ``uplinks``: the rows of all of them; ``intakes``: those of their readings.
+    """
+
+    columns: Frames
+    hearing: Hearing
+    uplinks: list[bytes]
+    intakes: list[Intake]
+
+
+async def lay_out(batch: Batch, frames: Frames, codecs: Codecs, kinds: Kinds) -> Laid:
+    """Make a batch with these frames ready.
+
+    Raise ``RefusedError`` for values that no column takes, ``ConfigError`` where there is no column.
+    """
+    try:
+        everything = np.ones(len(frames), dtype=np.bool_)
+        made = intakes(batch, frames, everything, codecs, kinds)
+        await asyncio.sleep(0)
+        hearing = Hearing.of(frames, batch.readings)
+        await asyncio.sleep(0)
+        uplinks = []
+        for part in uplink_rows(frames, everything, codecs):
+            uplinks.append(part)
+            await asyncio.sleep(0)
+        for intake in made:
+            for _ in intake.make(frames, everything):
+                await asyncio.sleep(0)
+    except (UnicodeEncodeError, OverflowError, struct.error) as error:
+        raise RefusedError(str(error)) from error
+    return Laid(
+        frames=batch.frames,
+        readings=batch.readings,
+        set_aside=batch.set_aside,
+        columns=frames,
+        hearing=hearing,
+        uplinks=uplinks,
+        intakes=made,
+    )
+
+
+def uplink_rows(frames: Frames, kept: Bools, codecs: Codecs) -> Iterator[bytes]:
+    """Yield the rows of the kept frames, part by part."""
+    return rows.uplink_rows(frames, Sorted.of(frames, kept).positions, codecs)
+
+
+def intakes(batch: Batch, frames: Frames, kept: Bools, codecs: Codecs, kinds: Kinds) -> list[Intake]:
+    """Return the readings of the kept frames, each device type's with the columns that its table has."""
+    found = []
+    for readings, row in heard.chosen(batch.readings, frames, kept):
+        some = _fitting(rows.select(readings, row), kinds)
+        if len(some):
+            found.append(Intake.of(some, frames, codecs[some.device_type, some.version]))
+    return found
+
+
+def _fitting(readings: Readings, kinds: Kinds) -> Readings:
+    """Return the readings with each column of the kind that the table wants."""
+    columns: dict[str, Column] = {}
+    table_kinds = kinds.get(readings.device_type, {})
+    for name, column in readings.columns.items():
+        kind = table_kinds.get(name)
+        if kind is None:
+            raise ConfigError(
+                [f"readings.{readings.device_type} has no column {name}: restart, or run `penfeld db migrate`"]
+            )
+        fitting = rows.fitting(column, kind)
+        if fitting is None:
+            raise RefusedError(f"{name} holds {kind}, not {column.values.dtype}")
+        columns[name] = fitting
+    readings.columns = columns
+    return readings
