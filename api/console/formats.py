@@ -3,7 +3,6 @@
 Times are shown in Europe/Paris with the zone's short name (CET or CEST); numbers with the separators of the language.
 """
 
-from collections.abc import Iterator
 from datetime import UTC, datetime, timedelta
 from zoneinfo import ZoneInfo
 
@@ -129,11 +128,3 @@ def age(since: timedelta, language: Language) -> str:
 def milliseconds(of: datetime) -> int:
     """Return the time as JavaScript counts it."""
     return (of.astimezone(UTC) - datetime(1970, 1, 1, tzinfo=UTC)) // timedelta(milliseconds=1)
-
-
-def hex_lines(content: bytes, *, width: int = 16, limit: int = 2048) -> Iterator[tuple[str, str, str]]:
-    """Yield offset, hex digits and printable text of each line of a dump, at most ``limit`` bytes of it."""
-    for offset in range(0, min(len(content), limit), width):
-        part = content[offset : min(offset + width, limit)]
-        text = "".join(chr(b) if 32 <= b < 127 else "·" for b in part)  # noqa: PLR2004 printable ASCII
-        yield f"{offset:04x}", part.hex(" "), text

@@ -91,8 +91,8 @@ async def _list(config: Config, options: argparse.Namespace) -> int:
 
 
 async def _show(config: Config, options: argparse.Namespace) -> int:
-    from api.console.formats import hex_lines
     from api.remedies import remedy
+    from model.dump import hex_lines
     from penfeld.wiring import database
     from storage.queries import Queries
 

@@ -10,12 +10,13 @@ from nicegui import ui
 from api.console.components.confirm import Confirm
 from api.console.components.elements import Refresh, Text, block, link, simulated_mark
 from api.console.components.pager import Pager
-from api.console.formats import clock_time, hex_lines, moment, number
+from api.console.formats import clock_time, moment, number
 from api.console.frame import Page, frame, words_for
 from api.console.meaning import meaning
 from api.console.parts import Parts
 from api.console.texts import Words
 from api.remedies import remedy
+from model.dump import hex_lines
 from model.errors import NotFoundError, Reason, UnavailableError
 from model.views import QuarantinedFrame, QuarantineFilter
 

@@ -2,7 +2,7 @@ from datetime import UTC, datetime, timedelta
 
 import pytest
 
-from api.console.formats import age, clock_time, hex_lines, hour, milliseconds, number, position, unit, value
+from api.console.formats import age, clock_time, hour, milliseconds, number, position, unit, value
 from model.device import Language
 from model.uplink import Value
 from tests.unit.api.console.samples import LAMP, TRAM
@@ -90,11 +90,3 @@ def test_places() -> None:
 def test_milliseconds() -> None:
     """Times reach the browser as milliseconds since 1970."""
     assert milliseconds(datetime(1970, 1, 1, 0, 0, 1, 500_000, tzinfo=UTC)) == 1500
-
-
-def test_dump() -> None:
-    """A dump shows offset, bytes and what of them can be read, up to its limit."""
-    lines = list(hex_lines(b"Penfeld <b>\x00\xff" + bytes(40), limit=20))
-    assert lines[0] == ("0000", "50 65 6e 66 65 6c 64 20 3c 62 3e 00 ff 00 00 00", "Penfeld <b>·····")
-    assert lines[1] == ("0010", "00 00 00 00", "····")
-    assert len(lines) == 2
