@@ -5,7 +5,8 @@ Rules:
 1. On TimescaleDB the database does it, by its jobs; here they are made, and changed with the settings. A continuous
    aggregate is refreshed no farther back than what it is made of is kept.
 2. On plain PostgreSQL parts for this month and the next are made ahead, and parts that are too old are dropped whole.
-3. Rollups in tables lose the rows that are too old.
+3. Rollups in tables lose the rows that are too old; what was remembered when history was decoded again goes with the
+   readings and frames that it is about.
 """
 
 from collections.abc import Iterable, Mapping, Sequence
@@ -88,6 +89,10 @@ class Policies:
                         SQL("delete from {} where bucket < %s").format(relation(device_type, level, group=group)),
                         (now - age,),
                     )
+            if retention.readings is not None:
+                await connection.execute(statement("forget_superseded"), (device_type, now - retention.readings))
+        if self._config.uplink is not None:
+            await connection.execute(statement("forget_moved"), (now - self._config.uplink,))
         self._next = now + _EVERY
         return done
 

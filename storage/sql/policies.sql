@@ -33,3 +33,9 @@ where hypertable_schema = %(schema)s and hypertable_name = %(table)s
 
 -- name: set_chunk_interval
 select set_chunk_time_interval(%(name)s::text::regclass, %(age)s::interval)
+
+-- name: forget_superseded
+delete from penfeld.superseded where device_type = %s and time < %s
+
+-- name: forget_moved
+delete from penfeld.moved where time_after < %s

@@ -174,6 +174,23 @@ async def test_rollups_outlive_their_readings(database: Database) -> None:
         assert plain_group(SLOW, level, readings, DISTRICTS) == await stored(database, SLOW, level, group=True)
 
 
+async def test_what_history_said_before_grows_old_with_it(database: Database) -> None:
+    """Values that a run replaced go when such readings do, and that frames were moved when such frames do."""
+    await city(database, SLOW)
+    async with database.connection() as connection:
+        for age in (10, 40, 70):
+            time = SPRING - timedelta(days=age)
+            await connection.execute(
+                "insert into penfeld.superseded values ('meter', 1, %s, 1, false, now(), 1, '{}')", (time,)
+            )
+            await connection.execute("insert into penfeld.moved values (1, 1, %s, 'a', %s, 'a')", (time, time))
+
+    await Upkeep(database, [SLOW], clock(SPRING), replace(keeping(readings=50), uplink=timedelta(days=30))).round()
+
+    assert await total(database, "select count(*) from penfeld.superseded") == 2
+    assert await total(database, "select count(*) from penfeld.moved") == 1
+
+
 async def test_parts_ahead(database: Database) -> None:
     """On plain PostgreSQL there are parts for this month and the next before anything needs them; old ones go."""
     if await engine(database) == TIMESCALEDB:
