@@ -36,7 +36,7 @@ from model.uplink import Message
 logger = logging.getLogger(__name__)
 
 DEPTH = 2
-"""Batches in hand at once: one that is written, and the next, which is decoded meanwhile."""
+"""Batches in hand at once: one that is written, and the next, which is decoded and made ready meanwhile."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -145,7 +145,7 @@ class Ingest:
         )
 
     async def _prepare(self) -> None:
-        """Take batches and decode them, as far as ``DEPTH`` allows."""
+        """Take batches, decode them and make them ready, as far as ``DEPTH`` allows."""
         failures = 0
         while not self._stopping.is_set():
             try:
@@ -160,12 +160,14 @@ class Ingest:
         self._ready.put_nowait(None)
 
     async def _take(self, messages: Sequence[Message]) -> None:
-        """Decode a batch and hand it on; return when there is room for the next."""
+        """Decode a batch, make it ready and hand it on; return when there is room for the next."""
         work = _Work(messages=messages, epoch=self._epoch)
         self._in_hand.append(work)
         with contextlib.suppress(UnavailableError):  # who writes it tries again, and waits
             prepared = await self._pipeline.process(messages)
-            work.prepared = replace(prepared, batch=await self._sink.ready(prepared.batch))
+            prepared = replace(prepared, batch=await self._sink.ready(prepared.batch))
+            if work.epoch == self._epoch:  # else it fills memory for nothing
+                work.prepared = prepared
         self._ready.put_nowait(work)
         while len(self._in_hand) >= DEPTH:
             self._freed.clear()
@@ -207,6 +209,7 @@ class Ingest:
             self._in_hand.popleft()
             self._freed.set()
             await self._tell_live(prepared, written)
+            del work, stored, prepared  # a batch is large, and the next may take long to come
 
     async def _store_patiently(self, work: _Work) -> tuple[Prepared, Written] | None:
         """Try until it is stored; ``None`` when asked to stop before that."""

@@ -62,7 +62,7 @@ class FrameSink(Protocol):
     async def ready(self, batch: Batch) -> Batch:
         """Return the batch with all that can be made of it before its turn, perhaps while another one is written.
 
-        It can be written once. What is wrong with it, ``write`` says; raise ``UnavailableError``.
+        What is wrong with it, ``write`` says; raise ``UnavailableError``.
         """
         ...
 

@@ -129,7 +129,7 @@ async def finish(connection: Connection, intakes: Sequence[Intake]) -> None:
 
 
 async def copy(connection: Connection, target: tuple[str, ...], columns: Sequence[str], parts: Iterable[bytes]) -> None:
-    """Send rows by binary COPY, part by part: the database takes one in while the next is made.
+    """Send rows by binary COPY, part by part.
 
     ``target``: schema and table.
     """

@@ -59,7 +59,7 @@ T = TypeVar("T", bound=Hashable)
 _FORMS = {"f": ">f8", "i": ">i8", "b": "u1"}
 _TEXT = "OU"
 _KEY = "V16"
-_PART = 500
+PART = 500
 """How many rows are made at once; what waits beside it gets its turn then."""
 _LARGEST_REAL = float(np.finfo(np.float32).max)
 
@@ -84,8 +84,7 @@ class Coded(Generic[T]):
 class Frames:
     """A batch's frames in columns: one element a frame, in the order of the batch.
 
-    A column is made when it is first asked for, so those that the database need not wait for are made while it works.
-    Column by column is twice as fast as row by row.
+    A column is made when it is first asked for. Column by column is twice as fast as row by row.
     """
 
     def __init__(self, frames: Sequence[Frame]) -> None:
@@ -258,8 +257,8 @@ def uplink_rows(frames: Frames, positions: Ints, codecs: Mapping[tuple[str, str]
     codec = np.array([codecs[each] for each in frames.codec.values], dtype=np.int64)
     source = cells([value.encode() for value in frames.source.values])
     texts = Texts()
-    for start in range(0, len(positions), _PART):
-        some = positions[start : start + _PART]
+    for start in range(0, len(positions), PART):
+        some = positions[start : start + PART]
         wanted = some.tolist()
         uplinks = [frames.uplinks[position] for position in wanted]
         beyond: dict[int, str] = {}

@@ -28,8 +28,7 @@ from storage import heard, rows
 from storage.connection import CollisionError, Connection, Database, RefusedError
 from storage.heard import Known
 from storage.intake import copy, finish
-from storage.layout import Laid, lay_out, uplink_rows
-from storage.layout import intakes as make_intakes
+from storage.laying import Laid, intakes_of, lay_out, uplinks_of
 from storage.migrate import POSTGRESQL
 from storage.partitions import UPLINK, Partitions
 from storage.quarantine import Taking, set_aside
@@ -60,7 +59,7 @@ class Writer:
         """
         try:
             return await self._lay_out(batch, Frames(batch.frames))
-        except (RefusedError, ConfigError):
+        except (RefusedError, CollisionError, ConfigError):
             return batch
 
     async def write(self, batch: Batch) -> Written:
@@ -79,8 +78,8 @@ class Writer:
         return replayed
 
     async def _in_attempts(self, batch: Batch, taking: Taking | None) -> tuple[Written, Replayed]:
-        laid = batch if isinstance(batch, Laid) else None
-        frames = laid.columns if laid else Frames(batch.frames)
+        laid = batch if isinstance(batch, Laid) and not batch.used else None
+        frames = laid.in_columns if laid else Frames(batch.frames)
         if rejected := rows.misplaced(batch, frames):
             raise WriteRejectedError(rejected)
         careful = False
@@ -113,8 +112,9 @@ class Writer:
     async def _write(
         self, laid: Laid, taking: Taking | None, *, careful: bool, keep: bool = True
     ) -> tuple[Written, Replayed]:
+        laid.used = True
         await self._make_parts(laid)
-        frames, replayed = laid.columns, Replayed()
+        frames, replayed = laid.in_columns, Replayed()
         async with self._database.transaction(keep=keep) as connection:
             known = await heard.look(
                 connection, frames, laid.readings, laid.hearing, careful=careful, ahead=taking is None
@@ -140,18 +140,16 @@ class Writer:
     async def _make_parts(self, laid: Laid) -> None:
         """Have parts of tables before the transaction begins."""
         if self._engine == POSTGRESQL:
-            wanted = {(UPLINK, month) for month in rows.months(laid.columns.time_us)}
+            wanted = {(UPLINK, month) for month in rows.months(laid.in_columns.time_us)}
             for readings in laid.readings:
                 wanted |= {(readings.device_type, month) for month in rows.months(readings.time_us)}
             await self._partitions.ensure(wanted)
 
     async def _store(self, connection: Connection, laid: Laid, known: Known) -> None:
         """Write the kept frames and their readings."""
-        frames, uplinks, intakes = laid.columns, iter(laid.uplinks), laid.intakes
-        if not known.kept.all():
-            uplinks = uplink_rows(frames, known.kept, self._codecs)
-            intakes = make_intakes(laid, frames, known.kept, self._codecs, self._kinds)
-        await copy(connection, _UPLINK, UPLINK_COLUMNS, uplinks)
+        frames = laid.in_columns
+        intakes = intakes_of(laid, known.kept, self._codecs, self._kinds)
+        await copy(connection, _UPLINK, UPLINK_COLUMNS, uplinks_of(laid, known.kept, self._codecs))
         for intake in intakes:
             await intake.meet(connection, known)
             for _ in intake.make(frames, known.going_on):
@@ -164,7 +162,7 @@ class Writer:
 
     async def _count(self, connection: Connection, laid: Laid, kept: Bools) -> None:
         """Write the ledger's lines: a frame counts in the hour and source that brought it."""
-        frames = laid.columns
+        frames = laid.in_columns
         counted: Counter[tuple[int, str, bool | None]] = Counter()
         hours = frames.received_us // rows.HOUR_US
         for place, source in enumerate(frames.source.values):

@@ -207,6 +207,28 @@ async def test_writers_at_once_never_store_a_frame_twice(house: Database) -> Non
     assert (await Queries(house).quarantine()).rows[0].times == 12
 
 
+async def test_a_batch_is_made_ready_while_the_one_before_is_written(house: Database) -> None:
+    """What was made ready too early to know of a frame, or of a reading of its time, is made again where they meet."""
+    writer = Writer(house, "w")
+    first = (await refs(house)).frame("lamp-1", NOON, {"steps": 1}, f_cnt=1, payload=b"a")
+    first.frame("lamp-2", NOON, {"steps": 2}, f_cnt=1, payload=b"a")
+    second = (await refs(house)).frame("lamp-1", NOON, {"steps": 1}, f_cnt=1, payload=b"a")
+    second.frame("lamp-1", NOON, {"steps": 9, "power_w": 1.5}, f_cnt=2, payload=b"b")
+    second.frame("lamp-2", NOON + MINUTE, {"steps": 3}, f_cnt=2, payload=b"b")
+
+    ready = [await writer.ready(batch.build()) for batch in (first, second)]
+    written = [await writer.write(batch) for batch in ready]
+    again = await writer.write(ready[1])
+
+    assert [(one.stored, one.duplicates) for one in (*written, again)] == [((0, 1), 0), ((1, 2), 1), ((), 3)]
+    found = {(row.device, row.time): row.values for row in (await Queries(house).readings(PROBE)).rows}
+    assert {key: (values["steps"], values["power_w"]) for key, values in found.items()} == {
+        ("lamp-1", NOON): (1, 1.5),
+        ("lamp-2", NOON): (2, None),
+        ("lamp-2", NOON + MINUTE): (3, None),
+    }
+
+
 async def test_writers_that_meet_a_new_version_at_once_agree_on_its_number(house: Database) -> None:
     """A worker waits for another one that just writes down the same version of a device type, and takes its number."""
     version = {"type": "probe", "version": "brand-new"}

@@ -3,9 +3,10 @@
 Rules:
 
 1. It is made without the database, while that stores the batch before; so a transaction has nothing to wait for.
-2. It is made as if every frame were new and every device simply went on (``storage.heard``), as nearly all do. What
-   turns out otherwise is made again within the transaction, and no more than that.
-3. What waits beside it gets its turn after every few thousand values.
+2. It is made as if every frame were new and every device simply went on (``storage.heard``), as nearly all do. Where
+   that turns out otherwise, rows are made again within the transaction: of raw frames those of a part with a duplicate,
+   of readings those of a device type with one, of latest values those of a type with a device that does not go on.
+3. What waits beside it gets its turn after each piece.
 """
 
 import asyncio
@@ -20,7 +21,7 @@ from model.errors import ConfigError
 from model.readings import Bools, Column, Readings
 from storage import heard, rows
 from storage.connection import RefusedError
-from storage.heard import Hearing, Sorted
+from storage.heard import Hearing
 from storage.intake import Intake
 from storage.rows import Frames
 
@@ -32,15 +33,16 @@ Kinds = Mapping[str, Mapping[str, str]]
 
 @dataclass(slots=True, kw_only=True)
 class Laid(Batch):
-    """A batch that is ready to be written, once.
+    """A batch that is ready to be written, once: what is ``used`` is made ready again.
 
-    ``columns``: its frames; ``uplinks``: the rows of all of them; ``intakes``: those of their readings.
+    ``in_columns``: its frames; ``uplinks``: the rows of all of them, in parts; ``intakes``: those of their readings.
     """
 
-    columns: Frames
+    in_columns: Frames
     hearing: Hearing
     uplinks: list[bytes]
     intakes: list[Intake]
+    used: bool = False
 
 
 async def lay_out(batch: Batch, frames: Frames, codecs: Codecs, kinds: Kinds) -> Laid:
@@ -50,15 +52,15 @@ async def lay_out(batch: Batch, frames: Frames, codecs: Codecs, kinds: Kinds) ->
     """
     try:
         everything = np.ones(len(frames), dtype=np.bool_)
-        made = intakes(batch, frames, everything, codecs, kinds)
+        intakes = make_intakes(batch, frames, everything, codecs, kinds)
         await asyncio.sleep(0)
         hearing = Hearing.of(frames, batch.readings)
         await asyncio.sleep(0)
         uplinks = []
-        for part in uplink_rows(frames, everything, codecs):
+        for part in rows.uplink_rows(frames, hearing.order.positions, codecs):
             uplinks.append(part)
             await asyncio.sleep(0)
-        for intake in made:
+        for intake in intakes:
             for _ in intake.make(frames, everything):
                 await asyncio.sleep(0)
     except (UnicodeEncodeError, OverflowError, struct.error) as error:
@@ -67,19 +69,32 @@ async def lay_out(batch: Batch, frames: Frames, codecs: Codecs, kinds: Kinds) ->
         frames=batch.frames,
         readings=batch.readings,
         set_aside=batch.set_aside,
-        columns=frames,
+        in_columns=frames,
         hearing=hearing,
         uplinks=uplinks,
-        intakes=made,
+        intakes=intakes,
     )
 
 
-def uplink_rows(frames: Frames, kept: Bools, codecs: Codecs) -> Iterator[bytes]:
+def uplinks_of(laid: Laid, kept: Bools, codecs: Codecs) -> Iterator[bytes]:
     """Yield the rows of the kept frames, part by part."""
-    return rows.uplink_rows(frames, Sorted.of(frames, kept).positions, codecs)
+    positions = laid.hearing.order.positions
+    for number, part in enumerate(laid.uplinks):
+        some = positions[number * rows.PART : (number + 1) * rows.PART]
+        if kept[some].all():
+            yield part
+        else:
+            yield from rows.uplink_rows(laid.in_columns, some[kept[some]], codecs)
 
 
-def intakes(batch: Batch, frames: Frames, kept: Bools, codecs: Codecs, kinds: Kinds) -> list[Intake]:
+def intakes_of(laid: Laid, kept: Bools, codecs: Codecs, kinds: Kinds) -> list[Intake]:
+    """Return the readings of the kept frames."""
+    made = [intake for intake in laid.intakes if kept[intake.readings.frame].all()]
+    rest = Batch(readings=[readings for readings in laid.readings if not kept[readings.frame].all()])
+    return [*made, *make_intakes(rest, laid.in_columns, kept, codecs, kinds)]
+
+
+def make_intakes(batch: Batch, frames: Frames, kept: Bools, codecs: Codecs, kinds: Kinds) -> list[Intake]:
     """Return the readings of the kept frames, each device type's with the columns that its table has."""
     found = []
     for readings, row in heard.chosen(batch.readings, frames, kept):
