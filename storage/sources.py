@@ -259,17 +259,19 @@ def grouped(branches: Sequence[Composed], names: Sequence[str], *, by_district: 
 
 _WORST = """
 with r as (
-    select device, min(bucket) as first, sum(least(readings, {most})::integer) as received
+    select device, sum(least(readings, {most})::integer) as received
     from {relation} where {chosen} group by device
 ), k as (
-    select d.key, d.id, d.name, d.district, least(d.first_seen, h.first_seen) as first_seen, r.first, r.received
+    select d.key, d.id, d.name, d.district, least(d.first_seen, h.first_seen) as first_seen, r.received
     from penfeld.device as d
     left join penfeld.heard as h on h.device = d.key
     left join r on r.device = d.key
     where d.type = {type} and d.state = 'active'{mark}{keys}
 ), e as (
     select *, case when first_seen > %(start)s
-        then floor(extract(epoch from %(end)s - least(first_seen, first, %(end)s)) / %(period_s)s)::integer
+        then floor(extract(epoch from %(end)s - least(first_seen, %(end)s, (
+            select min(bucket) from {relation} where {chosen} and device = k.key
+        ))) / %(period_s)s)::integer
         else %(expected)s
     end as expected
     from k
