@@ -122,6 +122,13 @@ async def last_round(database: Database) -> LastRound | None:
     return LastRound(at=found[0][0], took=found[0][1], hours=found[0][2], left=found[0][3]) if found else None
 
 
+async def looked_after(database: Database) -> datetime:
+    """Return when the last round was; before the first, since when there could have been one."""
+    [(since,)] = await database.fetch(statement("looked_after"))
+    at: datetime = since
+    return at
+
+
 async def failing(database: Database) -> Sequence[JobFacts]:
     """Return the database's jobs whose last run failed; none on plain PostgreSQL, which has none."""
     if await engine(database) != TIMESCALEDB:

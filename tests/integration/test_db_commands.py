@@ -7,6 +7,7 @@ from datetime import UTC, datetime, timedelta
 from pathlib import Path
 from typing import Any
 
+import psycopg
 import pytest
 
 from decoders.catalogue import Catalogue
@@ -90,13 +91,17 @@ def test_refresh_says_what_is_wrong(said: Said) -> None:
 
 
 def test_doctor_sees_rollups_that_nobody_keeps(dsn: str, said: Said) -> None:
-    """Hours that wait, and no round of upkeep for a while: doctor says what to start."""
+    """Hours that wait, and no round of upkeep for long: doctor says what to start, though not in the first minutes."""
     lit(dsn)
 
+    young = said("doctor")[1]
+    with psycopg.connect(dsn, autocommit=True) as connection:
+        connection.execute("update penfeld.migration set applied_at = now() - interval '1 hour'")
     behind = said("doctor")[1]
     said("db", "refresh", "--device-type", LAMP)
     after = said("doctor")[1]
 
+    assert "24 hours to compute" in young
     assert "24 hours wait to be computed, which is done beside ingest, never yet" in behind
     assert "start `penfeld run` or `penfeld ingest`" in behind
     assert "rollups" in after
