@@ -30,7 +30,7 @@ ROUNDS: Mapping[Size, tuple[int, int, int]] = {
 }
 """How many rounds with a load generator, how many with a backlog, of how many frames."""
 _LAMPS: Mapping[Size, int] = {Size.TINY: 50, Size.SHORT: DEVICES, Size.FULL: DEVICES}
-_SCRIPTS = (("plain_script", 500, 0.5), ("plain_script.row_by_row", 1, 0.03))
+_SCRIPTS = (("plain_script", 500, 0.3), ("plain_script.row_by_row", 1, 0.02))
 """Frames in a batch, and what part of a round's frames."""
 
 

@@ -17,7 +17,7 @@ from tests.bench.frames import Load, write
 from tests.bench.progress import tell
 from tests.bench.rig import Rig, VoidError
 
-SECONDS: Mapping[Size, float] = {Size.TINY: 0.5, Size.SHORT: 20.0, Size.FULL: 60.0}
+SECONDS: Mapping[Size, float] = {Size.TINY: 0.5, Size.SHORT: 12.0, Size.FULL: 60.0}
 _FRAME_S = 40e-6
 """What it takes to make a frame; a load begins when its frames are made."""
 _LEAD_S = 3.0

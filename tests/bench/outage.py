@@ -14,7 +14,7 @@ from tests.bench.latency import prepare
 from tests.bench.progress import tell
 from tests.bench.rig import Rig
 
-SECONDS: Mapping[Size, tuple[float, float]] = {Size.TINY: (1.0, 0.3), Size.SHORT: (12.0, 8.0), Size.FULL: (90.0, 60.0)}
+SECONDS: Mapping[Size, tuple[float, float]] = {Size.TINY: (1.0, 0.3), Size.SHORT: (8.0, 5.0), Size.FULL: (90.0, 60.0)}
 """For how long frames are sent, and how much of it the database is away."""
 _BEFORE = 0.2
 """What part of the load comes before the outage."""
