@@ -7,7 +7,7 @@ Rules:
    until somebody asks for it again (``penfeld db refresh``).
 3. The increase of a counter is found between neighbouring values, the first one's neighbour being the last value before
    the window, however old. It is found by readings, or by the finest rollup of types that send often.
-4. A day is the sum of its hours; only its devices are counted anew.
+4. A day is the sum of its hours; only its devices are counted anew. Rows of an hour are one a device: they are counted.
 """
 
 from collections.abc import Sequence
@@ -60,7 +60,7 @@ def fill_hours(device_type: DeviceType, levels: Sequence[Planned], *, timescaled
         part for position, field in enumerate(counters) for part in _increases(device_type, field, by, str(position))
     ]
     rows = SQL(
-        "s as (select r.bucket, {district} as district, r.simulated, count(distinct r.device) as devices{sums}"
+        "s as (select r.bucket, {district} as district, r.simulated, count(*) as devices{sums}"
         " from {source} as r left join penfeld.device as d on d.key = r.device group by 1, 2, 3)"
     ).format(
         district=_DISTRICT,
@@ -86,8 +86,9 @@ def fill_days(device_type: DeviceType, levels: Sequence[Planned], zone: str, *, 
     return SQL(
         "with s as (select {day} as bucket, district, simulated{sums} from {group}"
         " where bucket >= %(start)s and bucket < %(end)s group by 1, 2, 3),"
-        " n as (select {day} as bucket, {district} as district, r.simulated, count(distinct r.device) as devices"
-        " from {hours} as r left join penfeld.device as d on d.key = r.device group by 1, 2, 3)"
+        " n as (select r.bucket, {district} as district, r.simulated, count(*) as devices"
+        " from (select distinct {day} as bucket, h.simulated, h.device from {hours} as h) as r"
+        " left join penfeld.device as d on d.key = r.device group by 1, 2, 3)"
         " insert into {target} ({names}) select {names} from s join n using (bucket, district, simulated)"
     ).format(
         day=bucket(DAY, SQL("bucket"), zone),
