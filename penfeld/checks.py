@@ -33,7 +33,7 @@ from penfeld.runtime import DataFolder
 from penfeld.upkeep import upkeep_config
 from penfeld.workers import GONE, oldest_s, statuses
 from storage.connection import Database
-from storage.inventory import failing, last_round, looked_after, waiting
+from storage.inventory import failing, last_round, migrated_at, waiting
 from storage.migrate import POSTGRESQL, TIMESCALEDB, migrations
 from storage.queries import Queries
 from storage.registry import Registry
@@ -223,7 +223,8 @@ async def _upkeep(opened: Database, now: datetime) -> list[Finding]:
     ]
     hours = sum(one.hours for one in await waiting(opened))
     last = await last_round(opened)
-    if hours and now - await looked_after(opened) > _OLD_ROUND:
+    since = last.at if last else await migrated_at(opened)
+    if hours and now - since > _OLD_ROUND:
         when = f"last at {last.at.isoformat(timespec='seconds')}" if last else "never yet"
         text = f"{hours} hours wait to be computed, which is done beside ingest, {when}"
         return [*found, Finding(Level.WARN, "rollups", text, "start `penfeld run` or `penfeld ingest`, or see its log")]

@@ -88,14 +88,12 @@ class Hearing:
     said: Mapping[str, Any]
 
     @classmethod
-    def of(cls, frames: Frames, readings: Sequence[Readings]) -> "Hearing":
-        """Find out what the frames and their readings say."""
-        everything = np.ones(len(frames), dtype=np.bool_)
-        order = Sorted.of(frames, everything)
+    def of(cls, frames: Frames, readings: Sequence[Rows]) -> "Hearing":
+        """Find out what the frames and all their readings say."""
+        order = Sorted.of(frames, np.ones(len(frames), dtype=np.bool_))
         if not len(frames):
             return cls(order, {})
-        rows = chosen(readings, frames, everything)
-        return cls(order, parameters(frames, order, rows, unsure=frames.repeated(set())))
+        return cls(order, parameters(frames, order, readings, unsure=frames.repeated(set())))
 
 
 async def look(

@@ -28,12 +28,12 @@ from storage import latest
 from storage.arrays import Int4s
 from storage.connection import CollisionError, Database
 from storage.connection import rows as fetch
+from storage.heard import LOCKS
 from storage.history_step import Step, times_of
 from storage.migrate import POSTGRESQL
 from storage.partitions import Partitions
 from storage.statements import statement
 from storage.tables import FIXED, engine, kinds, table
-from storage.writer import LOCKS
 
 _ATTEMPTS = 20
 _MOST_LATE = timedelta(days=31)

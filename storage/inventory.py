@@ -122,9 +122,9 @@ async def last_round(database: Database) -> LastRound | None:
     return LastRound(at=found[0][0], took=found[0][1], hours=found[0][2], left=found[0][3]) if found else None
 
 
-async def looked_after(database: Database) -> datetime:
-    """Return when the last round was; before the first, since when there could have been one."""
-    [(since,)] = await database.fetch(statement("looked_after"))
+async def migrated_at(database: Database) -> datetime:
+    """Return when the database got its newest tables: before its first round, since when there could have been one."""
+    [(since,)] = await database.fetch(statement("migrated_at"))
     at: datetime = since
     return at
 

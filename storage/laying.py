@@ -11,7 +11,7 @@ Rules:
 
 import asyncio
 import struct
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 
 import numpy as np
@@ -52,9 +52,10 @@ async def lay_out(batch: Batch, frames: Frames, codecs: Codecs, kinds: Kinds) ->
     """
     try:
         everything = np.ones(len(frames), dtype=np.bool_)
-        intakes = make_intakes(batch, frames, everything, codecs, kinds)
+        chosen = heard.chosen(batch.readings, frames, everything)
+        intakes = _intakes(chosen, frames, codecs, kinds)
         await asyncio.sleep(0)
-        hearing = Hearing.of(frames, batch.readings)
+        hearing = Hearing.of(frames, chosen)
         await asyncio.sleep(0)
         uplinks = []
         for part in rows.uplink_rows(frames, hearing.order.positions, codecs):
@@ -90,14 +91,14 @@ def uplinks_of(laid: Laid, kept: Bools, codecs: Codecs) -> Iterator[bytes]:
 def intakes_of(laid: Laid, kept: Bools, codecs: Codecs, kinds: Kinds) -> list[Intake]:
     """Return the readings of the kept frames."""
     made = [intake for intake in laid.intakes if kept[intake.readings.frame].all()]
-    rest = Batch(readings=[readings for readings in laid.readings if not kept[readings.frame].all()])
-    return [*made, *make_intakes(rest, laid.in_columns, kept, codecs, kinds)]
+    rest = [readings for readings in laid.readings if not kept[readings.frame].all()]
+    return [*made, *_intakes(heard.chosen(rest, laid.in_columns, kept), laid.in_columns, codecs, kinds)]
 
 
-def make_intakes(batch: Batch, frames: Frames, kept: Bools, codecs: Codecs, kinds: Kinds) -> list[Intake]:
-    """Return the readings of the kept frames, each device type's with the columns that its table has."""
+def _intakes(chosen: Sequence[heard.Rows], frames: Frames, codecs: Codecs, kinds: Kinds) -> list[Intake]:
+    """Return the rows of each device type with the columns that its table has."""
     found = []
-    for readings, row in heard.chosen(batch.readings, frames, kept):
+    for readings, row in chosen:
         some = _fitting(rows.select(readings, row), kinds)
         if len(some):
             found.append(Intake.of(some, frames, codecs[some.device_type, some.version]))

@@ -11,10 +11,10 @@ from model.errors import BadRequestError, NotFoundError
 from storage import latest, rollups_purge
 from storage.arrays import Texts
 from storage.connection import Connection, Database, RefusedError, rows
+from storage.heard import LOCKS
 from storage.quarantine import devices_changed
 from storage.statements import statement
 from storage.tables import FIXED, columns, table
-from storage.writer import LOCKS
 
 
 class Registry:

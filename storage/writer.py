@@ -36,7 +36,6 @@ from storage.rows import UPLINK_COLUMNS, Frames
 from storage.statements import statement
 from storage.tables import engine, kinds
 
-LOCKS = heard.LOCKS
 _ATTEMPTS = 5
 _UPLINK = ("penfeld", "uplink")
 

@@ -65,9 +65,8 @@ on conflict (one) do update set at = excluded.at, took = excluded.took, hours = 
 -- name: last_round
 select at, took, hours, waiting from penfeld.upkeep
 
--- name: looked_after
--- When the last round was; before the first, since when there could have been one.
-select coalesce((select at from penfeld.upkeep), (select max(applied_at) from penfeld.migration))
+-- name: migrated_at
+select max(applied_at) from penfeld.migration
 
 -- name: backlog
 -- Hours to compute again by device type, the oldest, and since when the first waits.

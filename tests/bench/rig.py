@@ -38,7 +38,7 @@ _LEDGER = """select coalesce(sum(stored), 0)::bigint, coalesce(sum(duplicate), 0
 coalesce(sum(quarantined), 0)::bigint from penfeld.ledger"""
 
 _KEPT_UP = """select from penfeld.upkeep
-where at - took > current_setting('bench.since')::timestamptz and waiting = 0"""
+where at - took > to_timestamp(%s) and waiting = 0"""
 
 
 class VoidError(Exception):
@@ -160,9 +160,9 @@ class Rig:
     def kept_up(self, running: Service) -> None:
         """Return when upkeep has had a round from now on, and has left nothing to do."""
         with self.connect() as connection:
-            connection.execute("select set_config('bench.since', clock_timestamp()::text, false)")
+            since = connection.execute("select extract(epoch from clock_timestamp())::float8").fetchone()
             began = time.monotonic()
-            while not connection.execute(_KEPT_UP).fetchall():
+            while not connection.execute(_KEPT_UP, since).fetchall():
                 if time.monotonic() - began > 2 * PATIENCE_S or running.process.poll() is not None:
                     raise VoidError(f"upkeep has left something to do: {running.output[-2000:]}")
                 time.sleep(0.1)

@@ -3,6 +3,7 @@
 from collections.abc import Sequence
 from datetime import datetime
 
+import numpy as np
 import pytest
 from psycopg.sql import SQL
 
@@ -37,8 +38,9 @@ async def frames(house: Database, *said: tuple[datetime, int | None], session: s
 async def doubtful(house: Database, batch: Batch) -> Sequence[int]:
     """Return which frames would be looked up."""
     frames = Frames(batch.frames)
+    rows = heard.chosen(batch.readings, frames, np.ones(len(frames), dtype=np.bool_))
     async with house.transaction(keep=False) as connection:
-        known = await heard.look(connection, frames, batch.readings, Hearing.of(frames, batch.readings))
+        known = await heard.look(connection, frames, batch.readings, Hearing.of(frames, rows))
         if known.going_on.all():
             return []
         assert not known.going_on.any()  # they are all of one device

@@ -126,12 +126,7 @@ async def wipe(database: Database) -> None:
 def test_history_decoded_again_is_what_ingest_would_have_stored(dsn: str) -> None:
     """Readings and latest values are those that the new device file would have made from the beginning."""
 
-    @settings(
-        max_examples=15,
-        deadline=None,
-        phases=[Phase.generate],
-        suppress_health_check=list(HealthCheck),
-    )
+    @settings(max_examples=15, deadline=None, phases=[Phase.generate], suppress_health_check=list(HealthCheck))
     @given(st.lists(uplinks(), min_size=4, max_size=14), st.integers(1, 20))
     def check(drawn: list[Uplink], at_once: int) -> None:
         asyncio.run(compare(dsn, drawn, at_once))
