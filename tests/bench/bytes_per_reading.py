@@ -32,7 +32,7 @@ from tests.bench.frames import PERIOD_S, TYPE, devices
 from tests.bench.lamps import POSTGRES_EPOCH_US, Lamps, as_copy, copy_statement, empty_rows
 from tests.bench.progress import tell
 from tests.bench.servers import cluster, temporary_folder
-from tests.integration.fix_database import admin
+from tests.integration.fix_database import admin, stop_jobs
 
 SIZES: Mapping[Size, tuple[int, int]] = {Size.TINY: (4, 12), Size.SHORT: (100, 30), Size.FULL: (1000, 60)}
 """Lamps, and days of their readings."""
@@ -74,6 +74,7 @@ def figures(size: Size) -> Iterator[Figure]:
 async def _prepare(dsn: str) -> None:
     async with Database(dsn) as database:
         await migrate(database)
+        stop_jobs(dsn)  # they would put chunks into the columnstore before they are measured as rows
         await prepare(database, [_LAMP.type])
         await Registry(database).register(devices()[:1])
         await Upkeep(database, [_LAMP.type], utc_now).round()
@@ -82,8 +83,6 @@ async def _prepare(dsn: str) -> None:
 def _measure(connection: psycopg.Connection, blocks: Blocks) -> tuple[float, float]:
     """Return bytes a reading as rows, and in the columnstore."""
     table = f"readings.{TYPE}"
-    # The policy's own job would put chunks into the columnstore before they are measured as rows.
-    connection.execute("select alter_job(job_id, scheduled => false) from timescaledb_information.jobs")
     connection.execute(SQL("truncate readings.penfeld_streetlight"))
     count = 0
     for block, rows in blocks:

@@ -37,7 +37,7 @@ from storage.writer import Writer
 from tests.bench.figure import Figure, Size
 from tests.bench.progress import tell
 from tests.bench.servers import cluster, temporary_folder
-from tests.integration.fix_database import admin
+from tests.integration.fix_database import admin, stop_jobs
 
 SIZES: Mapping[Size, tuple[int, int]] = {Size.TINY: (5, 40), Size.SHORT: (100, 200), Size.FULL: (500, 2000)}
 """Lamps, and frames of each."""
@@ -64,13 +64,14 @@ def figures(size: Size) -> Iterator[Figure]:
 async def _measure(dsn: str, lamps: int, each: int, *, packed: bool) -> list[Figure]:
     async with Database(dsn) as database:
         await migrate(database)
+        if timescaledb := await engine(database) == TIMESCALEDB:
+            stop_jobs(dsn)  # they would put the same chunks into the columnstore
         catalogue = Catalogue({TYPE: _TEXT})
         await prepare(database, catalogue.types())
         registry = Registry(database)
         await registry.register([Device(id=_name(lamp), type=TYPE) for lamp in range(lamps)])
         await Upkeep(database, catalogue.types(), utc_now).round()
         await _fill(database, catalogue, lamps, each)
-        timescaledb = await engine(database) == TIMESCALEDB
         copy = await _copy(database, hypertable=timescaledb)
         if packed:
             await _pack(database)
@@ -156,8 +157,6 @@ async def _copy(database: Database, *, hypertable: bool) -> float:
 async def _pack(database: Database) -> None:
     """Put all chunks of frames and readings into the columnstore."""
     async with database.connection() as connection:
-        # The policy's own jobs would be about the same chunks.
-        await connection.execute("select alter_job(job_id, scheduled => false) from timescaledb_information.jobs")
         for name in ("penfeld.uplink", f"readings.{TYPE}"):
             await connection.execute(
                 SQL("select compress_chunk(c, true) from show_chunks({}) as c").format(Literal(name))

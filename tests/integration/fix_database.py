@@ -222,6 +222,12 @@ def template(cluster: Cluster) -> Iterator[str]:
     admin(cluster, SQL("drop database {} with (force)"), name)
 
 
+def stop_jobs(dsn: str) -> None:
+    """End what TimescaleDB runs by itself in this database, also jobs under way, for as long as the server runs."""
+    with psycopg.connect(dsn, autocommit=True) as connection:
+        connection.execute("select _timescaledb_functions.stop_background_workers()")
+
+
 @pytest.fixture
 def empty_dsn(cluster: Cluster) -> Iterator[str]:
     """Make a database without any table; give its address."""
@@ -237,8 +243,7 @@ def dsn(cluster: Cluster, template: str) -> Iterator[str]:
     name = f"penfeld_test_{os.getpid()}_{next(_NUMBERS)}"
     admin(cluster, SQL("create database {} template {}"), name, template)
     if cluster.engine == "timescaledb":  # policies go by the wall clock, tests by their own: no job runs but on demand
-        with psycopg.connect(cluster.dsn(name), autocommit=True) as connection:
-            connection.execute("select _timescaledb_functions.stop_background_workers()")
+        stop_jobs(cluster.dsn(name))
     yield cluster.dsn(name)
     admin(cluster, SQL("drop database {} with (force)"), name)
 
