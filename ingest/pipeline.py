@@ -20,12 +20,13 @@ from decoders.device import Definition
 from decoders.networks import Adapter, adapters
 from ingest.decoding import Understood, understand
 from ingest.devices import Devices
+from ingest.outputs import outputs
 from ingest.topics import Topics
 from model.batch import Batch, Frame, SetAside
 from model.device import DeviceRef, State
-from model.errors import Reason, SetAsideError
+from model.errors import DecodeError, Reason, SetAsideError
 from model.instants import EPOCH, microseconds, moment
-from model.ports import DeviceLookup
+from model.ports import Codecs, DeviceLookup
 from model.readings import Column, Ints, Readings
 from model.uplink import Message, Uplink
 
@@ -101,10 +102,13 @@ _Group = list[tuple[int, DeviceRef]]
 
 
 class Pipeline:
-    """Turns messages into what is stored."""
+    """Turns messages into what is stored. ``codecs``: who runs makers' scripts; without, types that have one wait."""
 
-    def __init__(self, catalogue: Catalogue, sources: Sequence[Source], lookup: DeviceLookup) -> None:
+    def __init__(
+        self, catalogue: Catalogue, sources: Sequence[Source], lookup: DeviceLookup, codecs: Codecs | None = None
+    ) -> None:
         self._catalogue = catalogue
+        self._codecs = codecs
         self._adapters = {source.name: source.adapter for source in sources}
         self._topics = Topics({source.name: source.filters for source in sources})
         self._devices = Devices(lookup)
@@ -197,9 +201,10 @@ class Pipeline:
     async def _decode(self, definition: Definition, heard: _Heard, group: _Group, prepared: Prepared) -> None:
         """Decode the frames of one device type and add them to the batch."""
         uplinks = [heard.uplinks[position] for position, _ in group]
-        arrived_us = [heard.arrived_us[position] for position, _ in group]
+        arrived = np.array([heard.arrived_us[position] for position, _ in group], dtype=np.int64)
+        told = await outputs(self._codecs, definition, uplinks, arrived)
         try:
-            understood = understand(definition, uplinks, np.array(arrived_us, dtype=np.int64))
+            understood = understand(definition, uplinks, arrived, told)
         except Exception as error:  # a bug here must not stop the frames of others: they are decoded apart from it
             await asyncio.sleep(0)
             if len(group) > 1:
@@ -208,13 +213,11 @@ class Pipeline:
                 await self._decode(definition, heard, group[half:], prepared)
                 return
             logger.exception("decoding a frame of %s failed", definition.type.name)
-            understood = Understood(errors={0: f"the decoder failed: {error!r}"})
+            understood = Understood(errors={0: DecodeError(f"the decoder failed: {error!r}")})
         batch, errors = prepared.batch, understood.errors
         for i, why in sorted(errors.items()):
             position, ref = group[i]
-            aside = _aside_heard(
-                heard, position, Reason.BAD_PAYLOAD, why, definition.type.name, simulated=ref.simulated
-            )
+            aside = _aside_heard(heard, position, why.reason, str(why), definition.type.name, simulated=ref.simulated)
             batch.set_aside.append(aside)
         good = [i for i in range(len(group)) if i not in errors]
         place = np.full(len(group), -1, dtype=np.int64)
@@ -246,6 +249,7 @@ def _frames(
             network_us=network_us[i],
             simulated=uplink.simulated or ref.simulated,
             decoded_with=version,
+            rest=understood.rest.get(i),
         )
         for i, (position, ref), time_us in zip(some, [group[i] for i in some], times_us, strict=True)
     ]

@@ -13,14 +13,15 @@ import msgspec
 from model.errors import Reason
 from model.instants import moment
 from model.readings import Readings
-from model.uplink import Uplink
+from model.uplink import Rest, Uplink
 
 
 class Frame(msgspec.Struct, frozen=True, kw_only=True, gc=False):
     """An uplink that was understood. ``device`` is the device's key. Made once a frame, like ``Uplink``.
 
     ``time_us``: the event time in use; ``received_us``: the arrival; ``network_us``: what the network told, ``None`` if
-    nothing (microseconds since 1970 UTC). ``decoded_with``: version of the device type that decoded it.
+    nothing (microseconds since 1970 UTC). ``decoded_with``: version of the device type that decoded it. ``rest``: what
+    its codec said that no field takes, ``None`` of a layout.
     """
 
     uplink: Uplink
@@ -33,6 +34,7 @@ class Frame(msgspec.Struct, frozen=True, kw_only=True, gc=False):
     network_us: int | None
     simulated: bool
     decoded_with: str
+    rest: Rest | None = None
 
     @property
     def time(self) -> datetime:
