@@ -22,6 +22,7 @@ from decoders.device import Definition, Record
 from ingest.outputs import Said
 from model.device import DeviceType, Kind
 from model.errors import DecodeError
+from model.instants import microseconds
 from model.readings import Bools, Column, Ints, Readings
 from model.uplink import Rest, Uplink, Value
 
@@ -157,6 +158,13 @@ def _event_times(decoded: DecodedBatch, told: Ints, arrived: Ints) -> tuple[Ints
 
 def _implausible(times: Ints, arrived: Ints) -> Bools:
     return (times < _EARLIEST_US) | (times > arrived + _DAY_US)
+
+
+def plausible(told: datetime | None, arrived: datetime) -> bool:
+    """Whether a clock that was set can have told this time (rule 1)."""
+    if told is None or told.tzinfo is None:
+        return False
+    return _EARLIEST_US <= microseconds(told) <= microseconds(arrived) + _DAY_US
 
 
 def _network_times(times: Sequence[datetime | None], arrived: Ints) -> tuple[Ints, Sequence[int | None]]:

@@ -12,13 +12,15 @@ import asyncio
 import logging
 from collections.abc import Sequence
 from dataclasses import dataclass, field, replace
+from datetime import datetime
 
+import msgspec
 import numpy as np
 
 from decoders.catalogue import Catalogue
 from decoders.device import Definition
 from decoders.networks import Adapter, adapters
-from ingest.decoding import Understood, understand
+from ingest.decoding import Understood, plausible, understand
 from ingest.devices import Devices
 from ingest.outputs import outputs
 from ingest.topics import Topics
@@ -28,6 +30,7 @@ from model.errors import DecodeError, Reason, SetAsideError
 from model.instants import EPOCH, microseconds, moment
 from model.ports import Codecs, DeviceLookup
 from model.readings import Column, Ints, Readings
+from model.told import Told
 from model.uplink import Message, Uplink
 
 logger = logging.getLogger(__name__)
@@ -73,6 +76,7 @@ class Prepared:
                 frames=[batch.frames[i] for i in kept],
                 readings=[rows for rows in (_moved(readings, position) for readings in batch.readings) if len(rows)],
                 set_aside=[*batch.set_aside, *refused],
+                told=batch.told,
             ),
             messages=[self.messages[i] for i in kept],
         )
@@ -132,7 +136,7 @@ class Pipeline:
         self._devices.forget()
 
     def _hear(self, messages: Sequence[Message], heard: _Heard, batch: Batch) -> None:
-        """Find the uplinks in messages; set aside whole where they cannot be found."""
+        """Find uplinks and facts in messages; set aside whole where they cannot be found."""
         find, arrival, arrived_us = self._topics.find, None, 0
         for message in messages:
             name = find(message.topic)
@@ -140,7 +144,7 @@ class Pipeline:
                 batch.set_aside.append(_unread(message, name))
                 continue
             try:
-                uplinks = self._adapters[name].uplinks(message.topic, message.payload)
+                found = self._adapters[name].uplinks(message.topic, message.payload)
             except SetAsideError as error:
                 network = self._adapters[name].name
                 batch.set_aside.append(_aside(message, name, error.reason, str(error), network=network))
@@ -153,8 +157,11 @@ class Pipeline:
             if message.received_at is not arrival:  # messages of one read share it
                 arrival = message.received_at
                 arrived_us = microseconds(arrival)
-            for uplink in uplinks:
-                heard.uplinks.append(uplink)
+            for one in found:
+                if isinstance(one, Told):
+                    batch.told.append(_timed(one, message.received_at))
+                    continue
+                heard.uplinks.append(one)
                 heard.messages.append(message)
                 heard.sources.append(name)
                 heard.arrived_us.append(arrived_us)
@@ -253,6 +260,11 @@ def _frames(
         )
         for i, (position, ref), time_us in zip(some, [group[i] for i in some], times_us, strict=True)
     ]
+
+
+def _timed(told: Told, arrived: datetime) -> Told:
+    """Return the facts with a time: the arrival where the network tells none, or one that no set clock can tell."""
+    return told if plausible(told.time, arrived) else msgspec.structs.replace(told, time=arrived)
 
 
 def _aside(message: Message, source: str, reason: Reason, detail: str, network: str | None = None) -> SetAside:

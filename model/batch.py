@@ -2,7 +2,7 @@
 
 Every message of a batch ends in exactly one visible state: its frame is stored, is a duplicate, or is quarantined.
 A message may hold several uplinks, or none that we keep (a join event); the ledger counts *frames*: the uplinks found
-in a message, or one for a message in which none could be found.
+in a message, or one for a message in which none could be found. What a network tells beside frames counts nowhere.
 """
 
 from dataclasses import dataclass, field
@@ -13,6 +13,7 @@ import msgspec
 from model.errors import Reason
 from model.instants import moment
 from model.readings import Readings
+from model.told import Told
 from model.uplink import Rest, Uplink
 
 
@@ -72,11 +73,12 @@ class SetAside:
 
 @dataclass(slots=True, kw_only=True)
 class Batch:
-    """All that one transaction stores. ``readings[...].frame`` points into ``frames``."""
+    """All that one transaction stores. ``readings[...].frame`` points into ``frames``; all of ``told`` has a time."""
 
     frames: list[Frame] = field(default_factory=list)
     readings: list[Readings] = field(default_factory=list)
     set_aside: list[SetAside] = field(default_factory=list)
+    told: list[Told] = field(default_factory=list)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

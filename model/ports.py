@@ -30,6 +30,7 @@ from model.views import (
     QuarantineSums,
     Ranking,
     ReadingPage,
+    StateValue,
     WorkerSums,
 )
 
@@ -225,6 +226,10 @@ class Queries(Protocol):
 
     async def latest(self, *, device_type: str | None = None, devices: Sequence[str] = ()) -> Sequence[Latest]:
         """Return the newest values of active devices."""
+        ...
+
+    async def state(self, device: str) -> Mapping[str, StateValue]:
+        """Return what networks told of a device, fact by fact in order of name; nothing of one that there is not."""
         ...
 
     async def ledger(

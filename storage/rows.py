@@ -61,7 +61,7 @@ _TEXT = "OU"
 _KEY = "V16"
 PART = 500
 """How many rows are made at once; what waits beside it gets its turn then."""
-_LARGEST_REAL = float(np.finfo(np.float32).max)
+LARGEST_REAL = float(np.finfo(np.float32).max)
 
 
 @dataclass(frozen=True, slots=True)
@@ -364,6 +364,6 @@ def _real(values: Sequence[float | None]) -> Fixed:
         valid = np.array([value is not None for value in values], dtype=np.bool_)
         values = [0.0 if value is None else value for value in values]
     found = np.array(values, dtype=np.float64)
-    if (np.isfinite(found) & (np.abs(found) > _LARGEST_REAL)).any():
+    if (np.isfinite(found) & (np.abs(found) > LARGEST_REAL)).any():
         raise OverflowError(f"{np.abs(found).max()} is a number that no column holds")
     return Fixed(found, ">f4", valid)
