@@ -6,7 +6,8 @@ Rules:
    (``decodeUplink``, ``encodeDownlink``, ``decodeDownlink``), ChirpStack v3 (``Decode``, ``Encode``), The Things
    Network v2 (``Decoder``, ``Encoder``) and Actility's drivers (the same names in ``exports`` or a ``driver``).
 2. It has a realm of its own with ``Buffer``, ``console``, ``exports``, ``module``, and AES where it asks for
-   ``crypto``; it has neither network nor file, neither timer nor other modules. Its clock is the frame's, its chance always the same: what it says depends on its input.
+   ``crypto``; it has neither network nor file, neither timer nor other modules. Its clock is the frame's, its chance
+   always the same: what it says depends on its input.
 3. A realm has ``Limits``: memory, stack, CPU time. What oversteps them is an error of its frame; the realm is made new.
 4. Limits hold inside the engine only. Some of its built-in functions cannot be stopped, so code that nobody has read
    belongs into the cage, whose process is killed from outside.
