@@ -55,7 +55,11 @@ class CageConfig:
 
 
 class _KilledError(Exception):
-    """The process took too long, or ended by itself."""
+    """The process took too long."""
+
+
+class _EndedError(_KilledError):
+    """The process ended by itself, or somebody else ended it."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -77,7 +81,7 @@ class _Worker:
         except TimeoutError:
             raise _KilledError(f"ended after {question.wall_s:.1f} s: it could not be stopped") from None
         except (OSError, asyncio.IncompleteReadError, msgspec.MsgspecError):
-            raise _KilledError("its process ended: it took more than it may") from None
+            raise _EndedError("its process ended: it took more than it may") from None
 
     async def kill(self) -> None:
         """End the process, whatever it does."""
@@ -176,17 +180,26 @@ class Cage:
         )
         async with self._lock:
             try:
-                worker = await self._ready()
-                answer = await worker.ask(question)
-                if answer.needed:
-                    await worker.ask(Question(digest=script.digest, wall_s=self._config.load_s, script=script))
-                    answer = await worker.ask(question)
+                try:
+                    answer = await self._exchange(question, script)
+                except _EndedError:  # perhaps not for what was asked: whoever ends it twice did it
+                    await self._replace()
+                    answer = await self._exchange(question, script)
             except _KilledError as error:
                 await self._replace()
                 cost_s = self._config.kill * self._config.frame_s
                 if len(calls) > 1:
                     self._strike(script, cost_s, f"{script.name}: {error}")
                 return Answer(stopped=f"{script.name}: {error}", cpu_s=cost_s)
+        return answer
+
+    async def _exchange(self, question: Question, script: Script) -> Answer:
+        """Return the worker's answer, having told it the script where it does not know it."""
+        worker = await self._ready()
+        answer = await worker.ask(question)
+        if answer.needed:
+            await worker.ask(Question(digest=script.digest, wall_s=self._config.load_s, script=script))
+            answer = await worker.ask(question)
         return answer
 
     async def _ready(self) -> _Worker:
