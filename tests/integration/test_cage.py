@@ -137,6 +137,15 @@ async def test_a_script_that_cannot_be_read_says_so_for_each_frame(cage: Cage) -
     assert cage.suspended() == ()
 
 
+async def test_a_script_that_never_loads_is_suspended_at_once(cage: Cage) -> None:
+    """Loading it again for every frame would hold up the others again and again."""
+    endless = Script(name="endless.js", source="Array.prototype.reverse.call({ length: 2 ** 53 - 1 })")
+    results = await cage.run(endless, "uplink", calls(AT_ONCE))
+    assert all(one.suspended for one in results)
+    assert "loading it ended after" in cage.suspended()[0].reason
+    await assert_well(cage)
+
+
 async def test_a_codec_that_remembers_gets_a_realm_a_frame(cage: Cage) -> None:
     """Where its own examples show that answers depend on earlier ones, each frame is asked by itself."""
     source = "let n = 0; function decodeUplink(i) { n += i.bytes[0]; return { data: { n } } }"
