@@ -4,7 +4,8 @@ Rules:
 
 1. A payload that begins with ``[`` is JSON, any other is CBOR.
 2. The object has the newest value of each name. ``_units`` holds units by name, ``_sums`` sums. If the pack has several
-   times, ``records`` holds an object for each, the oldest first, with ``time`` and the values of that time.
+   times, ``records`` holds an object for each, the oldest first, with ``time`` and the values of that time. With
+   ``records = "always"`` it does so of a single time too, and values stand nowhere else: for devices that keep a log.
 3. ``time`` is as the pack says it: from 2**28 on seconds since 1970, below that seconds from now, negative in the past.
    Where it would be 0, which is now, it is left out. Times from now count as newer than times since 1970.
 4. A name that comes with several units in one pack is an object, unit -> value (``"value"`` for none).
@@ -26,6 +27,10 @@ from model.errors import EncodeError
 NAME = "senml"
 OPTIONS = {
     "names": '"full" (base name and name, the default) or "short" (the name alone, as a device type needs it)',
+    "records": (
+        '"several" (the default): the newest values, and records beside them where a pack has several times; '
+        '"always": all values in records'
+    ),
     "encoding": 'what is written: "json" (the default) or "cbor"; both are read',
 }
 
@@ -35,8 +40,13 @@ _CODES = {label: code for code, label in LABELS.items()}
 
 def make(options: Mapping[str, str]) -> "Senml":
     """Return the format with these options; raise ``ConfigError``."""
-    check_options(NAME, options, {"names": ("full", "short"), "encoding": ("json", "cbor")})
-    return Senml(short=options.get("names") == "short", binary=options.get("encoding") == "cbor")
+    choices = {"names": ("full", "short"), "records": ("several", "always"), "encoding": ("json", "cbor")}
+    check_options(NAME, options, choices)
+    return Senml(
+        short=options.get("names") == "short",
+        always=options.get("records") == "always",
+        binary=options.get("encoding") == "cbor",
+    )
 
 
 class Senml(Format):
@@ -44,8 +54,9 @@ class Senml(Format):
 
     name = NAME
 
-    def __init__(self, *, short: bool, binary: bool) -> None:
+    def __init__(self, *, short: bool, always: bool, binary: bool) -> None:
         self._short = short
+        self._always = always
         self._binary = binary
 
     def decode(self, payload: bytes, f_port: int | None = None) -> Output:  # noqa: ARG002 - one format on all ports
@@ -54,7 +65,7 @@ class Senml(Format):
         pack, warnings = _cbor.read(payload) if binary else _json.read(payload)
         records = list(resolve(pack, binary=binary))
         keys = _keys(records, warnings, short=self._short)
-        return Output(_Told(records, keys, warnings).data(), tuple(warnings))
+        return Output(_Told(records, keys, warnings).data(always=self._always), tuple(warnings))
 
     def encode(self, data: Mapping[str, object]) -> bytes:
         """Return the payload that says ``data``; raise ``EncodeError``."""
@@ -94,9 +105,9 @@ class _Told:
         for record in records:
             self.units.setdefault(keys[record.name], {})[record.unit] = None
 
-    def data(self) -> dict[str, object]:
-        """Return the whole."""
-        data = self.moment(self.records)
+    def data(self, *, always: bool) -> dict[str, object]:
+        """Return the whole; ``always``: all values stand in records."""
+        data = {} if always else self.moment(self.records)
         if units := {key: next(iter(units)) for key, units in self.units.items() if len(units) == 1 and any(units)}:
             data["_units"] = units
         moments: dict[tuple[bool, float], list[Record]] = {}
@@ -104,7 +115,7 @@ class _Told:
             moments.setdefault(record.moment, []).append(record)
         for records in moments.values():
             self.warn_of_repeats(records)
-        if len(moments) > 1:
+        if always or len(moments) > 1:
             data["records"] = [self.moment(records) for records in moments.values()]
         return data
 

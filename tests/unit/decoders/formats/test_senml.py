@@ -88,6 +88,18 @@ def test_several_times() -> None:
     }
 
 
+def test_always_records() -> None:
+    """With ``records = "always"`` all values stand in records, also those of a single time, or of none."""
+    always = formats()["senml"].make({"records": "always"})
+
+    assert always.decode(b'[{"n":"t","u":"Cel","v":1}]').data == {"records": [{"t": 1}], "_units": {"t": "Cel"}}
+    assert always.decode(b'[{"n":"t","t":-5,"v":1},{"n":"t","v":2}]').data == {
+        "records": [{"t": 1, "time": -5}, {"t": 2}],
+    }
+    assert always.decode(b"[]").data == {"records": []}
+    assert always.decode(always.encode({"records": [{"t": 1}]})).data == {"records": [{"t": 1}]}
+
+
 def test_relative_times() -> None:
     """Times below 2**28 are relative to now, which the pack does not know: they stay as they are, and now has none."""
     output = read({"n": "t", "t": -5, "v": 1}, {"n": "t", "t": -2.5, "v": 2}, {"n": "t", "v": 3})
