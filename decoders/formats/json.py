@@ -3,7 +3,7 @@
 from collections.abc import Mapping
 
 from decoders.formats import _json
-from decoders.formats._base import Format, check_options
+from decoders.formats._base import Format, check_options, shortened
 from decoders.output import Output
 from model.errors import DecodeError
 
@@ -27,7 +27,7 @@ class Json(Format):
         data, warnings = _json.read(payload)
         if not isinstance(data, dict):
             raise DecodeError("a JSON object is needed, of names and values")
-        return Output(data, tuple(warnings))
+        return Output(data, shortened(warnings))
 
     def encode(self, data: Mapping[str, object]) -> bytes:
         """Return the payload that says ``data``; raise ``EncodeError``."""

@@ -18,7 +18,7 @@ Rules:
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 
 from decoders.formats import _cbor, _json
-from decoders.formats._base import Format, check_options
+from decoders.formats._base import Format, check_options, shortened
 from decoders.formats._plain import shown
 from decoders.formats._senml import LABELS, Number, Record, is_name, is_number, resolve
 from decoders.output import Output
@@ -65,7 +65,7 @@ class Senml(Format):
         pack, warnings = _cbor.read(payload) if binary else _json.read(payload)
         records = list(resolve(pack, binary=binary))
         keys = _keys(records, warnings, short=self._short)
-        return Output(_Told(records, keys, warnings).data(always=self._always), tuple(warnings))
+        return Output(_Told(records, keys, warnings).data(always=self._always), shortened(warnings))
 
     def encode(self, data: Mapping[str, object]) -> bytes:
         """Return the payload that says ``data``; raise ``EncodeError``."""

@@ -131,6 +131,23 @@ def test_what_a_format_need_not_do() -> None:
         Fixed().encode({"a": 1, "b": 2})
 
 
+@pytest.mark.parametrize(
+    ("name", "payload", "count"),
+    [
+        ("cayenne", b"\x01\x66\x00" * 100, 99),
+        ("cbor", b"\xa1\x61a\x99\x10\x00" + b"\xe0" * 4096, 4096),
+        ("json", b'{"a":[' + b"NaN," * 3000 + b"1]}", 3000),
+        ("senml", b"[" + b",".join([b'{"n":"a","v":1}'] * 1000) + b"]", 999),
+    ],
+)
+def test_warnings_are_counted(name: str, payload: bytes, count: int) -> None:
+    """Of many warnings the first are told, and how many more there are."""
+    warnings = made(name).decode(payload).warnings
+
+    assert len(warnings) == 21
+    assert warnings[-1] == f"{count - 20} more warnings of this payload"
+
+
 @given(keys=st.lists(st.text(), min_size=1))
 def test_paths(keys: list[str]) -> None:
     """Keys joined to a path are found again, whatever characters they hold."""
