@@ -8,7 +8,7 @@ import pytest
 
 from penfeld.cli import main
 
-CORPORA = Path(__file__).parents[2] / "data" / "corpora"
+CORPORA = Path(__file__).parents[1] / "data" / "corpora"
 
 
 def said(capsys: pytest.CaptureFixture[str], *words: object) -> tuple[int, str, str]:
