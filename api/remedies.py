@@ -42,6 +42,12 @@ _REMEDIES = {
         fr="Les octets ne suivent pas la structure. Essayez-les sur la page du type ; vérifiez type et version. Une"
         " fois le fichier corrigé : « penfeld quarantine replay --reason bad_payload ».",
     ),
+    Reason.CODEC_SUSPENDED: Text(
+        en="The maker’s script of this device type took more time or memory than it may, again and again. Mend it (the"
+        " detail names its line), then “penfeld quarantine replay --reason codec_suspended”.",
+        fr="Le script du fabricant a dépassé à maintes reprises le temps ou la mémoire permis. Corrigez-le (le détail"
+        " donne la ligne) : il est repris aussitôt. Puis « penfeld quarantine replay --reason codec_suspended ».",
+    ),
     Reason.REJECTED_BY_DATABASE: Text(
         en="The database refused the row; the detail says why. Report it: the device file may promise too much.",
         fr="La base a refusé la ligne ; le détail dit pourquoi. Signalez-le : le fichier promet peut-être trop.",

@@ -416,6 +416,13 @@ class ReplayOut(Shape):
     frames: int = Field(description="A message counts as often as it arrived")
 
 
+class SuspensionOut(Shape):
+    """A maker's codec that overstepped its limits again and again: it is asked no more until its file changes."""
+
+    codec: str
+    reason: str
+
+
 class WorkerOut(Shape):
     """What an ingest worker last said of itself; counts since it started, in frames."""
 
@@ -432,6 +439,7 @@ class WorkerOut(Shape):
     latency_p99_ms: float | None
     connected: bool
     trouble: str
+    suspended: list[SuspensionOut] = Field(description="Makers' codecs that are asked no more, and why")
 
 
 class Alive(Shape):

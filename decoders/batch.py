@@ -21,6 +21,7 @@ from decoders.layout_shape import Decoded, Program, Shape, read
 from model.device import Kind
 from model.errors import DecodeError
 from model.readings import Bools, Column, Ints
+from model.value import Value
 
 __all__ = ["NO_TIME", "BatchDecoder", "DecodedBatch"]
 
@@ -37,7 +38,7 @@ class DecodedBatch:
 
     ``frame``: position of the payload that a record came from. ``time_us``: the payload's own time, or ``NO_TIME``.
     ``columns``: fields that some payload has. ``errors``, ``warnings``: by position of the payload; an error's payload
-    has no record.
+    has no record. ``rest``: what a codec said of it that no field takes, by path.
     """
 
     frame: Ints
@@ -46,6 +47,7 @@ class DecodedBatch:
     columns: dict[str, Column]
     errors: dict[int, DecodeError] = field(default_factory=dict)
     warnings: dict[int, tuple[str, ...]] = field(default_factory=dict)
+    rest: dict[int, Mapping[str, Value]] = field(default_factory=dict)
 
 
 @dataclass(slots=True)

@@ -4,7 +4,7 @@ Rules:
 
 1. A device type's name is its file's name; adding one adds a file and edits nothing.
 2. A file is read when its type is first asked for: decoding one payload reads one file.
-3. Files outside the package come in as text, and may replace one of the package.
+3. Files outside the package come in as text, and may replace one of the package. Makers' scripts beside them too.
 """
 
 from collections.abc import Iterable, Iterator, Mapping
@@ -16,21 +16,26 @@ from model.device import DeviceType
 from model.errors import ConfigError, UnknownTypeError
 
 _ENDING = ".toml"
+_SCRIPT = ".js"
 
 
 class Catalogue:
-    """Device types by name. ``Catalogue.builtin()`` holds those of the package."""
+    """Device types by name. ``Catalogue.builtin()`` holds those of the package. ``scripts``: makers' codecs by file."""
 
-    def __init__(self, sources: Mapping[str, str | Traversable]) -> None:
+    def __init__(
+        self, sources: Mapping[str, str | Traversable], scripts: Mapping[str, str | Traversable] | None = None
+    ) -> None:
         self._sources = dict(sorted(sources.items()))
+        self._scripts = dict(scripts or {})
         self._definitions: dict[str, Definition] = {}
 
     @classmethod
-    def builtin(cls, extra: Mapping[str, str] | None = None) -> "Catalogue":
-        """Return the package's device types, with those of ``extra`` (name -> text of the file)."""
-        folder = files("decoders.devices")
-        found = {entry.name.removesuffix(_ENDING): entry for entry in folder.iterdir() if entry.name.endswith(_ENDING)}
-        return cls({**found, **(extra or {})})
+    def builtin(cls, extra: Mapping[str, str] | None = None, scripts: Mapping[str, str] | None = None) -> "Catalogue":
+        """Return the package's device types, with those of ``extra`` (name -> text of the file) and their scripts."""
+        entries = list(files("decoders.devices").iterdir())
+        found = {entry.name.removesuffix(_ENDING): entry for entry in entries if entry.name.endswith(_ENDING)}
+        beside = {entry.name: entry for entry in entries if entry.name.endswith(_SCRIPT)}
+        return cls({**found, **(extra or {})}, {**beside, **(scripts or {})})
 
     def __getitem__(self, name: str) -> Definition:
         """Return a device type; raise ``UnknownTypeError``, or ``ConfigError`` if its file is wrong."""
@@ -39,9 +44,14 @@ class Catalogue:
             source = self._sources.get(name)
             if source is None:
                 raise UnknownTypeError(f"there is no device type '{name}'")
-            text = source if isinstance(source, str) else _text(name, source)
-            definition = self._definitions[name] = Definition.read(name, text)
+            text = source if isinstance(source, str) else _text(f"{name}{_ENDING}", source)
+            definition = self._definitions[name] = Definition.read(name, text, self._script)
         return definition
+
+    def _script(self, name: str) -> str | None:
+        """Return the text of a maker's script, ``None`` where there is none of that name."""
+        source = self._scripts.get(name)
+        return source if source is None or isinstance(source, str) else _text(name, source)
 
     def __contains__(self, name: object) -> bool:
         """Whether there is a device type of that name; its file is not read."""
@@ -89,4 +99,4 @@ def _text(name: str, source: Traversable) -> str:
     try:
         return source.read_text(encoding="utf-8")
     except UnicodeDecodeError as error:
-        raise ConfigError([f"{name}.toml: not UTF-8: {error}"]) from None
+        raise ConfigError([f"{name}: not UTF-8: {error}"]) from None

@@ -8,20 +8,27 @@ Rules:
 """
 
 import math
-from collections.abc import Iterator, Mapping, Sequence
-from dataclasses import dataclass
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from dataclasses import dataclass, replace
+from hashlib import blake2b
 from typing import TYPE_CHECKING
 
 from decoders.device_file import DeviceFile, Example, ExampleRecord, read_file
 from decoders.layout import INT64_MAX, INT64_MIN, TIME, Derived, Item, Repeat
 from decoders.layout_encoding import encode
 from decoders.layout_shape import Decoded, FrameLayout, Program, Record
+from decoders.mapping import EACH, Mapped, steps
+from decoders.output import Output
 from model.device import DeviceType, Field, Kind
-from model.errors import DecodeError, EncodeError
+from model.errors import ConfigError, DecodeError, EncodeError
 from model.value import Value
 
 if TYPE_CHECKING:
     from decoders.batch import BatchDecoder, DecodedBatch
+    from decoders.javascript import Codec
+    from model.script import Result, Script
+
+_PROBES = 5
 
 __all__ = ["Decoded", "Definition", "Encoded", "Example", "Frame", "Log", "Record"]
 
@@ -67,8 +74,15 @@ class Encoded:
 class Definition:
     """A device type that decodes and encodes. ``type`` says what it is, ``frames`` what it sends."""
 
-    def __init__(self, file: DeviceFile) -> None:
+    def __init__(self, file: DeviceFile, source: str | None = None) -> None:
         self.type: DeviceType = file.type
+        self.codec = file.codec
+        self.script: Script | None = None
+        self._map = file.codec.field_map() if file.codec is not None else None
+        if file.codec is not None and file.codec.script is not None:
+            self.script = _script(file, source or "")
+            version = blake2b(f"{file.type.version}{self.script.digest}".encode(), digest_size=6).hexdigest()
+            self.type = replace(file.type, version=version)
         self.examples: tuple[Example, ...] = file.examples
         self.frames: tuple[Frame, ...] = tuple(_frame(frame) for frame in file.frames)
         self.program = Program(file.frames)
@@ -84,14 +98,30 @@ class Definition:
             and self._fields[line.name].kind is Kind.FLOAT
         }
         self._batch: BatchDecoder | None = None
+        self._engine: Codec | None = None
 
     @classmethod
-    def read(cls, name: str, text: str) -> "Definition":
-        """Return the device type that a file of that name and text defines; raise ``ConfigError`` with all problems."""
-        return cls(read_file(name, text))
+    def read(cls, name: str, text: str, script: Callable[[str], str | None] | None = None) -> "Definition":
+        """Return the device type that a file of that name and text defines; raise ``ConfigError`` with all problems.
+
+        ``script`` gives the text of the script of a name that lies beside it.
+        """
+        file = read_file(name, text)
+        if file.codec is None or file.codec.script is None:
+            return cls(file)
+        source = script(file.codec.script) if script is not None else None
+        if source is None:
+            raise ConfigError([f"{name}.toml: there is no script {file.codec.script} beside it"])
+        return cls(file, source)
 
     def decode(self, payload: bytes, *, f_port: int | None = None) -> Decoded:
-        """Return what a payload says; raise ``DecodeError``."""
+        """Return what a payload says; raise ``DecodeError``.
+
+        A maker's script runs here in this very process: for files whose scripts somebody has read (see ``output``).
+        """
+        if self._map is not None:
+            mapped = self._map.read(self.output(payload, f_port=f_port))
+            return Decoded(mapped.records, mapped.warnings)
         decoded = self.program.decode(payload, f_port)
         for record in decoded.records if self._mixed else ():
             for name in self._mixed & record.values.keys():
@@ -99,8 +129,61 @@ class Definition:
                 record.values[name] = value if value is None else float(value)
         return decoded
 
+    @property
+    def has_logs(self) -> bool:
+        """Whether a frame may hold readings of other times than its own."""
+        if self.codec is not None:
+            return bool(self.codec.times) or any(EACH in steps(place.path) for place in self.codec.places)
+        return any(frame.log is not None for frame in self.frames)
+
+    def output(self, payload: bytes, *, f_port: int | None = None) -> Output:
+        """Return what the type's codec says of a payload; raise ``DecodeError``.
+
+        Limits within the engine hold, no others: what nobody has read belongs into the cage of ``ingest``.
+        """
+        if self.codec is not None and self.codec.format is not None:
+            return self.codec.format.decode(payload, f_port)
+        if self.codec is None or self.script is None:
+            raise DecodeError(f"{self.type.name} has a layout and no codec")
+        if self._engine is None:
+            from decoders.javascript import Codec  # noqa: PLC0415 - the engine is loaded only by who needs it
+
+            self._engine = Codec(self.script.source, name=self.script.name)
+        return self.told(self._engine.decode(payload, f_port=f_port, variables=self.codec.variables))
+
+    def told(self, result: "Result") -> Output:
+        """Return what a script's result says; raise ``DecodeError`` for one with errors."""
+        if result.errors:
+            raise DecodeError("; ".join(result.errors))
+        data = result.data if isinstance(result.data, dict) else {"": result.data}
+        return Output(data, result.warnings)
+
+    def mapped(self, output: Output) -> Mapped:
+        """Return what the fields say of what the codec said, and what they leave."""
+        if self._map is None:
+            raise DecodeError(f"{self.type.name} has a layout and no codec")
+        return self._map.read(output)
+
+    def decode_outputs(self, outputs: Sequence[Output | DecodeError]) -> "DecodedBatch":
+        """Return what the fields say of many payloads, given by what the codec said of each, or why it failed."""
+        from decoders.codec_batch import by_rows  # noqa: PLC0415 - numpy is loaded only by who needs it
+
+        if self._map is None:
+            raise ValueError(f"{self.type.name} has a layout and no codec")
+        return by_rows(self._map, {name: field.kind for name, field in self._fields.items()}, outputs)
+
     def decode_batch(self, payloads: Sequence[bytes], f_ports: Sequence[int | None]) -> "DecodedBatch":
-        """Return what many payloads say, in columns; a bad payload is in its ``errors``, and none is raised."""
+        """Return what many payloads say, in columns; a bad payload is in its ``errors``, and none is raised.
+
+        Payloads of a maker's script go through the cage and ``decode_outputs``.
+        """
+        if self._map is not None and self.codec is not None and self.codec.format is not None:
+            from decoders.codec_batch import by_columns  # noqa: PLC0415 - numpy is loaded only by who needs it
+
+            kinds = {name: field.kind for name, field in self._fields.items()}
+            return by_columns(self._map, kinds, self.codec.format.decode_batch(payloads, f_ports))
+        if self.script is not None:
+            raise ValueError(f"{self.type.name} has a script: its payloads go through the cage")
         if self._batch is None:
             from decoders.batch import BatchDecoder  # noqa: PLC0415 - numpy is loaded only by who needs it
 
@@ -122,6 +205,8 @@ class Definition:
         records = [values] if isinstance(values, Mapping) else list(values)
         if not records:
             raise EncodeError("there is no record to encode")
+        if self._map is not None and self.codec is not None and self.codec.format is not None:
+            return Encoded(self.codec.format.encode(self._map.written(records[0])), f_port)
         if not self.frames:
             raise EncodeError(f"{self.type.name} has no layout: its values go by name, in JSON")
         given = {name for record in records for name, value in record.items() if value is not None}
@@ -191,6 +276,17 @@ class Definition:
                 yield f"does not warn of '{part}' but of {list(decoded.warnings)}"
         if decoded.warnings and not example.warnings:
             yield f"warns: {'; '.join(decoded.warnings)}"
+
+
+def _script(file: DeviceFile, source: str) -> "Script":
+    """Return the script of a device file, with the payloads of its first examples to try it when it is loaded."""
+    from model.script import Call, Script  # noqa: PLC0415 - loaded only by who needs it
+
+    if file.codec is None or file.codec.script is None:
+        raise ValueError(f"{file.type.name} has no script")
+    variables = file.codec.variables
+    probes = tuple(Call(list(one.payload), one.f_port, 0.0, variables) for one in file.examples[:_PROBES])
+    return Script(name=file.codec.script, source=source, probes=probes)
 
 
 def _frame(frame: FrameLayout) -> Frame:

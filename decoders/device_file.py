@@ -15,6 +15,7 @@ from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
 from typing import Any
 
+from decoders.device_codec import CodecEntry, read_codec
 from decoders.layout import TIME, Derived, Item, Layout
 from decoders.layout_parser import parse_layout
 from decoders.layout_shape import FrameLayout
@@ -40,10 +41,10 @@ _KEY = re.compile(r"\s*([\w-]+)\s*=")
 _KEYS = {
     "file": (
         "title", "vendor", "model", "domain", "networks", "period", "source", "reference",
-        "frame", "field", "example", "storage",
+        "codec", "frame", "field", "example", "storage",
     ),
     "frame": ("name", "f_port", "layout"),
-    "field": ("title", "quantity", "range", "kind", "counter"),
+    "field": ("title", "quantity", "range", "kind", "counter", "path", "unit"),
     "storage": ("retired", *KEYS),
     "example": ("name", "f_port", "payload", "values", "records", "warning", "error"),
 }  # fmt: skip
@@ -79,6 +80,7 @@ class DeviceFile:
     type: DeviceType
     frames: tuple[FrameLayout, ...]
     examples: tuple[Example, ...]
+    codec: CodecEntry | None = None
 
 
 def read_file(name: str, text: str) -> DeviceFile:
@@ -107,21 +109,36 @@ class _Reader:
                 (), f"the file's name must be lower-case words joined by '_', at most {_LONGEST_NAME} characters"
             )
         self.keys(table, "file", ())
-        by_name = table.get("networks") == ["native"] and not {"frame", "example"} & set(table)
+        by_codec = "codec" in table
+        by_name = table.get("networks") == ["native"] and not {"codec", "frame", "example"} & set(table)
         frames = [
-            self.frame(index, frame) for index, frame in enumerate([] if by_name else self.tables(table, "frame"))
+            self.frame(index, frame)
+            for index, frame in enumerate([] if by_name or by_codec else self.tables(table, "frame"))
         ]
         self.frame_names(frames)
         fields = self.fields(table, frames)
         examples = [
             self.example(index, example)
-            for index, example in enumerate([] if by_name else self.tables(table, "example"))
+            for index, example in enumerate(
+                [] if by_name or (by_codec and "example" not in table) else self.tables(table, "example")
+            )
         ]
-        device_type = self.device_type(table, frames, fields)
+        codec = self.codec(table, fields) if by_codec else None
+        device_type = self.device_type(table, frames, fields, codec)
         if self.problems:
             ordered = sorted(self.problems, key=lambda problem: problem[0])
             raise ConfigError([f"{self.name}.toml:{line}: {message}" for line, message in ordered])
-        return DeviceFile(device_type, tuple(frames), tuple(examples))
+        return DeviceFile(device_type, tuple(frames), tuple(examples), codec)
+
+    def codec(self, table: Mapping[str, Any], fields: tuple[Field, ...]) -> CodecEntry | None:
+        """Return what reads a payload that has no layout."""
+        entry = table["codec"]
+        if not isinstance(entry, dict):
+            self.problem(("codec",), '[codec] must be a table: script = "vendor_model.js"')
+            return None
+        if "frame" in table:
+            self.problem(("frame", 0), "a device type has a [codec] or [[frame]]s, not both")
+        return read_codec(entry, fields, table.get("field", {}), self.problem)
 
     def problem(self, where: Where, message: str, *, offset: int = 0) -> None:
         """Note a problem at ``where``, or at the nearest place around it that the file has."""
@@ -202,6 +219,8 @@ class _Reader:
         for name, entry in tables.items():
             if not isinstance(entry, dict):
                 self.problem(("field", name), f"[field.{name}] must be a table")
+            elif "codec" not in table and {"path", "unit"} & set(entry):
+                self.problem(("field", name), "path and unit are for what a [codec] says; a layout has its own words")
             elif name not in said and "kind" not in entry:
                 self.problem(
                     ("field", name),
@@ -356,7 +375,13 @@ class _Reader:
             return timedelta()
         return timedelta(seconds=int(match[1]) * _SECONDS[match[2]])
 
-    def device_type(self, table: Mapping[str, Any], frames: list[FrameLayout], fields: tuple[Field, ...]) -> DeviceType:
+    def device_type(
+        self,
+        table: Mapping[str, Any],
+        frames: list[FrameLayout],
+        fields: tuple[Field, ...],
+        codec: CodecEntry | None,
+    ) -> DeviceType:
         """Return the device type."""
         domain = table.get("domain")
         if domain not in DOMAINS:
@@ -378,7 +403,7 @@ class _Reader:
             period=self.duration(table.get("period"), ("period",)),
             source=self.string(table, "source", ()),
             fields=fields,
-            version=_version(table, frames, fields),
+            version=_version(table, frames, fields, codec),
             reference=bool(reference),
             **self.storage(table, fields),
         )
@@ -433,8 +458,10 @@ def _lines(text: str) -> Iterator[tuple[Where, int]]:
             quoted = not quoted
 
 
-def _version(table: Mapping[str, Any], frames: list[FrameLayout], fields: tuple[Field, ...]) -> str:
-    """Return a hash of all that decides what a payload decodes to and how its values are judged."""
+def _version(
+    table: Mapping[str, Any], frames: list[FrameLayout], fields: tuple[Field, ...], codec: CodecEntry | None
+) -> str:
+    """Return a hash of all that decides what a payload decodes to and how its values are judged, but for a script."""
     layouts = [
         [
             frame.name,
@@ -443,9 +470,11 @@ def _version(table: Mapping[str, Any], frames: list[FrameLayout], fields: tuple[
         ]
         for frame, entry in zip(frames, table.get("frame", []), strict=False)
     ]
-    meaning = [
+    meaning: list[object] = [
         _LANGUAGE,
         layouts,
         [[field.name, field.kind.value, field.quantity, field.minimum, field.maximum] for field in fields],
     ]
+    if codec is not None:
+        meaning.append(codec.meaning)
     return hashlib.blake2b(json.dumps(meaning).encode(), digest_size=6).hexdigest()

@@ -18,6 +18,7 @@ import sys
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
+from typing import Self
 
 import msgspec
 
@@ -89,7 +90,7 @@ class _Worker:
 class Cage:
     """Runs codecs in a worker process, which starts when the first is asked; another waits to take its place.
 
-    ``close`` it.
+    Both end with the block ``async with``, or with ``close``.
     """
 
     def __init__(self, config: CageConfig | None = None) -> None:
@@ -99,6 +100,12 @@ class Cage:
         self._lock = asyncio.Lock()
         self._strikes: dict[str, int] = {}
         self._suspended: dict[str, Suspension] = {}
+
+    async def __aenter__(self) -> Self:
+        return self
+
+    async def __aexit__(self, *_: object) -> None:
+        await self.close()
 
     @property
     def pid(self) -> int | None:

@@ -18,8 +18,10 @@ import numpy as np
 
 from decoders.device import Definition
 from ingest.decoding import IMPLAUSIBLE, Understood, understand
+from ingest.outputs import Said
 from model.batch import Frame
 from model.device import DeviceType, Kind
+from model.errors import CodecSuspendedError, ConflictError
 from model.history import Counts, Reach, Rows
 from model.readings import Array, Bools, Column, Ints, Readings
 
@@ -95,11 +97,17 @@ class Difference:
     reach: Reach
 
 
-def tell(definition: Definition, frames: Sequence[Frame]) -> Told:
-    """Decode raw frames by this definition."""
+def tell(definition: Definition, frames: Sequence[Frame], said: Said = ()) -> Told:
+    """Decode raw frames by this definition; ``said``: what its script says of them, where it has one.
+
+    Raise ``ConflictError`` where that is suspended.
+    """
     received_us = np.array([one.received_us for one in frames], dtype=np.int64)
-    understood = understand(definition, [one.uplink for one in frames], received_us)
-    errors = dict(understood.errors)
+    understood = understand(definition, [one.uplink for one in frames], received_us, said)
+    suspended = next((one for one in understood.errors.values() if isinstance(one, CodecSuspendedError)), None)
+    if suspended is not None:
+        raise ConflictError(f"{suspended}; mend the script, then decode again")
+    errors = {position: str(error) for position, error in understood.errors.items()}
     errors.update(_unstorable(understood))
     parts = [_known(part, errors) for part in understood.readings]
     starts = np.cumsum([0, *(len(part) for part in parts)])

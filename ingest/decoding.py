@@ -19,15 +19,18 @@ import numpy as np
 from decoders import quality
 from decoders.batch import NO_TIME, DecodedBatch
 from decoders.device import Definition, Record
+from ingest.outputs import Said
 from model.device import DeviceType, Kind
 from model.errors import DecodeError
+from model.instants import microseconds
 from model.readings import Bools, Column, Ints, Readings
-from model.uplink import Uplink, Value
+from model.uplink import Rest, Uplink, Value
 
 IMPLAUSIBLE = "time:implausible"
 
 _EARLIEST_US = 1_420_070_400_000_000  # 2015-01-01
 _DAY_US = 86_400_000_000
+_MOST_WARNINGS = 20
 _TYPES = {Kind.FLOAT: np.float64, Kind.INT: np.int64, Kind.BOOL: np.bool_, Kind.TEXT: np.object_}
 _BLANK: dict[Kind, Value] = {Kind.FLOAT: 0.0, Kind.INT: 0, Kind.BOOL: False, Kind.TEXT: ""}
 
@@ -37,25 +40,29 @@ class Understood:
     """What became of a group of uplinks; positions count within the group.
 
     ``time_us``: event time of each frame; ``network_us``: what the network told, ``None`` if nothing; microseconds
-    since 1970. ``readings[...].frame`` and ``errors`` point to uplinks.
+    since 1970. ``readings[...].frame``, ``errors`` and ``rest`` point to uplinks; ``rest``: what no field takes.
     """
 
     time_us: Ints = field(default_factory=lambda: np.zeros(0, dtype=np.int64))
     network_us: Sequence[int | None] = ()
     readings: Sequence[Readings] = ()
-    errors: Mapping[int, str] = field(default_factory=dict)
+    errors: Mapping[int, DecodeError] = field(default_factory=dict)
+    rest: Mapping[int, Rest] = field(default_factory=dict)
 
 
-def understand(definition: Definition, uplinks: Sequence[Uplink], arrived: Ints) -> Understood:
+def understand(definition: Definition, uplinks: Sequence[Uplink], arrived: Ints, said: Said = ()) -> Understood:
     """Return what these uplinks of one device type say. Never raises for what a device sent.
 
-    ``arrived``: when each came, microseconds since 1970.
+    ``arrived``: when each came, microseconds since 1970. ``said``: what the script of the type says,
+    where it has one (``ingest.outputs``).
     """
     told, network_us = _network_times([uplink.time for uplink in uplinks], arrived)
     newest = np.full(len(uplinks), np.iinfo(np.int64).min)
-    readings, errors = [], {}
-    for positions, decoded in _decoded(definition, uplinks):
-        errors.update({int(positions[i]): str(error) for i, error in decoded.errors.items()})
+    readings, errors, rest = [], {}, {}
+    for positions, decoded in _decoded(definition, uplinks, said):
+        errors.update({int(positions[i]): error for i, error in decoded.errors.items()})
+        if definition.codec is not None:
+            rest.update(_rest(positions, decoded))
         if not len(decoded.frame):
             continue
         frame = positions[decoded.frame]
@@ -76,15 +83,18 @@ def understand(definition: Definition, uplinks: Sequence[Uplink], arrived: Ints)
         )
     alone = np.where(_implausible(told, arrived), arrived, told)  # frames without readings
     times = np.where(newest == np.iinfo(np.int64).min, alone, newest)
-    return Understood(time_us=times, network_us=network_us, readings=readings, errors=errors)
+    return Understood(time_us=times, network_us=network_us, readings=readings, errors=errors, rest=rest)
 
 
-def _decoded(definition: Definition, uplinks: Sequence[Uplink]) -> list[tuple[Ints, DecodedBatch]]:
+def _decoded(definition: Definition, uplinks: Sequence[Uplink], said: Said) -> list[tuple[Ints, DecodedBatch]]:
     """Decode payloads together and named values together; each part comes with the positions of its uplinks."""
     parts = []
     payloads = [uplink.payload for uplink in uplinks]
     bytes_at = [i for i, payload in enumerate(payloads) if payload or (payload == b"" and uplinks[i].f_port != 0)]
-    if bytes_at:
+    if bytes_at and definition.script is not None:
+        answers = [said[i] or DecodeError("nobody asked the script") for i in bytes_at]
+        parts.append((np.array(bytes_at, dtype=np.int64), definition.decode_outputs(answers)))
+    elif bytes_at:
         contents = [payloads[i] or b"" for i in bytes_at]
         decoded = definition.decode_batch(contents, [uplinks[i].f_port for i in bytes_at])
         parts.append((np.array(bytes_at, dtype=np.int64), decoded))
@@ -93,6 +103,14 @@ def _decoded(definition: Definition, uplinks: Sequence[Uplink]) -> list[tuple[In
         decoded = _from_values(definition, [uplinks[i].values or {} for i in values_at])
         parts.append((np.array(values_at, dtype=np.int64), decoded))
     return parts
+
+
+def _rest(positions: Ints, decoded: DecodedBatch) -> dict[int, Rest]:
+    """Return, by uplink, what its codec said that no field takes, and what it, or who read it, warns of."""
+    return {
+        int(positions[i]): Rest(paths=decoded.rest.get(i, {}), warnings=decoded.warnings.get(i, ())[:_MOST_WARNINGS])
+        for i in sorted(decoded.rest.keys() | decoded.warnings.keys())
+    }
 
 
 def _from_values(definition: Definition, told: Sequence[Mapping[str, Value]]) -> DecodedBatch:
@@ -140,6 +158,13 @@ def _event_times(decoded: DecodedBatch, told: Ints, arrived: Ints) -> tuple[Ints
 
 def _implausible(times: Ints, arrived: Ints) -> Bools:
     return (times < _EARLIEST_US) | (times > arrived + _DAY_US)
+
+
+def plausible(told: datetime | None, arrived: datetime) -> bool:
+    """Whether a clock that was set can have told this time (rule 1)."""
+    if told is None or told.tzinfo is None:
+        return False
+    return _EARLIEST_US <= microseconds(told) <= microseconds(arrived) + _DAY_US
 
 
 def _network_times(times: Sequence[datetime | None], arrived: Ints) -> tuple[Ints, Sequence[int | None]]:

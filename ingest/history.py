@@ -8,7 +8,7 @@ Rules:
 3. What is compared and kept is the business of ``ingest.comparison``, what is stored that of the port ``History``.
 """
 
-from collections.abc import Awaitable, Callable, Iterator, Mapping
+from collections.abc import Awaitable, Callable, Iterator, Mapping, Sequence
 from dataclasses import replace
 from datetime import datetime, timedelta
 
@@ -16,13 +16,14 @@ import numpy as np
 
 from decoders.device import Definition
 from ingest.comparison import MOST_DEVICES, Told, compare, tell
+from ingest.outputs import outputs
 from ingest.survey import Found, Look, Tally
 from model.batch import Frame
 from model.device import DeviceType
 from model.errors import ConflictError
 from model.history import Changes, Counts, Extent, Moved, Part, Place, Reach, Run, RunState, Scope, Survey
 from model.instants import microseconds, moment
-from model.ports import History, HistoryStep
+from model.ports import Codecs, History, HistoryStep
 from model.readings import Bools, Column
 
 Watch = Callable[[Counts], None]
@@ -34,19 +35,28 @@ _MICROSECOND = timedelta(microseconds=1)
 
 
 class Redecoding:
-    """Decodes the history of one device type again. ``at_once``: frames in one transaction, about."""
+    """Decodes the history of one device type again. ``at_once``: frames in one transaction, about.
 
-    def __init__(self, history: History, definition: Definition, *, at_once: int = AT_ONCE) -> None:
+    ``codecs``: who runs the type's script, if it has one.
+    """
+
+    def __init__(
+        self, history: History, definition: Definition, codecs: Codecs | None = None, *, at_once: int = AT_ONCE
+    ) -> None:
         self._history = history
+        self._codecs = codecs
         self._definition = definition
         self._type: DeviceType = definition.type
         self._at_once = at_once
 
     async def survey(self, scope: Scope, *, extent: Extent | None = None, watch: Watch | None = None) -> Survey:
-        """Return what decoding again would change; nothing is changed. ``extent``: of the scope, if it is known."""
+        """Return what decoding again would change; nothing is changed. ``extent``: of the scope, if it is known.
+
+        A reading that frames of two parts say may be counted as changed here, and as unchanged by the run.
+        """
         extent = extent or await self._history.extent(scope)
         lateness = Reach(back_us=extent.lateness // _MICROSECOND)
-        logs = any(frame.log is not None for frame in self._definition.frames)
+        logs = self._definition.has_logs
         tally = Tally(self._type)
 
         async def go(part: Part) -> Look:
@@ -131,7 +141,7 @@ class Redecoding:
     ) -> Look:
         """Read frames, decode them, and hold them against the readings around, those up to ``back_us`` before them."""
         seen = await step.frames()
-        told = tell(self._definition, seen.frames)
+        told = await self._tell(seen.frames)
         cut = part.limit is not None and len(seen.frames) >= part.limit
         until_us = seen.frames[-1].time_us if cut else None
         if not seen.mine.any():
@@ -146,7 +156,7 @@ class Redecoding:
             others += await step.neighbours(start, end)
             before = len(others) if start < int(times.min()) else before
         if others:
-            told += tell(self._definition, others)
+            told += await self._tell(others)
         mine = np.concatenate((seen.mine, np.zeros(len(others), dtype=np.bool_)))
         earlier = ~mine & _of_run(scope, told, until)
         earlier[len(seen.frames) + before :] = False
@@ -165,6 +175,12 @@ class Redecoding:
             last=Place(device=last.device, time=last.time, key=last.key),
             found=Found(told, mine, stored, difference),
         )
+
+    async def _tell(self, frames: Sequence[Frame]) -> Told:
+        """Decode raw frames by today's definition."""
+        received_us = np.array([one.received_us for one in frames], dtype=np.int64)
+        said = await outputs(self._codecs, self._definition, [one.uplink for one in frames], received_us)
+        return tell(self._definition, frames, said)
 
     async def _make(self, step: HistoryStep, run: Run, part: Part) -> Look:
         """Look, and change what is not as it would be."""

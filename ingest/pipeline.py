@@ -12,21 +12,25 @@ import asyncio
 import logging
 from collections.abc import Sequence
 from dataclasses import dataclass, field, replace
+from datetime import datetime
 
+import msgspec
 import numpy as np
 
 from decoders.catalogue import Catalogue
 from decoders.device import Definition
 from decoders.networks import Adapter, adapters
-from ingest.decoding import Understood, understand
+from ingest.decoding import Understood, plausible, understand
 from ingest.devices import Devices
+from ingest.outputs import outputs
 from ingest.topics import Topics
 from model.batch import Batch, Frame, SetAside
 from model.device import DeviceRef, State
-from model.errors import Reason, SetAsideError
+from model.errors import DecodeError, Reason, SetAsideError
 from model.instants import EPOCH, microseconds, moment
-from model.ports import DeviceLookup
+from model.ports import Codecs, DeviceLookup
 from model.readings import Column, Ints, Readings
+from model.told import Told
 from model.uplink import Message, Uplink
 
 logger = logging.getLogger(__name__)
@@ -72,6 +76,7 @@ class Prepared:
                 frames=[batch.frames[i] for i in kept],
                 readings=[rows for rows in (_moved(readings, position) for readings in batch.readings) if len(rows)],
                 set_aside=[*batch.set_aside, *refused],
+                told=batch.told,
             ),
             messages=[self.messages[i] for i in kept],
         )
@@ -101,10 +106,13 @@ _Group = list[tuple[int, DeviceRef]]
 
 
 class Pipeline:
-    """Turns messages into what is stored."""
+    """Turns messages into what is stored. ``codecs``: who runs makers' scripts; without, types that have one wait."""
 
-    def __init__(self, catalogue: Catalogue, sources: Sequence[Source], lookup: DeviceLookup) -> None:
+    def __init__(
+        self, catalogue: Catalogue, sources: Sequence[Source], lookup: DeviceLookup, codecs: Codecs | None = None
+    ) -> None:
         self._catalogue = catalogue
+        self._codecs = codecs
         self._adapters = {source.name: source.adapter for source in sources}
         self._topics = Topics({source.name: source.filters for source in sources})
         self._devices = Devices(lookup)
@@ -128,7 +136,7 @@ class Pipeline:
         self._devices.forget()
 
     def _hear(self, messages: Sequence[Message], heard: _Heard, batch: Batch) -> None:
-        """Find the uplinks in messages; set aside whole where they cannot be found."""
+        """Find uplinks and facts in messages; set aside whole where they cannot be found."""
         find, arrival, arrived_us = self._topics.find, None, 0
         for message in messages:
             name = find(message.topic)
@@ -136,7 +144,7 @@ class Pipeline:
                 batch.set_aside.append(_unread(message, name))
                 continue
             try:
-                uplinks = self._adapters[name].uplinks(message.topic, message.payload)
+                found = self._adapters[name].uplinks(message.topic, message.payload)
             except SetAsideError as error:
                 network = self._adapters[name].name
                 batch.set_aside.append(_aside(message, name, error.reason, str(error), network=network))
@@ -149,8 +157,11 @@ class Pipeline:
             if message.received_at is not arrival:  # messages of one read share it
                 arrival = message.received_at
                 arrived_us = microseconds(arrival)
-            for uplink in uplinks:
-                heard.uplinks.append(uplink)
+            for one in found:
+                if isinstance(one, Told):
+                    batch.told.append(_timed(one, message.received_at))
+                    continue
+                heard.uplinks.append(one)
                 heard.messages.append(message)
                 heard.sources.append(name)
                 heard.arrived_us.append(arrived_us)
@@ -197,9 +208,10 @@ class Pipeline:
     async def _decode(self, definition: Definition, heard: _Heard, group: _Group, prepared: Prepared) -> None:
         """Decode the frames of one device type and add them to the batch."""
         uplinks = [heard.uplinks[position] for position, _ in group]
-        arrived_us = [heard.arrived_us[position] for position, _ in group]
+        arrived = np.array([heard.arrived_us[position] for position, _ in group], dtype=np.int64)
+        told = await outputs(self._codecs, definition, uplinks, arrived)
         try:
-            understood = understand(definition, uplinks, np.array(arrived_us, dtype=np.int64))
+            understood = understand(definition, uplinks, arrived, told)
         except Exception as error:  # a bug here must not stop the frames of others: they are decoded apart from it
             await asyncio.sleep(0)
             if len(group) > 1:
@@ -208,13 +220,11 @@ class Pipeline:
                 await self._decode(definition, heard, group[half:], prepared)
                 return
             logger.exception("decoding a frame of %s failed", definition.type.name)
-            understood = Understood(errors={0: f"the decoder failed: {error!r}"})
+            understood = Understood(errors={0: DecodeError(f"the decoder failed: {error!r}")})
         batch, errors = prepared.batch, understood.errors
         for i, why in sorted(errors.items()):
             position, ref = group[i]
-            aside = _aside_heard(
-                heard, position, Reason.BAD_PAYLOAD, why, definition.type.name, simulated=ref.simulated
-            )
+            aside = _aside_heard(heard, position, why.reason, str(why), definition.type.name, simulated=ref.simulated)
             batch.set_aside.append(aside)
         good = [i for i in range(len(group)) if i not in errors]
         place = np.full(len(group), -1, dtype=np.int64)
@@ -246,9 +256,15 @@ def _frames(
             network_us=network_us[i],
             simulated=uplink.simulated or ref.simulated,
             decoded_with=version,
+            rest=understood.rest.get(i),
         )
         for i, (position, ref), time_us in zip(some, [group[i] for i in some], times_us, strict=True)
     ]
+
+
+def _timed(told: Told, arrived: datetime) -> Told:
+    """Return the facts with a time: the arrival where the network tells none, or one that no set clock can tell."""
+    return told if plausible(told.time, arrived) else msgspec.structs.replace(told, time=arrived)
 
 
 def _aside(message: Message, source: str, reason: Reason, detail: str, network: str | None = None) -> SetAside:

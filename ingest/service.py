@@ -29,7 +29,7 @@ from ingest.pipeline import Pipeline, Prepared
 from ingest.retry import Backoff
 from model.batch import Written
 from model.errors import PenfeldError, UnavailableError, WriteRejectedError
-from model.ports import FrameSink, FrameSource, LiveFeed
+from model.ports import Codecs, FrameSink, FrameSource, LiveFeed
 from model.status import IngestStatus
 from model.uplink import Message
 
@@ -74,6 +74,7 @@ class Ingest:
         live: LiveFeed,
         clock: Callable[[], datetime],
         config: IngestConfig,
+        codecs: Codecs | None = None,
         random: Random,
     ) -> None:
         self._source = source
@@ -82,6 +83,7 @@ class Ingest:
         self._live = live
         self._clock = clock
         self._config = config
+        self._codecs = codecs
         self._random = random
         self._stopping = asyncio.Event()
         self._in_hand: deque[_Work] = deque()
@@ -142,6 +144,7 @@ class Ingest:
             latency_p99_ms=p99,
             connected=not trouble,
             trouble=trouble or self._trouble,
+            suspended=tuple(self._codecs.suspended()) if self._codecs is not None else (),
         )
 
     async def _prepare(self) -> None:

@@ -2,7 +2,7 @@
 
 Every message of a batch ends in exactly one visible state: its frame is stored, is a duplicate, or is quarantined.
 A message may hold several uplinks, or none that we keep (a join event); the ledger counts *frames*: the uplinks found
-in a message, or one for a message in which none could be found.
+in a message, or one for a message in which none could be found. What a network tells beside frames counts nowhere.
 """
 
 from dataclasses import dataclass, field
@@ -13,14 +13,16 @@ import msgspec
 from model.errors import Reason
 from model.instants import moment
 from model.readings import Readings
-from model.uplink import Uplink
+from model.told import Told
+from model.uplink import Rest, Uplink
 
 
 class Frame(msgspec.Struct, frozen=True, kw_only=True, gc=False):
     """An uplink that was understood. ``device`` is the device's key. Made once a frame, like ``Uplink``.
 
     ``time_us``: the event time in use; ``received_us``: the arrival; ``network_us``: what the network told, ``None`` if
-    nothing (microseconds since 1970 UTC). ``decoded_with``: version of the device type that decoded it.
+    nothing (microseconds since 1970 UTC). ``decoded_with``: version of the device type that decoded it. ``rest``: what
+    its codec said that no field takes, ``None`` of a layout.
     """
 
     uplink: Uplink
@@ -33,6 +35,7 @@ class Frame(msgspec.Struct, frozen=True, kw_only=True, gc=False):
     network_us: int | None
     simulated: bool
     decoded_with: str
+    rest: Rest | None = None
 
     @property
     def time(self) -> datetime:
@@ -70,11 +73,12 @@ class SetAside:
 
 @dataclass(slots=True, kw_only=True)
 class Batch:
-    """All that one transaction stores. ``readings[...].frame`` points into ``frames``."""
+    """All that one transaction stores. ``readings[...].frame`` points into ``frames``; all of ``told`` has a time."""
 
     frames: list[Frame] = field(default_factory=list)
     readings: list[Readings] = field(default_factory=list)
     set_aside: list[SetAside] = field(default_factory=list)
+    told: list[Told] = field(default_factory=list)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

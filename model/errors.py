@@ -21,6 +21,7 @@ class Reason(StrEnum):
     RETIRED_DEVICE = "retired_device"
     UNKNOWN_TYPE = "unknown_type"
     BAD_PAYLOAD = "bad_payload"
+    CODEC_SUSPENDED = "codec_suspended"
     REJECTED_BY_DATABASE = "rejected_by_database"
 
 
@@ -57,6 +58,12 @@ class DecodeError(SetAsideError):
     def __init__(self, message: str, *, offset: int = 0) -> None:
         super().__init__(message)
         self.offset = offset
+
+
+class CodecSuspendedError(DecodeError):
+    """The codec overstepped its limits too often, and is asked no more until its file changes."""
+
+    reason = Reason.CODEC_SUSPENDED
 
 
 class EncodeError(PenfeldError):

@@ -13,6 +13,7 @@ from model.batch import Batch, Frame, Replay, Replayed, Written
 from model.device import Device, DeviceRef, DeviceType
 from model.history import Changes, Counts, Extent, Part, Place, Reach, Rows, Run, Said, Scope, Seen
 from model.resolution import POINTS, Resolution
+from model.script import Call, Result, Script, Suspension, Way
 from model.uplink import Message
 from model.views import (
     Amount,
@@ -29,11 +30,12 @@ from model.views import (
     QuarantineSums,
     Ranking,
     ReadingPage,
+    StateValue,
     WorkerSums,
 )
 
 EVERYTHING = QuarantineFilter()
-Result = TypeVar("Result")
+Answer = TypeVar("Answer")
 
 
 class FrameSource(Protocol):
@@ -68,6 +70,18 @@ class FrameSink(Protocol):
 
     async def write(self, batch: Batch) -> Written:
         """Store the batch with its ledger; raise ``WriteRejectedError`` naming frames that can never be stored."""
+        ...
+
+
+class Codecs(Protocol):
+    """Runs makers' scripts where they can hurt nobody."""
+
+    async def run(self, script: Script, way: Way, calls: Sequence[Call]) -> Sequence[Result]:
+        """Return the result of each call, in order; what went wrong with a script is in the results."""
+        ...
+
+    def suspended(self) -> Sequence[Suspension]:
+        """Return the codecs that are asked no more, because they overstepped their limits again and again."""
         ...
 
 
@@ -212,6 +226,10 @@ class Queries(Protocol):
 
     async def latest(self, *, device_type: str | None = None, devices: Sequence[str] = ()) -> Sequence[Latest]:
         """Return the newest values of active devices."""
+        ...
+
+    async def state(self, device: str) -> Mapping[str, StateValue]:
+        """Return what networks told of a device, fact by fact in order of name; nothing of one that there is not."""
         ...
 
     async def ledger(
@@ -362,11 +380,11 @@ class History(Protocol):
         device_type: DeviceType,
         scope: Scope,
         part: Part,
-        work: Callable[[HistoryStep], Awaitable[Result]],
+        work: Callable[[HistoryStep], Awaitable[Answer]],
         *,
         until: datetime,
         run: Run | None = None,
-    ) -> Result:
+    ) -> Answer:
         """Return what ``work`` returns; it is done again, from its beginning, when somebody else was faster.
 
         Only with a ``run`` anything is changed; afterwards newest values and changed hours are right, too.

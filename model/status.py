@@ -7,6 +7,8 @@ from datetime import datetime
 
 import msgspec
 
+from model.script import Suspension
+
 LIVE_TOPIC = "penfeld/v1/live/"
 """Before the name of a device type: JSON arrays of ``LiveReading``, QoS 0."""
 STATUS_TOPIC = "penfeld/v1/status/"
@@ -19,6 +21,7 @@ class IngestStatus(msgspec.Struct, frozen=True, kw_only=True):
     ``latency_*_ms``: from the time in the envelope to the commit, over the newest 10,000 frames that were on air under
     a minute before they arrived: what somebody waits between a frame and its reading. ``None``: no such frame.
     ``live_skipped``: readings that were stored but not told live, because there were too many.
+    ``suspended``: makers' codecs that are asked no more, and why.
     ``started``: when the worker did; what it counts lies in the ledger's hours from that one on. ``None``: not told.
     """
 
@@ -37,6 +40,7 @@ class IngestStatus(msgspec.Struct, frozen=True, kw_only=True):
     latency_p99_ms: float | None = None
     connected: bool = True
     trouble: str = ""
+    suspended: tuple[Suspension, ...] = ()
 
 
 class LiveReading(msgspec.Struct, frozen=True, kw_only=True):

@@ -18,7 +18,7 @@ import msgspec
 
 from model.value import Value
 
-__all__ = ["Message", "Uplink", "Value"]
+__all__ = ["Message", "Rest", "Uplink", "Value"]
 
 
 class Message(msgspec.Struct, frozen=True, kw_only=True, gc=False):
@@ -33,6 +33,13 @@ class Message(msgspec.Struct, frozen=True, kw_only=True, gc=False):
     token: int = 0
     redelivered: bool = False
     cut: int = 0
+
+
+class Rest(msgspec.Struct, frozen=True, kw_only=True, gc=False):
+    """What a codec said of a frame beside its readings. ``paths``: path -> value that no field takes, shortened."""
+
+    paths: Mapping[str, Value] = {}
+    warnings: tuple[str, ...] = ()
 
 
 class Uplink(msgspec.Struct, frozen=True, kw_only=True, gc=False):

@@ -56,6 +56,17 @@ class Latest:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
+class StateValue:
+    """The newest of one fact (``model.told.FACTS``) that a network told of a device: when it was so, in which event."""
+
+    value: Value
+    time: datetime
+    network: str
+    event: str
+    simulated: bool = False
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
 class LedgerRow:
     """What became of the frames that one source brought in one hour (UTC, by arrival).
 

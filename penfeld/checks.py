@@ -211,6 +211,7 @@ _REMEDIES = {
     Reason.RETIRED_DEVICE: "register these devices again if they count, or switch them off",
     Reason.UNKNOWN_TYPE: "add the device file, or correct the type in the register: ingest takes them then",
     Reason.BAD_PAYLOAD: "correct the device file, then `penfeld quarantine replay --reason bad_payload`",
+    Reason.CODEC_SUSPENDED: "mend the script, then `penfeld quarantine replay --reason codec_suspended`",
     Reason.REJECTED_BY_DATABASE: "`penfeld quarantine list --reason rejected_by_database` says why; report it",
 }
 
@@ -291,6 +292,10 @@ def worker(status: IngestStatus, now: datetime) -> Finding:
     if status.trouble:
         waits = f"; the oldest frame waits for {oldest:.0f} s" if oldest else ""
         return Finding(Level.FAIL, name, f"{status.trouble}{waits}", "frames wait in the broker until this is mended")
+    if status.suspended:
+        text = "; ".join(f"{one.codec} is suspended: {one.reason}" for one in status.suspended)
+        remedy = "mend the script: a changed file counts within seconds; its frames wait in quarantine"
+        return Finding(Level.WARN, name, text, remedy)
     if oldest > _LONG_WAIT.total_seconds():
         text = f"its oldest frame waits for {oldest:.0f} s to be stored, with {status.unacknowledged} behind it"
         return Finding(Level.WARN, name, text, "look at its log, and at what the database does")

@@ -45,16 +45,22 @@ def name_in(config: Config, text: str) -> str:
 def catalogue(config: Config) -> Catalogue:
     """Return the catalogue; raise ``ConfigError`` for a folder that is none or a file that cannot be read."""
     texts: dict[str, str] = {}
+    scripts: dict[str, str] = {}
     problems = []
     for folder in config.catalogue:
         if not folder.is_dir():
             problems.append(f"catalogue names {folder}, which is no folder; make it, or correct `catalogue`")
             continue
-        for file in sorted(folder.glob("*.toml")):
+        for file in sorted((*folder.glob("*.toml"), *folder.glob("*.js"))):
             try:
-                texts[file.stem] = file.read_text(encoding="utf-8")
+                text = file.read_text(encoding="utf-8-sig", errors="replace" if file.suffix == ".js" else "strict")
             except (OSError, UnicodeDecodeError) as error:
                 problems.append(f"{file}: cannot be read: {error}")
+                continue
+            if file.suffix == ".js":
+                scripts[file.name] = text
+            else:
+                texts[file.stem] = text
     if problems:
         raise ConfigError(problems)
-    return Catalogue.builtin(texts)
+    return Catalogue.builtin(texts, scripts)

@@ -12,7 +12,7 @@ from decoders.catalogue import Catalogue
 from ingest.pipeline import Pipeline, Source
 from ingest.replay import Replayer
 from model.batch import Replayed
-from model.ports import Quarantine
+from model.ports import Codecs, Quarantine
 from storage.connection import Database
 from storage.quarantine import REPLAY
 from storage.registry import Registry
@@ -30,9 +30,11 @@ def quarantine(database: Database) -> StoredQuarantine:
     return StoredQuarantine(database, Writer(database, REPLAY))
 
 
-def replayer(database: Database, known: Catalogue, taken: Sequence[Source], clock: Callable[[], datetime]) -> Replayer:
+def replayer(
+    database: Database, known: Catalogue, taken: Sequence[Source], clock: Callable[[], datetime], codecs: Codecs
+) -> Replayer:
     """Return who brings lines of a database's quarantine back."""
-    return Replayer(Pipeline(known, taken, Registry(database)), quarantine(database), clock)
+    return Replayer(Pipeline(known, taken, Registry(database), codecs), quarantine(database), clock)
 
 
 def replays(who: Replayer, where: Quarantine, device_types: Sequence[str]) -> Callable[[], Awaitable[bool]]:

@@ -75,11 +75,11 @@ class Watch:
 
 
 def state(config: Config) -> State:
-    """Return all device files with their times and sizes."""
+    """Return all device files and makers' scripts with their times and sizes."""
     own = Path(str(files("decoders.devices")))
     found = {}
     for folder in (own, *config.catalogue):
-        for path in folder.glob("*.toml"):
+        for path in (*folder.glob("*.toml"), *folder.glob("*.js")):
             try:
                 facts = path.stat()
             except OSError:  # gone since the folder was read

@@ -102,29 +102,31 @@ async def look(
     readings: Sequence[Readings],
     hearing: Hearing,
     *,
+    others: Ints | None = None,
     careful: bool = False,
     ahead: bool = True,
 ) -> Known:
     """Return which frames are new, after waiting for other writers of their devices.
 
-    ``careful``: take nothing for sure, look everything up. ``ahead``: write down already what devices that go on have
-    said; only for who stores all of their frames.
+    ``others``: devices besides, of which something else is written. ``careful``: take nothing for sure, look everything
+    up. ``ahead``: write down already what devices that go on have said; only for who stores all of their frames.
     """
     everything = np.ones(len(frames), dtype=np.bool_)
     going_on = ~everything
-    if not len(frames):
+    devices = frames.device if others is None else np.concatenate((frames.device, others))
+    if not len(devices):
         return Known(everything, going_on, {})
-    lock = statement("lock_devices"), (Int4s(np.unique(frames.device % LOCKS)),)
-    if careful or not ahead:
+    lock = statement("lock_devices"), (Int4s(np.unique(devices % LOCKS)),)
+    if careful or not ahead or not len(frames):
         await connection.execute(*lock)
     else:
         async with connection.pipeline():
             await connection.execute(*lock)
             cursor = await connection.execute(statement("hear"), hearing.said)
         [(places,)] = await cursor.fetchall()
-        devices = np.zeros(len(hearing.order.devices), dtype=np.bool_)
-        devices[np.frombuffer(places, dtype=">i4") - 1] = True
-        going_on[hearing.order.of_devices(devices)] = True
+        simply = np.zeros(len(hearing.order.devices), dtype=np.bool_)
+        simply[np.frombuffer(places, dtype=">i4") - 1] = True
+        going_on[hearing.order.of_devices(simply)] = True
     if going_on.all():
         return Known(everything, going_on, {})
     suspects, newest = np.flatnonzero(~going_on), None

@@ -23,7 +23,7 @@ from psycopg.sql import SQL, Identifier
 from model.device import DeviceType
 from model.errors import ConflictError, NotFoundError, UnavailableError
 from model.history import Counts, Extent, Part, Place, Reach, Run, RunState, Said, Scope
-from model.ports import HistoryStep, Result
+from model.ports import Answer, HistoryStep
 from storage import latest
 from storage.arrays import Int4s
 from storage.connection import CollisionError, Database
@@ -68,11 +68,11 @@ class History:
         device_type: DeviceType,
         scope: Scope,
         part: Part,
-        work: Callable[[HistoryStep], Awaitable[Result]],
+        work: Callable[[HistoryStep], Awaitable[Answer]],
         *,
         until: datetime,
         run: Run | None = None,
-    ) -> Result:
+    ) -> Answer:
         """Return what ``work`` returns; it is done again, from its beginning, when somebody else was faster."""
         codecs = dict(await self._database.fetch(statement("history_codecs"), (device_type.name,)))
         columns = (await kinds(self._database)).get(device_type.name, {})

@@ -24,6 +24,7 @@ from storage.connection import RefusedError
 from storage.heard import Hearing
 from storage.intake import Intake
 from storage.rows import Frames
+from storage.state import Facts
 
 Codecs = Mapping[tuple[str, str], int]
 """Device type and version -> key."""
@@ -35,17 +36,19 @@ Kinds = Mapping[str, Mapping[str, str]]
 class Laid(Batch):
     """A batch that is ready to be written, once: what is ``used`` is made ready again.
 
-    ``in_columns``: its frames; ``uplinks``: the rows of all of them, in parts; ``intakes``: those of their readings.
+    ``in_columns``: its frames; ``uplinks``: the rows of all of them, in parts; ``intakes``: those of their readings;
+    ``facts``: what is told of devices, ``None`` for nothing.
     """
 
     in_columns: Frames
     hearing: Hearing
     uplinks: list[bytes]
     intakes: list[Intake]
+    facts: Facts | None = None
     used: bool = False
 
 
-async def lay_out(batch: Batch, frames: Frames, codecs: Codecs, kinds: Kinds) -> Laid:
+async def lay_out(batch: Batch, frames: Frames, codecs: Codecs, kinds: Kinds, facts: Facts | None = None) -> Laid:
     """Make a batch with these frames ready.
 
     Raise ``RefusedError`` for values that no column takes, ``ConfigError`` where there is no column.
@@ -70,10 +73,12 @@ async def lay_out(batch: Batch, frames: Frames, codecs: Codecs, kinds: Kinds) ->
         frames=batch.frames,
         readings=batch.readings,
         set_aside=batch.set_aside,
+        told=batch.told,
         in_columns=frames,
         hearing=hearing,
         uplinks=uplinks,
         intakes=intakes,
+        facts=facts,
     )
 
 

@@ -31,9 +31,10 @@ from model.views import (
     QuarantineSums,
     ReadingPage,
     ReadingRow,
+    StateValue,
     WorkerSums,
 )
-from storage import latest
+from storage import latest, state
 from storage.connection import Database, rows
 from storage.quarantine import REPLAY, filtered, frame_of, parameters_of
 from storage.registry import device_of
@@ -103,6 +104,10 @@ class Queries:
             found = await rows(connection, statement("latest"), parameters)
             values = await latest.values(connection, {row[17]: row[1] for row in found})
         return [_latest(row, values.get(row[17], {})) for row in found]
+
+    async def state(self, device: str) -> Mapping[str, StateValue]:
+        """Return what networks told of a device, fact by fact in order of name; nothing of one that there is not."""
+        return await state.read(self._database, device)
 
     async def ledger(
         self, *, start: datetime | None = None, end: datetime | None = None, source: str | None = None

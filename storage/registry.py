@@ -25,12 +25,7 @@ class Registry:
 
     async def identify(self, devices: Sequence[str]) -> Mapping[str, DeviceRef]:
         """Return what is known of these canonical device ids; unknown ones are absent."""
-        wanted = [name.encode() for name in devices if name.isprintable()]  # others PostgreSQL cannot hold
-        found = await self._database.fetch(statement("identify"), (Texts(wanted),))
-        return {
-            name: DeviceRef(key=key, type=device_type, state=State(state), simulated=simulated)
-            for name, key, device_type, state, simulated in found
-        }
+        return await identified(self._database, devices)
 
     async def devices(
         self,
@@ -98,9 +93,9 @@ class Registry:
     async def purge_simulated(self) -> Mapping[str, int]:
         """Delete simulated devices with all that came from them, and simulated frames of real devices.
 
-        Raw frames, readings, rollups, latest values and quarantine go; real devices' latest values are found again
-        from what stays. The ledger is history, not stock: what was received was received, so it is not touched and
-        still balances. All in one transaction; writers wait. Return rows deleted by table.
+        Raw frames, readings, rollups, latest values, facts and quarantine go; real devices' latest values are found
+        again from what stays. The ledger is history, not stock: what was received was received, so it is not touched
+        and still balances. All in one transaction; writers wait. Return rows deleted by table.
         """
         async with self._database.transaction() as connection:
             await connection.execute(statement("lock_all_devices"), (LOCKS,))
@@ -115,7 +110,7 @@ class Registry:
             await rollups_purge.purge(connection, keys)
             await latest.forget(connection, list(tables), [*keys, *touched])
             await connection.execute(statement("history_purge"), {"devices": keys})
-            for name in ("uplink", "heard", "quarantine", "device"):
+            for name in ("uplink", "heard", "device_state", "quarantine", "device"):
                 parameters = (keys,) if name in _BY_KEY else None
                 cursor = await connection.execute(statement(f"purge_{name}"), parameters)
                 deleted[f"penfeld.{name}"] = cursor.rowcount
@@ -123,7 +118,7 @@ class Registry:
         return deleted
 
 
-_BY_KEY = ("uplink", "heard")
+_BY_KEY = ("uplink", "heard", "device_state")
 """Which of these are found by the keys of simulated devices."""
 _PURGE = SQL(
     "with gone as (delete from {} where simulated or device = any(%s) returning time),"
@@ -131,6 +126,16 @@ _PURGE = SQL(
     " select distinct {type}, date_trunc('hour', time) from gone)"
     " select count(*) from gone"
 )
+
+
+async def identified(database: Database, devices: Iterable[str]) -> Mapping[str, DeviceRef]:
+    """Return what is known of these canonical device ids; unknown ones are absent."""
+    wanted = [name.encode() for name in devices if name.isprintable()]  # others PostgreSQL cannot hold
+    found = await database.fetch(statement("identify"), (Texts(wanted),))
+    return {
+        name: DeviceRef(key=key, type=device_type, state=State(state), simulated=simulated)
+        for name, key, device_type, state, simulated in found
+    }
 
 
 async def _forget_latest(connection: Connection, devices: Sequence[int]) -> None:

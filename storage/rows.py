@@ -17,7 +17,7 @@ import numpy as np
 from model.batch import Batch, Frame
 from model.instants import microseconds, moment
 from model.readings import Array, Bools, Column, Ints, Readings
-from model.uplink import Value
+from model.uplink import Rest, Value
 from storage.arrays import JSONB_VERSION, POSTGRES_EPOCH_US
 from storage.arrays import Texts as TextArray
 from storage.cells import Cells, Fixed, Texts, cells
@@ -31,7 +31,7 @@ LATEST_US = microseconds(datetime(2200, 1, 1, tzinfo=UTC))
 
 UPLINK_COLUMNS = (
     *("device", "time", "key", "received_at", "network_time", "f_cnt", "f_port", "rssi_dbm", "snr_db", "codec"),
-    *("simulated", "source", "network", "session", "gateway", "payload", "fields"),
+    *("simulated", "source", "network", "session", "gateway", "payload", "fields", "rest"),
 )
 """Columns of penfeld.uplink in the order of ``uplink_rows``."""
 
@@ -61,7 +61,7 @@ _TEXT = "OU"
 _KEY = "V16"
 PART = 500
 """How many rows are made at once; what waits beside it gets its turn then."""
-_LARGEST_REAL = float(np.finfo(np.float32).max)
+LARGEST_REAL = float(np.finfo(np.float32).max)
 
 
 @dataclass(frozen=True, slots=True)
@@ -132,6 +132,11 @@ class Frames:
     def session(self) -> list[str]:
         """What their counters count within."""
         return [uplink.session for uplink in self.uplinks]
+
+    @cached_property
+    def rest(self) -> Mapping[int, bytes]:
+        """What their codecs said that no field takes, as JSON, where they said any."""
+        return {i: _json(frame.rest) for i, frame in enumerate(self._frames) if frame.rest is not None}
 
     @cached_property
     def codec(self) -> Coded[tuple[str, str]]:
@@ -286,6 +291,7 @@ def uplink_rows(frames: Frames, positions: Ints, codecs: Mapping[tuple[str, str]
             texts.column([uplink.gateway for uplink in uplinks]),
             cells([uplink.payload for uplink in uplinks]),
             cells([None if uplink.values is None else _json(uplink.values) for uplink in uplinks]),
+            cells([frames.rest.get(position) for position in wanted]),
         ]
         yield rows_of(fixed, varying)
 
@@ -332,7 +338,7 @@ def _codecs(types: list[str], versions: list[str]) -> Coded[tuple[str, str]]:
     return Coded.of(list(zip(types, versions, strict=True)))
 
 
-def _json(values: Mapping[str, Value]) -> bytes:
+def _json(values: Mapping[str, Value] | Rest) -> bytes:
     return JSONB_VERSION + msgspec.json.encode(values)
 
 
@@ -358,6 +364,6 @@ def _real(values: Sequence[float | None]) -> Fixed:
         valid = np.array([value is not None for value in values], dtype=np.bool_)
         values = [0.0 if value is None else value for value in values]
     found = np.array(values, dtype=np.float64)
-    if (np.isfinite(found) & (np.abs(found) > _LARGEST_REAL)).any():
+    if (np.isfinite(found) & (np.abs(found) > LARGEST_REAL)).any():
         raise OverflowError(f"{np.abs(found).max()} is a number that no column holds")
     return Fixed(found, ">f4", valid)

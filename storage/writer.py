@@ -1,4 +1,4 @@
-"""Writes a batch in one transaction: raw frames, readings, latest values, quarantine and ledger, or nothing of it.
+"""Writes a batch in one transaction: raw frames, readings, latest values, facts of devices, quarantine and ledger.
 
 Rules:
 
@@ -24,7 +24,7 @@ from model.batch import Batch, Replay, Replayed, Written
 from model.errors import ConfigError, UnavailableError, WriteRejectedError
 from model.instants import microseconds, moment
 from model.readings import Bools
-from storage import heard, rows
+from storage import heard, rows, state
 from storage.connection import CollisionError, Connection, Database, RefusedError
 from storage.heard import Known
 from storage.intake import copy, finish
@@ -32,6 +32,7 @@ from storage.laying import Laid, intakes_of, lay_out, uplinks_of
 from storage.migrate import POSTGRESQL
 from storage.partitions import UPLINK, Partitions
 from storage.quarantine import Taking, set_aside
+from storage.registry import identified
 from storage.rows import UPLINK_COLUMNS, Frames
 from storage.statements import statement
 from storage.tables import engine, kinds
@@ -106,7 +107,11 @@ class Writer:
                 self._codecs[version] = key
         if any(readings.columns.keys() - self._kinds.get(readings.device_type, {}) for readings in batch.readings):
             self._kinds = await kinds(self._database)
-        return await lay_out(batch, frames, self._codecs, self._kinds)
+        facts = None
+        if batch.told:
+            known = await identified(self._database, {told.device for told in batch.told})
+            facts = await state.lay_out(batch.told, known)
+        return await lay_out(batch, frames, self._codecs, self._kinds, facts)
 
     async def _write(
         self, laid: Laid, taking: Taking | None, *, careful: bool, keep: bool = True
@@ -115,14 +120,17 @@ class Writer:
         await self._make_parts(laid)
         frames, replayed = laid.in_columns, Replayed()
         async with self._database.transaction(keep=keep) as connection:
+            others = None if laid.facts is None else laid.facts.devices
             known = await heard.look(
-                connection, frames, laid.readings, laid.hearing, careful=careful, ahead=taking is None
+                connection, frames, laid.readings, laid.hearing, others=others, careful=careful, ahead=taking is None
             )
             if taking is not None:
                 known = replace(known, kept=await taking.claim(connection, known.kept))
             kept = known.kept
             if kept.any():
                 await self._store(connection, laid, known)
+            if laid.facts is not None:
+                await state.write(connection, laid.facts, frames, kept)
             if taking is None:
                 await set_aside(connection, laid.set_aside)
                 await self._count(connection, laid, kept)

@@ -387,6 +387,7 @@ TEXTS: dict[str, Text] = {
     "reason.retired_device": Text(en="Retired device", fr="Appareil retiré"),
     "reason.unknown_type": Text(en="Unknown device type", fr="Type inconnu"),
     "reason.bad_payload": Text(en="Payload not understood", fr="Charge utile incomprise"),
+    "reason.codec_suspended": Text(en="Script suspended", fr="Script suspendu"),
     "reason.rejected_by_database": Text(en="Refused by the database", fr="Refusé par la base"),
 }
 

@@ -1,7 +1,8 @@
 """Network adapters: one module a network server, found by looking in this folder; adding one edits none.
 
 An adapter module has ``NAME``, ``TOPICS`` (the MQTT filters its events come on) and ``uplinks(topic, payload)``. That
-function is pure: any bytes give uplinks (none, for an event that carries no frame) or ``EnvelopeError``.
+function is pure: any bytes give uplinks and facts about devices (``Told``), or ``EnvelopeError``. An event that carries
+no frame gives facts, or nothing.
 Modules that begin with an underscore are what adapters share.
 """
 
@@ -12,6 +13,7 @@ from dataclasses import dataclass
 from functools import cache
 from types import MappingProxyType
 
+from model.told import Told
 from model.uplink import Uplink
 
 
@@ -21,7 +23,7 @@ class Adapter:
 
     name: str
     topics: tuple[str, ...]
-    uplinks: Callable[[str, bytes], tuple[Uplink, ...]]
+    uplinks: Callable[[str, bytes], tuple[Uplink | Told, ...]]
 
 
 @cache

@@ -32,6 +32,7 @@ async def _ingest(config: Config, wait_s: float) -> int:
     from random import Random
 
     from ingest.batching import Limits
+    from ingest.cage import Cage
     from ingest.mqtt import MqttConfig, MqttSource
     from ingest.pipeline import Pipeline
     from ingest.service import Ingest, IngestConfig
@@ -51,7 +52,7 @@ async def _ingest(config: Config, wait_s: float) -> int:
     taken = sources(config)
     address = broker_address(config)
     await answers(address)  # a broker that is not there at the start is for a person; one that goes later is waited for
-    async with database(config, wait_s=wait_s) as opened:
+    async with database(config, wait_s=wait_s) as opened, Cage() as cage:
         await make_ready(opened, known)
         random = Random()  # noqa: S311 -- spreads retries, guards nothing
         source = MqttSource(
@@ -69,16 +70,17 @@ async def _ingest(config: Config, wait_s: float) -> int:
         )
         worker = Ingest(
             source=source,
-            pipeline=Pipeline(known, taken, Registry(opened)),
+            pipeline=Pipeline(known, taken, Registry(opened), cage),
             sink=Writer(opened, settings.worker),
             live=source,
             clock=utc_now,
             config=IngestConfig(worker=settings.worker),
             random=random,
+            codecs=cage,
         )
         for number in (signal.SIGTERM, signal.SIGINT):
             asyncio.get_running_loop().add_signal_handler(number, worker.stop)
-        replay = replays(replayer(opened, known, taken, utc_now), quarantine(opened), known.names())
+        replay = replays(replayer(opened, known, taken, utc_now, cage), quarantine(opened), known.names())
         steps = (
             Repeated(
                 "upkeep",

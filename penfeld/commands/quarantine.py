@@ -17,6 +17,7 @@ from penfeld.moments import FORMS, moment_of, take_spans
 from penfeld.output import as_json, remark, table
 
 if TYPE_CHECKING:
+    from ingest.cage import Cage
     from ingest.replay import Replayer
     from storage.connection import Database
 
@@ -92,13 +93,14 @@ async def _list(config: Config, options: argparse.Namespace) -> int:
 
 async def _show(config: Config, options: argparse.Namespace) -> int:
     from api.remedies import remedy
+    from ingest.cage import Cage
     from model.dump import hex_lines
     from penfeld.wiring import database
     from storage.queries import Queries
 
-    async with database(config) as opened:
+    async with database(config) as opened, Cage() as cage:
         frame = await Queries(opened).quarantined(options.id)
-        today = await _replayer(config, opened).interpret(frame)
+        today = await _replayer(config, opened, cage).interpret(frame)
     if options.json:
         text = _text(frame.message)
         more = {"remedy": remedy(frame, "en"), "hex": frame.message.hex(), "text": text, "today": today}
@@ -132,6 +134,7 @@ async def _show(config: Config, options: argparse.Namespace) -> int:
 
 
 async def _replay(config: Config, options: argparse.Namespace) -> int:
+    from ingest.cage import Cage
     from model.batch import Replayed
     from penfeld.devicefiles import catalogue
     from penfeld.progress import Progress
@@ -140,8 +143,8 @@ async def _replay(config: Config, options: argparse.Namespace) -> int:
     from storage.tables import prepare
 
     wanted = _wanted(config, options)
-    async with database(config) as opened:
-        replayer = _replayer(config, opened)
+    async with database(config) as opened, Cage() as cage:
+        replayer = _replayer(config, opened, cage)
         wanted = await _spelled(opened, wanted)
         lines = (await quarantine(opened).count(wanted)).lines
         if options.dry_run:
@@ -200,13 +203,13 @@ async def _spelled(opened: "Database", wanted: QuarantineFilter) -> QuarantineFi
     return wanted
 
 
-def _replayer(config: Config, opened: "Database") -> "Replayer":
+def _replayer(config: Config, opened: "Database", cage: "Cage") -> "Replayer":
     from penfeld.clock import utc_now
     from penfeld.devicefiles import catalogue
     from penfeld.replays import replayer
     from penfeld.sources import sources
 
-    return replayer(opened, catalogue(config), sources(config), utc_now)
+    return replayer(opened, catalogue(config), sources(config), utc_now, cage)
 
 
 def _wanted(config: Config, options: argparse.Namespace) -> QuarantineFilter:

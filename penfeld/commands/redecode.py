@@ -80,6 +80,7 @@ def run(options: argparse.Namespace) -> int:
 
 
 async def _redecode(config: Config, options: argparse.Namespace) -> int:
+    from ingest.cage import Cage
     from ingest.history import Redecoding
     from penfeld.devicefiles import definition
     from penfeld.wiring import database
@@ -87,9 +88,9 @@ async def _redecode(config: Config, options: argparse.Namespace) -> int:
     from storage.tables import prepare
 
     wanted = definition(config, options.device_type)
-    async with database(config) as opened:
+    async with database(config) as opened, Cage() as cage:
         history = History(opened)
-        again = Redecoding(history, wanted, at_once=options.batch)
+        again = Redecoding(history, wanted, cage, at_once=options.batch)
         scope = await _scope(history, options)
         survey = await _survey(again, history, scope)
         if not options.json:
@@ -110,15 +111,16 @@ async def _redecode(config: Config, options: argparse.Namespace) -> int:
 
 
 async def _resume(config: Config, options: argparse.Namespace) -> int:
+    from ingest.cage import Cage
     from ingest.history import Redecoding
     from penfeld.devicefiles import definition
     from penfeld.wiring import database
     from storage.history import History
 
-    async with database(config) as opened:
+    async with database(config) as opened, Cage() as cage:
         history = History(opened)
         run = await _chosen(history, options.resume)
-        again = Redecoding(history, definition(config, run.scope.device_type), at_once=options.batch)
+        again = Redecoding(history, definition(config, run.scope.device_type), cage, at_once=options.batch)
         async with history.working(run.scope.device_type):
             done = await _change(again, await history.run(run.number))
     if options.json:

@@ -64,6 +64,7 @@ async def _serve(config: Config, listening: socket.socket, wait_s: float) -> int
     from api.console import ConsoleConfig, mount
     from api.context import ApiConfig, context_of
     from api.mqtt import MqttConfig, MqttDoor
+    from ingest.cage import Cage
     from penfeld.brokers import broker_address
     from penfeld.clock import utc_now
     from penfeld.devicefiles import catalogue
@@ -76,9 +77,13 @@ async def _serve(config: Config, listening: socket.socket, wait_s: float) -> int
 
     known = catalogue(config)
     address = broker_address(config)
-    async with database(config, wait_s=wait_s) as opened, MqttDoor(MqttConfig(broker=address)) as door:
+    async with (
+        database(config, wait_s=wait_s) as opened,
+        MqttDoor(MqttConfig(broker=address)) as door,
+        Cage() as cage,
+    ):
         queries, registry, stored = Queries(opened), Registry(opened), quarantine(opened)
-        interpreter = replayer(opened, known, sources(config), utc_now)
+        interpreter = replayer(opened, known, sources(config), utc_now, cage)
         app = create_app(
             queries=queries,
             registry=registry,

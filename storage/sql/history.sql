@@ -57,10 +57,10 @@ select %s, hour from unnest(%s) as hour
 -- Raw frames to their new times; where another frame stands there, one stays where it was.
 insert into penfeld.uplink (
     device, time, key, received_at, network_time, source, network, session, f_cnt, f_port, rssi_dbm, snr_db, gateway,
-    codec, simulated, payload, fields
+    codec, simulated, payload, fields, rest
 )
 select u.device, p.new_time, p.new_key, u.received_at, u.network_time, u.source, u.network, u.session, u.f_cnt,
-       u.f_port, u.rssi_dbm, u.snr_db, u.gateway, u.codec, u.simulated, u.payload, u.fields
+       u.f_port, u.rssi_dbm, u.snr_db, u.gateway, u.codec, u.simulated, u.payload, u.fields, u.rest
 from unnest(%(devices)s, %(times)s, %(keys)s, %(new_times)s, %(new_keys)s) as p (device, time, key, new_time, new_key)
 join penfeld.uplink as u on u.device = p.device and u.time = p.time and u.key = p.key
 where u.device = any(%(devices)s) and u.time between %(start)s and %(end)s

@@ -16,7 +16,7 @@ from model.device import DeviceType, Kind
 from model.errors import ConflictError, NotFoundError, UnavailableError
 from model.history import Changes, Counts, Extent, Part, Place, Reach, Rows, Run, RunState, Said, Scope, Seen
 from model.instants import microseconds, moment
-from model.ports import HistoryStep, Result
+from model.ports import Answer, HistoryStep
 from model.readings import Array, Column
 from model.views import LatestValue, ReadingRow
 from tests.fakes.memory import Memory
@@ -58,11 +58,11 @@ class History:
         device_type: DeviceType,
         scope: Scope,
         part: Part,
-        work: Callable[[HistoryStep], Awaitable[Result]],
+        work: Callable[[HistoryStep], Awaitable[Answer]],
         *,
         until: datetime,
         run: Run | None = None,
-    ) -> Result:
+    ) -> Answer:
         """Return what ``work`` returns."""
         return await work(_Step(self, device_type, scope, part, until, run))
 

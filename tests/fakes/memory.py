@@ -11,11 +11,12 @@ from itertools import count
 import numpy as np
 
 from model.batch import Batch, Frame, Replay, Replayed, ReplayLine, SetAside, Written
-from model.device import Device, State
+from model.device import Device, Kind, State
 from model.errors import Reason, WriteRejectedError
 from model.readings import Readings
+from model.told import FACTS
 from model.uplink import Value
-from model.views import Amount, Latest, LatestValue, QuarantinedFrame, QuarantineFilter, ReadingRow
+from model.views import Amount, Latest, LatestValue, QuarantinedFrame, QuarantineFilter, ReadingRow, StateValue
 
 HOUR = timedelta(hours=1)
 EPOCH = datetime(1970, 1, 1, tzinfo=UTC)
@@ -45,6 +46,7 @@ class Memory:
         self.frames: list[Frame] = []
         self.rows: dict[str, dict[tuple[str, datetime], ReadingRow]] = {}
         self.latest: dict[str, Seen] = {}
+        self.state: dict[str, dict[str, StateValue]] = {}
         self.worker = "worker-1"
         self.ledger: dict[tuple[datetime, str], list[int]] = {}
         self.replays: dict[tuple[datetime, str], list[int]] = {}
@@ -77,6 +79,7 @@ class Memory:
         """Store a batch."""
         ids = {key: name for name, key in self.keys.items()}
         self._refuse(batch, ids)
+        self._tell(batch)
         stored = []
         for position, frame in enumerate(batch.frames):
             new = not self._known(frame)
@@ -90,6 +93,22 @@ class Memory:
         return Written(
             stored=tuple(stored), duplicates=len(batch.frames) - len(stored), quarantined=len(batch.set_aside)
         )
+
+    def _tell(self, batch: Batch) -> None:
+        """Keep what is told of devices, where it is not older than what is there."""
+        for told in batch.told:
+            device = self.devices.get(told.device)
+            if device is None or device.state is State.RETIRED or told.time is None or not FIRST <= told.time < LAST:
+                continue
+            simulated = told.simulated or device.simulated
+            state = self.state.setdefault(device.id, {})
+            for name, value in told.facts.items():
+                old = state.get(name)
+                newer = old is None or (not simulated, told.time) >= (not old.simulated, old.time)
+                if newer and (sound := _sound(name, value)) is not None:
+                    state[name] = StateValue(
+                        value=sound, time=told.time, network=told.network, event=told.event, simulated=simulated
+                    )
 
     def _store(self, batch: Batch, position: int) -> None:
         ids, frame = {key: name for name, key in self.keys.items()}, batch.frames[position]
@@ -157,6 +176,7 @@ class Memory:
         """Take lines out of quarantine; what a line stands for is counted frame by frame."""
         ids = {key: name for name, key in self.keys.items()}
         self._refuse(replay.batch, ids)
+        self._tell(replay.batch)
         there = {frame.id: key for key, frame in self.quarantine.items()}
         sums = Replayed(passed=sum(line.id not in there for line in replay.lines))
         for line in replay.lines:
@@ -297,6 +317,18 @@ class Memory:
             values=dict(sorted(seen.values.items())),
             flags=seen.flags,
         )
+
+
+def _sound(name: str, value: Value) -> Value:
+    """Return the value of a fact as it is kept, ``None`` if it is none."""
+    kinds = {Kind.FLOAT: (float, int), Kind.INT: (int,), Kind.BOOL: (bool,), Kind.TEXT: (str,)}
+    if name not in FACTS or type(value) not in kinds[FACTS[name].kind]:
+        return None
+    if isinstance(value, str):
+        return value.replace("\0", "\\x00")[:500].encode("utf-8", "backslashreplace").decode() or None
+    if FACTS[name].kind is Kind.FLOAT:
+        return float(value or 0) if abs(value or 0) < float(np.finfo(np.float32).max) else None
+    return value if -(2**63) <= (value or 0) < 2**63 else None
 
 
 def _values(readings: Readings, row: int) -> dict[str, Value]:

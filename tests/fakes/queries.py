@@ -1,7 +1,7 @@
 """``Queries`` in memory."""
 
 import base64
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from datetime import UTC, datetime
 
 import msgspec
@@ -19,6 +19,7 @@ from model.views import (
     QuarantineSums,
     ReadingPage,
     ReadingRow,
+    StateValue,
     WorkerSums,
 )
 from tests.fakes.memory import Memory
@@ -80,6 +81,10 @@ class Queries:
             and (not devices or name in devices)
         ]
         return [latest for latest in found if latest is not None]
+
+    async def state(self, device: str) -> Mapping[str, StateValue]:
+        """Return what networks told of a device."""
+        return dict(sorted(self.memory.state.get(device, {}).items()))
 
     async def ledger(
         self, *, start: datetime | None = None, end: datetime | None = None, source: str | None = None

@@ -97,6 +97,11 @@ class Registry:
         frames = [frame for frame in memory.frames if not frame.simulated and frame.device not in keys]
         deleted["penfeld.uplink"] = len(memory.frames) - len(frames)
         memory.frames = frames
+        facts = [(name, fact, told) for name, state in memory.state.items() for fact, told in state.items()]
+        for name, fact, told in facts:
+            if told.simulated or name in gone:
+                del memory.state[name][fact]
+        deleted["penfeld.device_state"] = len(facts) - sum(map(len, memory.state.values()))
         aside = {
             key: frame for key, frame in memory.quarantine.items() if not frame.simulated and frame.device not in gone
         }

@@ -43,6 +43,7 @@ from model.views import (
     QuarantineSums,
     ReadingPage,
     ReadingRow,
+    StateValue,
     WorkerSums,
 )
 
@@ -277,6 +278,24 @@ class Queries:
             values = {name: LatestValue(value=v, time=at) for name, v in self._city.values(device, at).items()}
             found.append(Latest(device=device, time=at, received_at=at, values=values, flags=self._city.flags(device)))
         return found
+
+    async def state(self, device: str) -> Mapping[str, StateValue]:
+        if device != "lamp-0007":
+            return {}
+        told = StateValue(value=-117.5, time=now() - timedelta(minutes=3), network="chirpstack", event="radio")
+        status = replace(told, time=now() - timedelta(hours=5), event="status")
+        return {
+            "battery_percent": replace(status, value=87.4),
+            "external_power": replace(status, value=False),
+            "gateway": replace(told, value="<b>gw-recouvrance</b>"),
+            "gateways": replace(told, value=3),
+            "joined": replace(told, value=True, time=now() - timedelta(days=40), event="join"),
+            "latitude": replace(told, value=48.3904, event="location"),
+            "longitude": replace(told, value=-4.4861, event="location"),
+            "margin_db": replace(status, value=7.0),
+            "rssi_dbm": told,
+            "snr_db": replace(told, value=-4.25),
+        }
 
     async def ledger(
         self, *, start: datetime | None = None, end: datetime | None = None, source: str | None = None

@@ -17,7 +17,7 @@ from ingest.history import Redecoding
 from model.device import DeviceType
 from model.errors import ConfigError, ConflictError, NotFoundError, UnavailableError
 from model.history import Changes, Counts, Part, Place, Run, RunState, Scope
-from model.ports import HistoryStep, Result
+from model.ports import Answer, HistoryStep
 from model.uplink import Uplink
 from storage.connection import Database
 from storage.history import History
@@ -359,14 +359,14 @@ class Disturbed(History):
         device_type: DeviceType,
         scope: Scope,
         part: Part,
-        work: Callable[[HistoryStep], Awaitable[Result]],
+        work: Callable[[HistoryStep], Awaitable[Answer]],
         *,
         until: datetime,
         run: Run | None = None,
-    ) -> Result:
+    ) -> Answer:
         """Let the other one write between look and change."""
 
-        async def disturbed(step: HistoryStep) -> Result:
+        async def disturbed(step: HistoryStep) -> Answer:
             self.tries += run is not None
             return await work(_Slow(step, self) if run else step)
 

@@ -38,7 +38,8 @@ DEVICES = (*(device(name) for name in NAMES[:3]), device("toy", simulated=True))
 
 DrawnFrame = tuple[str, datetime, dict[str, Any]]
 DrawnAside = tuple[bytes, str | None, Reason, bool]
-DrawnBatch = tuple[list[DrawnFrame], list[DrawnAside], bool]
+DrawnTold = tuple[str, datetime, Values, bool]
+DrawnBatch = tuple[tuple[list[DrawnFrame], list[DrawnAside], list[DrawnTold]], bool]
 
 texts = st.text(st.characters(codec="utf-8", exclude_characters="\0"), max_size=8)
 numbers = st.floats(-1e15, 1e15)
@@ -84,8 +85,18 @@ asides = st.tuples(
     st.sampled_from([Reason.BAD_PAYLOAD, Reason.UNKNOWN_DEVICE, Reason.PENDING_DEVICE]),
     st.booleans(),
 )
+facts: st.SearchStrategy[Values] = st.dictionaries(
+    st.sampled_from(["battery_v", "gateways", "joined", "gateway", "no_fact"]),
+    st.none() | st.booleans() | st.integers(-(2**80), 2**80) | st.floats() | st.text(max_size=8),
+)
+tellings = st.tuples(st.sampled_from([*NAMES, "nobody", "new-1"]), times, facts, st.booleans())
 batches = st.lists(
-    st.tuples(st.lists(frames(), max_size=8), st.lists(asides, max_size=2), st.booleans()), min_size=1, max_size=6
+    st.tuples(
+        st.tuples(st.lists(frames(), max_size=8), st.lists(asides, max_size=2), st.lists(tellings, max_size=4)),
+        st.booleans(),
+    ),
+    min_size=1,
+    max_size=6,
 )
 
 
@@ -95,7 +106,7 @@ async def wipe(database: Database) -> None:
         await connection.execute(
             SQL(
                 "truncate penfeld.uplink, penfeld.heard, penfeld.changed_hour, penfeld.device, penfeld.ledger,"
-                " penfeld.quarantine, readings.probe, latest.probe restart identity"
+                " penfeld.device_state, penfeld.quarantine, readings.probe, latest.probe restart identity"
             )
         )
 
@@ -125,10 +136,8 @@ async def compare(dsn: str, drawn: list[DrawnBatch]) -> None:
         await real.register(DEVICES)
         await model.register(DEVICES)
         writer = Writer(database, "w")
-        for drawn_frames, drawn_asides, again in drawn:
-            batch, model_batch = [
-                build(await registry.identify(NAMES), drawn_frames, drawn_asides) for registry in (real, model)
-            ]
+        for parts, again in drawn:
+            batch, model_batch = [build(await registry.identify(NAMES), *parts) for registry in (real, model)]
             for _ in range(2 if again else 1):
                 assert await writer.write(batch) == await memory.write(model_batch)
         await same(database, memory)
@@ -140,12 +149,19 @@ async def compare(dsn: str, drawn: list[DrawnBatch]) -> None:
         await same(database, memory)
 
 
-def build(refs: Mapping[str, DeviceRef], drawn_frames: list[DrawnFrame], drawn_asides: list[DrawnAside]) -> Batch:
+def build(
+    refs: Mapping[str, DeviceRef],
+    drawn_frames: list[DrawnFrame],
+    drawn_asides: list[DrawnAside],
+    drawn_tellings: list[DrawnTold],
+) -> Batch:
     builder = Builder(refs)
     for name, time, options in drawn_frames:
         builder.frame(name, time, **options)
     for message, sender, reason, simulated in drawn_asides:
         builder.aside(message, device=sender, reason=reason, simulated=simulated)
+    for name, time, told, simulated in drawn_tellings:
+        builder.told(name, time, told, simulated=simulated)
     return builder.build()
 
 
@@ -158,6 +174,8 @@ async def same(database: Database, memory: Memory) -> None:
     real_rows, model_rows = [(await queries.quarantine()).rows for queries in (real, model)]
     assert [replace(row, id=0) for row in real_rows] == [replace(row, id=0) for row in model_rows]
     assert await Registry(database).devices() == await FakeRegistry(memory).devices()
+    for name in (*NAMES, "nobody", "new-1"):
+        assert await real.state(name) == await model.state(name)
 
 
 @pytest.fixture

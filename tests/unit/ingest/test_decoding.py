@@ -60,9 +60,9 @@ def test_errors() -> None:
     understood = said(uplink("09"), uplink(wind_ms=3), uplink(door_count=2**70), uplink("09c405"))
 
     assert list(understood.errors) == [0, 1, 2]
-    assert "temperature_c" in understood.errors[0]
-    assert "wind_ms" in understood.errors[1]
-    assert "door_count" in understood.errors[2]
+    assert "temperature_c" in str(understood.errors[0])
+    assert "wind_ms" in str(understood.errors[1])
+    assert "door_count" in str(understood.errors[2])
     assert [row[0] for row in rows(understood)] == [3]
 
 

@@ -2,7 +2,7 @@
 
 import asyncio
 import json
-from datetime import timedelta
+from datetime import datetime, timedelta
 
 import msgspec
 import numpy as np
@@ -15,6 +15,7 @@ from decoders.networks import Adapter, adapters
 from ingest.pipeline import SLICE, Pipeline, Prepared, Source, default_sources
 from model.device import State
 from model.errors import Reason, UnavailableError
+from model.told import Event, Told
 from model.uplink import Message, Uplink
 from tests.fakes.lookup import DeviceLookup
 from tests.unit.ingest.scene import (
@@ -190,6 +191,55 @@ async def test_redelivery_of_own_time() -> None:
 
     assert frames[0].key == frames[1].key
     assert frames[0].time == frames[1].time == NOON
+
+
+def told(time: datetime | None = NOON, **facts: float) -> Told:
+    return Told(network="n", device=LORA, event=Event.STATUS, time=time, facts=facts)
+
+
+def telling(*told: Told) -> Source:
+    """Return a source whose messages hold these facts, and a frame if they are so called."""
+    frame = Uplink(network="n", device=LORA, f_port=1, f_cnt=7, time=NOON, payload=b"\x09\xc4\x05")
+
+    def uplinks(topic: str, payload: bytes) -> tuple[Uplink | Told, ...]:
+        assert topic == "n"
+        return (*told, frame, *told) if payload == b"frame" else told
+
+    return Source(name="n", adapter=Adapter(name="n", topics=("n",), uplinks=uplinks))
+
+
+async def test_facts_beside_frames() -> None:
+    """What a network tells of a device goes with the batch, in the order in which it came, and is no frame."""
+    first, second = told(battery_percent=50.0), told(NOON + timedelta(minutes=1), margin_db=7.0)
+
+    prepared = await pipeline(None, telling(first, second)).process([message("n", b"frame")])
+
+    assert prepared.batch.told == [first, second, first, second]
+    assert [frame.uplink.f_cnt for frame in prepared.batch.frames] == [7]
+    assert (prepared.batch.set_aside, len(prepared.messages)) == ([], 1)
+    assert prepared.without({0: "no"}).batch.told == prepared.batch.told
+
+
+async def test_facts_alone() -> None:
+    """A message that holds facts only leaves nothing that counts, and asks the registry nothing."""
+    lookup = DeviceLookup({})
+
+    prepared = await pipeline(lookup, telling(told(battery_percent=50.0))).process([message("n", b"")])
+
+    assert (prepared.batch.frames, prepared.batch.set_aside, prepared.messages) == ([], [], [])
+    assert lookup.asked == []
+
+
+@pytest.mark.parametrize(
+    "time",
+    [None, datetime(1970, 1, 1, tzinfo=NOON.tzinfo), NOON + timedelta(days=1, seconds=1), NOON.replace(tzinfo=None)],
+    ids=str,
+)
+async def test_facts_of_no_time(time: datetime | None) -> None:
+    """Facts without a time, or with one that no set clock tells, are of their arrival."""
+    prepared = await pipeline(None, telling(told(time, battery_percent=50.0))).process([message("n", b"")])
+
+    assert [one.time for one in prepared.batch.told] == [NOON]
 
 
 async def test_registry_down() -> None:

@@ -10,6 +10,7 @@ from model.device import Device, DeviceRef, DeviceType, Field, Kind, Text
 from model.errors import Reason
 from model.instants import microseconds
 from model.readings import Array, Column, Readings
+from model.told import Event, Told
 from model.uplink import Uplink, Value
 
 NOON = datetime(2026, 7, 1, 12, tzinfo=UTC)
@@ -61,6 +62,7 @@ class Builder:
         self._frames: list[Frame] = []
         self._rows: list[tuple[int, datetime, Values, tuple[str, ...]]] = []
         self._asides: list[SetAside] = []
+        self._told: list[Told] = []
 
     def frame(
         self,
@@ -75,6 +77,7 @@ class Builder:
         source: str = "chirpstack",
         simulated: bool = False,
         gateway: str | None = "gateway-1",
+        rssi_dbm: float | None = -101.5,
         session: str = "",
     ) -> "Builder":
         """Add a frame with one row, or with several rows of (time, values)."""
@@ -87,7 +90,7 @@ class Builder:
             f_port=1,
             f_cnt=f_cnt,
             session=session,
-            rssi_dbm=-101.5,
+            rssi_dbm=rssi_dbm,
             gateway=gateway,
         )
         arrived = received_at or time + SECOND
@@ -137,6 +140,23 @@ class Builder:
         )
         return self
 
+    def told(
+        self,
+        device: str,
+        time: datetime | None,
+        facts: Values,
+        *,
+        f_cnt: int | None = None,
+        network: str = "chirpstack",
+        event: Event = Event.STATUS,
+        simulated: bool = False,
+    ) -> "Builder":
+        """Add what a network told of a device."""
+        self._told.append(
+            Told(network=network, device=device, event=event, facts=facts, time=time, f_cnt=f_cnt, simulated=simulated)
+        )
+        return self
+
     def build(self, types: Sequence[DeviceType] = TYPES) -> Batch:
         """Return the batch: one ``Readings`` a type, every field a column."""
         readings = []
@@ -144,7 +164,7 @@ class Builder:
             rows = [row for row in self._rows if self._frames[row[0]].device_type == type_.name]
             if rows:
                 readings.append(_readings(type_, rows))
-        return Batch(frames=self._frames, readings=readings, set_aside=self._asides)
+        return Batch(frames=self._frames, readings=readings, set_aside=self._asides, told=self._told)
 
 
 def _readings(type_: DeviceType, rows: Sequence[tuple[int, datetime, Values, tuple[str, ...]]]) -> Readings:

@@ -14,8 +14,9 @@ from model.batch import Written
 from model.device import Device, DeviceRef, State
 from model.errors import BadRequestError, NotFoundError, Reason, WriteRejectedError
 from model.ports import DeviceLookup, FrameSink, Queries, Registry
+from model.told import Event
 from model.uplink import Value
-from model.views import LedgerRow, QuarantineFilter, ReadingRow
+from model.views import LedgerRow, QuarantineFilter, ReadingRow, StateValue
 from tests.unit.storage.batches import HOUR, METER, MINUTE, NOON, PROBE, SECOND, Builder, device
 
 FULL: dict[str, Value] = {"power_w": 61.25, "steps": 7, "lamp_on": True, "role": "solar"}
@@ -64,6 +65,10 @@ class House:
         """Return field -> value of a device's latest values."""
         [latest] = await self.queries.latest(devices=[name])
         return {field: each.value for field, each in latest.values.items()}
+
+    async def state(self, name: str = "lamp-1") -> Mapping[str, Any]:
+        """Return fact -> value of a device's state."""
+        return {fact: each.value for fact, each in (await self.queries.state(name)).items()}
 
 
 class StoragePromises:
@@ -297,6 +302,118 @@ class StoragePromises:
 
         assert [latest.device.id for latest in await house.queries.latest()] == ["lamp-2"]
         assert [row.device for row in await house.rows()] == ["lamp-1", "lamp-2"]
+
+    # What networks tell of devices
+
+    async def test_what_networks_tell_is_read(self, house: House) -> None:
+        """A fact comes back with value, time, network, event and mark; it counts nowhere, and no device was heard."""
+        batch = await house.builder()
+        batch.told("lamp-1", NOON, {"margin_db": 7, "joined": True, "gateways": 3, "gateway": "roof"}, simulated=True)
+        batch.told("lamp-1", NOON + SECOND, {"battery_percent": 54.5}, network="loriot", event=Event.RADIO)
+
+        written = await house.sink.write(batch.build())
+
+        told = StateValue(value=7.0, time=NOON, network="chirpstack", event="status", simulated=True)
+        assert await house.queries.state("lamp-1") == {
+            "battery_percent": StateValue(value=54.5, time=NOON + SECOND, network="loriot", event="radio"),
+            "gateway": replace(told, value="roof"),
+            "gateways": replace(told, value=3),
+            "joined": replace(told, value=True),
+            "margin_db": told,
+        }
+        assert written == Written(stored=(), duplicates=0, quarantined=0)
+        assert await house.queries.ledger() == []
+        assert (await house.registry.device("lamp-1")).last_seen is None
+
+    async def test_facts_never_go_backwards(self, house: House) -> None:
+        """The newest of each fact stays, wherever it stood; of one time the one that came later."""
+        batch = await house.builder()
+        batch.told("lamp-1", NOON + MINUTE, {"battery_v": 3.5}).told(
+            "lamp-1", NOON, {"battery_v": 3.0, "margin_db": 1.0}
+        )
+        await house.sink.write(batch.build())
+        batch = await house.again()
+        batch.told("lamp-1", NOON + SECOND, {"battery_v": 2.5}).told("lamp-1", NOON, {"margin_db": 2.0})
+        batch.told("lamp-1", NOON, {"margin_db": 3.0})
+
+        for _ in range(2):
+            await house.sink.write(batch.build())
+
+        assert await house.state() == {"battery_v": 3.5, "margin_db": 3.0}
+
+    async def test_what_is_real_is_not_overwritten_by_what_is_simulated(self, house: House) -> None:
+        """Simulated facts stand only where there are no real ones, so a purge leaves what real ones left."""
+        batch = await house.builder(device("lamp-1"), device("toy", simulated=True))
+        batch.told("lamp-1", NOON, {"battery_v": 3.0})
+        batch.told("lamp-1", NOON + HOUR, {"battery_v": 9.0, "margin_db": 9.0, "joined": True}, simulated=True)
+        batch.told("lamp-1", NOON, {"joined": False}).told("toy", NOON, {"battery_v": 1.0})
+        await house.sink.write(batch.build())
+        before = await house.state(), await house.state("toy")
+
+        deleted = await house.registry.purge_simulated()
+
+        assert before == ({"battery_v": 3.0, "joined": False, "margin_db": 9.0}, {"battery_v": 1.0})
+        assert deleted["penfeld.device_state"] == 2
+        assert await house.state() == {"battery_v": 3.0, "joined": False}
+        assert await house.state("toy") == {}
+
+    async def test_facts_that_cannot_be_stop_nothing(self, house: House) -> None:
+        """What is no fact, of another kind, no number or of an impossible time is left out; frames are stored."""
+        batch = await house.builder()
+        wrong: dict[str, Value] = {
+            "battery_percent": float("nan"),
+            "battery_v": float("inf"),
+            "margin_db": "7",
+            "temperature_c": True,
+            "gateways": 2**70,
+            "lost_frames": 1.5,
+            "joined": 1,
+            "operator": 7,
+            "session": "",
+            "notice_level": None,
+            "no_fact": 1,
+        }
+        batch.told("lamp-1", NOON, {**wrong, "link_quality": "nul\0 \ud800", "notice": "x" * 1000, "altitude_m": 0})
+        batch.told("lamp-1", datetime(1969, 12, 31, tzinfo=UTC), {"snr_db": 1.0}).told("lamp-1", None, {"snr_db": 1.0})
+        batch.frame("lamp-1", NOON, FULL)
+
+        written = await house.sink.write(batch.build())
+
+        assert written.stored == (0,)
+        assert await house.state() == {
+            "altitude_m": 0.0,
+            "link_quality": "nul\\x00 \\ud800",
+            "notice": "x" * 500,
+        }
+
+    async def test_facts_of_unknown_devices_make_none(self, house: House) -> None:
+        """What is told of an unknown or a retired device leaves no trace; a pending one has a state."""
+        await house.builder()
+        await house.registry.remove("lamp-2")
+        await house.sink.write(Builder({}).aside(b"a", device="new", reason=Reason.UNKNOWN_DEVICE).build())
+        batch = Builder({})
+        for name in ("nobody", "nul\0", "\ud800", "lamp-2", "new"):
+            batch.told(name, NOON, {"joined": True})
+
+        await house.sink.write(batch.build())
+
+        assert [each.id for each in await house.registry.devices()] == ["lamp-1", "lamp-2", "meter-1", "new"]
+        assert [await house.state(name) for name in ("nobody", "nul\0", "lamp-2", "new")] == [
+            {},
+            {},
+            {},
+            {"joined": True},
+        ]
+
+    async def test_a_device_keeps_its_state(self, house: House) -> None:
+        """What networks told stays when a device is retired or gets another type."""
+        batch = await house.builder()
+        await house.sink.write(batch.told("lamp-1", NOON, {"joined": True}).build())
+
+        await house.registry.register([device("lamp-1", type_="meter")])
+        await house.registry.remove("lamp-1")
+
+        assert await house.state() == {"joined": True}
 
     # What cannot be stored
 

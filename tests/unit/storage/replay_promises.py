@@ -82,6 +82,21 @@ class ReplayPromises:
         assert await ward.queries.ledger() == [left, came]
         assert await ward.totals() == (1, 1, 0, 0)
 
+    async def test_facts_of_a_replayed_message_count_at_their_own_time(self, ward: Ward) -> None:
+        """What a network told with a frame becomes its device's state with it, unless newer facts are there."""
+        line = await ward.aside(device="lamp-1")
+        batch = await ward.builder()
+        await ward.sink.write(batch.told("lamp-1", LATER, {"battery_v": 3.0}).build())
+        batch = (await ward.again()).frame("lamp-1", NOON, FULL, payload=line.message, received_at=line.received_at)
+        batch.told("lamp-1", NOON, {"battery_v": 3.5, "margin_db": 7.0})
+
+        replayed = await ward.quarantine.replay(
+            Replay(batch=batch.build(), lines=(ReplayLine(id=line.id, frames=(0,)),)), LATER
+        )
+
+        assert replayed == Replayed(lines=1, stored=1)
+        assert await ward.state() == {"battery_v": 3.0, "margin_db": 7.0}
+
     async def test_a_message_that_came_several_times_is_one_frame(self, ward: Ward) -> None:
         """Of k arrivals one is stored, and k - 1 are its duplicates."""
         replayed = await ward.take(await ward.aside(times=5))

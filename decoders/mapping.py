@@ -1,0 +1,295 @@
+"""From what a codec says, by names of its own, to the fields of a device type. docs/layout-language.md has the words.
+
+Rules:
+
+1. A *path* leads to a value: names joined by dots; a number is a place in a list, ``*`` each of its elements, and
+   ``variable=temperature`` the element whose ``variable`` is ``temperature``; a backslash makes a dot part of a name.
+2. Paths without ``*`` make one record a frame; those with it a record for each element of their list.
+3. A value that does not fit its field is no value: it is warned of, the others of the frame stand.
+4. Nothing is lost: what no field takes is ``rest``, by path, and kept with the raw frame.
+"""
+
+import math
+import re
+from collections.abc import Collection, Iterator, Mapping, Sequence
+from dataclasses import dataclass, field
+from datetime import UTC, datetime
+from typing import TYPE_CHECKING, TypeVar
+
+from decoders.formats import join_path, split_path
+from decoders.layout import INT64_MAX, INT64_MIN
+from decoders.layout_shape import Record
+from decoders.output import Output
+from model.device import Kind
+from model.errors import EncodeError
+from model.value import Value
+
+if TYPE_CHECKING:
+    import numpy as np
+    import numpy.typing as npt
+
+EACH = "*"
+MOST_RESTS = 60
+LONGEST_REST = 120
+_DEEPEST = 8
+_NAMING = ("variable", "name", "n", "type", "measurement", "id")
+_YES, _NO = frozenset({"true", "on", "yes", "1"}), frozenset({"false", "off", "no", "0"})
+_MICROSECONDS, _MILLISECONDS = 1e14, 1e11
+_UNPRINTABLE = re.compile(r"[\x00-\x1f\x7f\ud800-\udfff]")
+
+Number = TypeVar("Number", float, "npt.NDArray[np.float64]")
+Steps = tuple[str, ...]
+Found = tuple[Steps, object]
+
+
+@dataclass(frozen=True, slots=True)
+class Place:
+    """Where a field's value stands, and how it becomes one in the unit of its quantity: times factor, plus offset."""
+
+    field: str
+    kind: Kind
+    path: str
+    factor: float = 1.0
+    offset: float = 0.0
+
+    def converted(self, value: Number) -> Number:
+        """Return the value, a number or an array of them, in the unit of the field's quantity."""
+        if self.factor == 1.0 and not self.offset:
+            return value
+        whole = round(1 / self.factor)  # to divide by 1000 gives 3.601, to multiply by 0.001 3.6010000000000004
+        if whole > 1 and math.isclose(whole * self.factor, 1.0, rel_tol=1e-15):
+            return value / whole + self.offset
+        return value * self.factor + self.offset
+
+    def reverted(self, value: float) -> float:
+        """Return the value as the codec says it."""
+        return value if self.factor == 1.0 and not self.offset else (value - self.offset) / self.factor
+
+
+@dataclass(frozen=True, slots=True)
+class Mapped:
+    """What the fields say of one payload, and what they leave. ``rest``: path -> value, shortened."""
+
+    records: tuple[Record, ...]
+    warnings: tuple[str, ...] = ()
+    rest: Mapping[str, Value] = field(default_factory=dict)
+
+
+def steps(path: str) -> Steps:
+    """Return the steps of a path; raise ``ValueError`` for one with an empty step."""
+    found = split_path(path)
+    if not all(found):
+        raise ValueError(f"'{path}' has an empty step: write names joined by dots")
+    return found
+
+
+def path_of(found: Sequence[str]) -> str:
+    """Return the path of these steps."""
+    return join_path(found)
+
+
+class FieldMap:
+    """How the fields of a device type are found in what its codec says. ``times``: where readings' own times stand."""
+
+    def __init__(self, places: Sequence[Place], times: Sequence[str] = ()) -> None:
+        self._plain = [(place, steps(place.path)) for place in places if EACH not in steps(place.path)]
+        self._each: dict[Steps, list[tuple[Place, Steps]]] = {}
+        for place in places:
+            way = steps(place.path)
+            if EACH in way:
+                at = way.index(EACH)
+                self._each.setdefault(way[:at], []).append((place, way[at + 1 :]))
+        self._times = [steps(path) for path in times]
+
+    def simple(self, paths: Collection[str]) -> Mapping[str, Place] | None:
+        """Return the place of each of these paths that a field takes; ``None`` where that is not all there is."""
+        if self._each or self._times:
+            return None
+        found = {place.path: place for place, _ in self._plain if place.path in paths}
+        taken = sum(place.path in paths for place, _ in self._plain)
+        return found if taken == len(found) else None
+
+    def written(self, values: Mapping[str, Value]) -> dict[str, object]:
+        """Return the object in which the fields find these values again; raise ``EncodeError``."""
+        data: dict[str, object] = {}
+        known = {place.field: (place, way) for place, way in self._plain}
+        for name, value in values.items():
+            if name not in known:
+                raise EncodeError(f"{name}: its place is in a list, which cannot be written")
+            place, way = known[name]
+            inner = data
+            for step in way[:-1]:
+                found = inner.setdefault(step, {})
+                if not isinstance(found, dict):
+                    raise EncodeError(f"{place.path}: goes through the value of another field")
+                inner = found
+            number = isinstance(value, int | float) and not isinstance(value, bool)
+            inner[way[-1]] = place.reverted(value) if isinstance(value, int | float) and number else value
+        return data
+
+    def read(self, output: Output) -> Mapped:
+        """Return what the fields say, and what they leave."""
+        reading = _Reading(output)
+        records = list(reading.records((), output.data, self._plain, [way for way in self._times if EACH not in way]))
+        for prefix, places in self._each.items():
+            own = [way[len(prefix) + 1 :] for way in self._times if way[: len(prefix) + 1] == (*prefix, EACH)]
+            for base, elements in _find(output.data, prefix):
+                for number, element in enumerate(elements if isinstance(elements, list) else ()):
+                    records += reading.records((*base, str(number)), element, places, own)
+        return Mapped(tuple(records), tuple(reading.warnings), reading.rest())
+
+
+class _Reading:
+    """One output on its way."""
+
+    def __init__(self, output: Output) -> None:
+        self.output = output
+        self.warnings = list(output.warnings)
+        self.taken: set[Steps] = set()
+
+    def records(
+        self, base: Steps, data: object, places: Sequence[tuple[Place, Steps]], times: Sequence[Steps]
+    ) -> Iterator[Record]:
+        """Yield the record that these places make, none where nothing is said."""
+        values: dict[str, Value] = {}
+        for place, way in places:
+            for at, raw in _find(data, way):
+                try:
+                    values[place.field] = _value(place, raw)
+                except ValueError as error:
+                    self.warnings.append(f"{path_of((*base, *at))}: {error}")
+                else:
+                    self.taken.add((*base, *at))
+        time_us = self.time(base, data, times)
+        if values:
+            yield Record(values, time_us)
+
+    def time(self, base: Steps, data: object, times: Sequence[Steps]) -> int | None:
+        """Return the reading's own time, in microseconds since 1970, the first that can be read."""
+        for way in times:
+            for at, raw in _find(data, way):
+                if (time_us := _time_us(raw)) is not None:
+                    self.taken.add((*base, *at))
+                    return time_us
+                self.warnings.append(f"{path_of((*base, *at))}: {str(raw)[:40]!r} is no time")
+        return None
+
+    def rest(self) -> dict[str, Value]:
+        """Return what no field has taken: the first value of each path."""
+        found: dict[str, Value] = {}
+        for way, value in _leaves((), self.output.data):
+            if way in self.taken or value is None:
+                continue
+            found.setdefault(_UNPRINTABLE.sub("\ufffd", path_of(_told(self.output.data, way))), _short(value))
+            if len(found) >= MOST_RESTS:
+                break
+        return found
+
+
+def _find(data: object, way: Steps, at: Steps = ()) -> Iterator[Found]:
+    """Yield what a path without ``*`` leads to, with the way there by names and numbers alone; or nothing."""
+    for number, step in enumerate(way):
+        if isinstance(data, dict) and step in data:
+            data, at = data[step], (*at, step)
+        elif isinstance(data, list) and step.isdecimal() and int(step) < len(data):
+            data, at = data[int(step)], (*at, step)
+        elif isinstance(data, list) and "=" in step:
+            name, _, wanted = step.partition("=")
+            for place, element in enumerate(data):
+                if isinstance(element, dict) and str(element.get(name)) == wanted:
+                    yield from _find(element, way[number + 1 :], (*at, str(place)))
+                    return
+            return
+        else:
+            return
+    yield at, data
+
+
+def _leaves(way: Steps, data: object) -> Iterator[Found]:
+    """Yield all values that are no lists and no objects, with their ways; deeper ones as text."""
+    if len(way) < _DEEPEST and isinstance(data, dict) and data:
+        for name, value in data.items():
+            yield from _leaves((*way, name), value)
+    elif len(way) < _DEEPEST and isinstance(data, list) and data:
+        for number, value in enumerate(data):
+            yield from _leaves((*way, str(number)), value)
+    else:
+        yield way, data
+
+
+def _told(data: object, way: Steps) -> Steps:
+    """Return the way as a path that fits other frames too: elements by their name, or as each of their list."""
+    told: list[str] = []
+    for step in way:
+        if isinstance(data, list):
+            data = data[int(step)]
+            name = next((key for key in _NAMING if isinstance(data, dict) and isinstance(data.get(key), str)), None)
+            named = isinstance(data, dict) and name is not None and "." not in data[name]
+            told.append(
+                f"{name}={data[name]}" if isinstance(data, dict) and named else EACH if isinstance(data, dict) else step
+            )
+        elif isinstance(data, dict):
+            data = data[step]
+            told.append(step)
+    return tuple(told)
+
+
+def _short(value: object) -> Value:
+    if isinstance(value, bool | int | float):
+        return value if not isinstance(value, float) or math.isfinite(value) else None
+    return _UNPRINTABLE.sub("\ufffd", str(value))[:LONGEST_REST]
+
+
+def _value(place: Place, raw: object) -> Value:
+    """Return the value of a field; raise ``ValueError``."""
+    if raw is None or (isinstance(raw, float) and not math.isfinite(raw)):
+        return None
+    if isinstance(raw, dict | list):
+        raise ValueError("it is no value but holds several: let the path go on")  # noqa: TRY004 -- of a device, no bug
+    if place.kind is Kind.TEXT:
+        text = raw if isinstance(raw, str) else str(raw).lower() if isinstance(raw, bool) else f"{raw}"
+        return _UNPRINTABLE.sub("\ufffd", text)
+    if place.kind is Kind.BOOL:
+        return _bool(raw)
+    return _number(place, raw)
+
+
+def _bool(raw: object) -> bool:
+    word = str(raw).strip().lower()
+    word = "1" if word == "1.0" else "0" if word == "0.0" else word
+    if word in _YES or word in _NO:
+        return word in _YES
+    raise ValueError(f"{str(raw)[:40]!r} is neither true nor false")
+
+
+def _number(place: Place, raw: object) -> Value:
+    if isinstance(raw, bool):
+        raise ValueError(f"{str(raw).lower()} is no number")  # noqa: TRY004 -- of a device, no bug
+    try:
+        number = float(raw) if isinstance(raw, str) else raw
+        assert isinstance(number, int | float)  # noqa: S101 -- texts, booleans, objects and lists are dealt with
+        number = place.converted(number)
+        if place.kind is Kind.FLOAT:
+            number = float(number)
+            return number if math.isfinite(number) else None
+        whole = round(number)
+    except (ValueError, OverflowError):
+        raise ValueError(f"{str(raw)[:40]!r} is no number") from None
+    if not math.isclose(whole, number, rel_tol=1e-12, abs_tol=1e-9) or not INT64_MIN <= whole <= INT64_MAX:
+        raise ValueError(f"{str(raw)[:40]} is no integer of 64 bits")
+    return whole
+
+
+def _time_us(raw: object) -> int | None:
+    """Return the moment that a codec means: ISO text, or seconds, milliseconds or microseconds since 1970."""
+    try:
+        if isinstance(raw, str) and not raw.strip().replace(".", "", 1).isdecimal():
+            told = datetime.fromisoformat(raw.strip())
+            return round((told if told.tzinfo else told.replace(tzinfo=UTC)).timestamp() * 1e6)
+        if isinstance(raw, bool) or not isinstance(raw, int | float | str):
+            return None
+        number = float(raw)
+        scale = 1.0 if number >= _MICROSECONDS else 1e3 if number >= _MILLISECONDS else 1e6
+        return round(number * scale)
+    except (ValueError, OverflowError):
+        return None
