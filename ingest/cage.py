@@ -126,6 +126,10 @@ class Cage:
             found += await self._some(script, way, calls[start : start + AT_ONCE])
         return found
 
+    async def problem(self, script: Script) -> str:
+        """Return why a script cannot be called at all, empty where it can."""
+        return (await self._ask(script, "uplink", ())).broken
+
     async def close(self) -> None:
         """End the processes."""
         async with self._lock:

@@ -13,14 +13,16 @@ Way = Literal["uplink", "downlink", "back"]
 class Call(msgspec.Struct, frozen=True, array_like=True, gc=False):
     """One call of a codec: what it is given (a payload's bytes, or an object to encode), port and time.
 
-    ``time_ms``: milliseconds since 1970 UTC. ``context``: what an Actility driver keeps of its device.
+    ``time_ms``: milliseconds since 1970 UTC. ``context``: what an Actility driver keeps of its device. ``more``: what
+    else the codec's input is to hold.
     """
 
-    given: Sequence[int] | Mapping[str, Any]
+    given: Any
     f_port: int | None = None
     time_ms: float | None = None
     variables: Mapping[str, str] = {}
     context: Sequence[Any] | None = None
+    more: Mapping[str, Any] | None = None
 
 
 class Result(msgspec.Struct, frozen=True, array_like=True, gc=False):

@@ -5,8 +5,9 @@ Rules:
 1. A codec runs as a sloppy script, as its maker's server ran it; entry points are those of LoRa Alliance TS013
    (``decodeUplink``, ``encodeDownlink``, ``decodeDownlink``), ChirpStack v3 (``Decode``, ``Encode``), The Things
    Network v2 (``Decoder``, ``Encoder``) and Actility's drivers (the same names in ``exports`` or a ``driver``).
-2. It has a realm of its own with ``Buffer``, ``console``, ``exports`` and ``module``, and neither network nor file,
-   timer nor module loader. Its clock is the frame's, its chance always the same: what it says depends on its input.
+2. It has a realm of its own with ``Buffer``, ``console``, ``exports``, ``module``, and AES where it asks for
+   ``crypto``; it has neither network nor file, neither timer nor other modules. Its clock is the frame's, its chance
+   always the same: what it says depends on its input.
 3. A realm has ``Limits``: memory, stack, CPU time. What oversteps them is an error of its frame; the realm is made new.
 4. Limits hold inside the engine only. Some of its built-in functions cannot be stopped, so code that nobody has read
    belongs into the cage, whose process is killed from outside.
@@ -37,6 +38,8 @@ _EXPORT = re.compile(
     r"^([ \t]*)export[ \t]+(?:default[ \t]+)?(?=(?:async[ \t]+)?(?:function|const|let|var|class)\b)", re.MULTILINE
 )
 _EXPORTED = re.compile(r"^[ \t]*export[ \t]*(?:default\b[^\n]*|\{[^}]*\})[ \t]*;?", re.MULTILINE)
+_REQUIRE = re.compile(r"""\brequire\s*\(\s*["'](?:node:)?(?:crypto|buffer)["']""")
+_WANTED = ("context", "thing", "time")
 _SHOWN = 64
 
 
@@ -92,13 +95,15 @@ class Codec:
         recv_time: datetime | None = None,
         variables: Mapping[str, str] | None = None,
         context: Sequence[Any] | None = None,
+        more: Mapping[str, Any] | None = None,
     ) -> Result:
         """Return what the codec makes of an uplink's payload; never raises for what codec or device do.
 
         ``recv_time``: when the frame came; it is also what the codec's clock shows (1970 where none is given).
+        ``more``: what else its input is to hold.
         """
         time_ms = None if recv_time is None else recv_time.timestamp() * 1000
-        [result] = self.run("uplink", [Call(list(payload), f_port, time_ms, variables or {}, context)])
+        [result] = self.run("uplink", [Call(list(payload), f_port, time_ms, variables or {}, context, more)])
         return result
 
     def encode_downlink(
@@ -148,16 +153,24 @@ class Codec:
         context.set_max_stack_size(self._limits.stack)
         context.set_time_limit(self._limits.load_s)
         self._host = context.eval(_script("host.js"))
-        for word, script in (("Buffer", "buffer.js"), ("crypto", "crypto.js")):
-            if word in self._source:
-                context.eval(_script(script))
+        asks = _REQUIRE.search(self._source) is not None
+        if asks or "Buffer" in self._source:
+            context.eval(_script("buffer.js"))
+        if asks:
+            context.eval(_script("crypto.js"))
         try:
             _evaluate(context, self._source)
         except quickjs.JSException as error:
             raise ConfigError([self._placed(*_told(error))]) from None
-        probe = context.eval(_script("probe.js"))
-        bound = self._host("bind", probe, self.name)
-        self.has = tuple(msgspec.json.decode(bound, type=list[str]))
+        wants = {word: word in self._source for word in _WANTED}
+        try:
+            probe = context.eval(_script("probe.js"))
+            bound = self._host("bind", probe, self.name, msgspec.json.encode(wants).decode())
+            self.has = tuple(msgspec.json.decode(bound, type=list[str]))
+        except (quickjs.JSException, msgspec.MsgspecError, TypeError) as error:
+            raise ConfigError(
+                [f"{self.name}: it changes the language so that nothing can be called: {error}"]
+            ) from None
         self._context = context
 
     def _stopped(self, error: Exception, seconds: float) -> str:

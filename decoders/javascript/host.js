@@ -6,6 +6,7 @@
   const NativeDate = Date;
   const { construct, apply, defineProperty } = Reflect;
   const { isArray } = Array;
+  const { assign } = Object;
   const { join } = Array.prototype; // the engine's door takes no text that is put together by +
   const MOST_LINES = 50, LONGEST_LINE = 300, LONGEST_ANSWER = 262144;
 
@@ -68,6 +69,8 @@
   const console = { log: say, info: say, debug: say, warn: say, error: say, trace: say, dir: say, table: say };
   for (const name of ["assert", "clear", "count", "group", "groupEnd", "time", "timeEnd", "timeLog"]) console[name] = quiet;
   set("console", console);
+  const nothing = [];
+  set("context", nothing); // where drivers of Actility keep something of their device
   set("exports", {});
   set("module", { exports: globalThis.exports });
 
@@ -111,14 +114,19 @@
 
   // The four styles in which makers write codecs, the newest first.
   const found = {};
-  const given = (bytes, fPort, recvTime, variables) => {
-    const input = { bytes, fPort, variables };
-    if (recvTime !== null) input.recvTime = new NativeDate(recvTime);
+  let wants = {}; // what of our own a source names: `context`, `thing`, `time`
+  const given = (input, recvTime, more) => {
+    if (recvTime !== null && recvTime !== undefined) {
+      input.recvTime = new NativeDate(recvTime);
+      if (wants.time) input.time = input.recvTime;
+    }
+    if (wants.thing) input.thing = { setup: input.variables }; // how ThingPark hands over what others call variables
+    if (more) assign(input, more);
     return input;
   };
-  const uplink = (bytes, fPort, recvTime, variables, context) => {
+  const uplink = (bytes, fPort, recvTime, variables, context, more) => {
     if (found.decodeUplink) {
-      const input = given(bytes, fPort, recvTime, variables);
+      const input = given({ bytes, fPort, variables }, recvTime, more);
       if (context) input.context = context;
       return tidy(found.decodeUplink(input, context));
     }
@@ -132,19 +140,21 @@
     if ("data" in answer || "errors" in answer) return answer;
     return { data: answer, warnings: ["the answer has no `data`: taken as it is"] };
   };
-  const downlink = (data, fPort, variables) => {
+  const downlink = (data, fPort, variables, more) => {
     if (found.encodeDownlink) {
-      const answer = found.encodeDownlink({ data, fPort, variables }) ?? {};
-      const { bytes, fPort: port, warnings, errors } = answer;
-      return { data: bytes === undefined ? undefined : { bytes, fPort: port ?? fPort }, warnings, errors };
+      const answer = found.encodeDownlink(given({ data, fPort, variables }, null, more)) ?? {};
+      const { bytes, warnings, errors } = answer;
+      const port = answer.fPort ?? answer.port ?? fPort;
+      const number = typeof port === "string" && port.trim() !== "" ? Number(port) : port;
+      return { data: bytes === undefined ? undefined : { bytes, fPort: number }, warnings, errors };
     }
     if (found.Encode) return { data: { bytes: found.Encode(fPort, data, variables), fPort } };
     if (found.Encoder) return { data: { bytes: found.Encoder(data, fPort), fPort } };
     throw new Misfit("the script has no encodeDownlink, Encode or Encoder");
   };
-  const back = (bytes, fPort, recvTime, variables) => {
+  const back = (bytes, fPort, recvTime, variables, more) => {
     if (!found.decodeDownlink) throw new Misfit("the script has no decodeDownlink");
-    return tidy(found.decodeDownlink(given(bytes, fPort, recvTime, variables)));
+    return tidy(found.decodeDownlink(given({ bytes, fPort, variables }, recvTime, more)));
   };
   const one = (work, call) => {
     if (lines.length) lines = [];
@@ -164,13 +174,18 @@
     }
   };
   const works = {
-    uplink: ([bytes, fPort, recvTime, variables, context]) => uplink(bytes, fPort, recvTime, variables ?? {}, context),
-    downlink: ([data, fPort, , variables]) => downlink(data, fPort, variables ?? {}),
-    back: ([bytes, fPort, recvTime, variables]) => back(bytes, fPort, recvTime, variables ?? {}),
+    uplink: ([bytes, fPort, recvTime, variables, context, more]) => {
+      const kept = wants.context ? (globalThis.context = context ?? []) : undefined;
+      return uplink(bytes, fPort, recvTime, variables ?? {}, kept, more);
+    },
+    downlink: ([data, fPort, , variables, , more]) => downlink(data, fPort, variables ?? {}, more),
+    back: ([bytes, fPort, recvTime, variables, , more]) => back(bytes, fPort, recvTime, variables ?? {}, more),
   };
-  return function penfeld_call(what, argument, called) {
+  return function penfeld_call(what, argument, called, asked) {
     if (what === "bind") {
       name = called;
+      wants = parse(asked);
+      wants.context &&= globalThis.context === nothing;
       const named = [argument, globalThis.module?.exports, globalThis.exports, argument.driver, argument.codec];
       for (const holder of [...named, globalThis.module?.exports?.driver, globalThis.module?.exports?.default])
         if (holder !== null && (typeof holder === "object" || typeof holder === "function"))
