@@ -169,7 +169,8 @@ def _examples(name: str, head: str, said: Sequence[Said]) -> list[str]:
         if len(names) == _MOST_EXAMPLES or not mapped.records or (kinds <= told):
             continue
         told |= kinds
-        title = one.name if one.name not in names else f"{one.name} ({len(names) + 1})"
+        title = one.name.strip() or "example"
+        title = title if title not in names else f"{title} ({len(names) + 1})"
         names.add(title)
         lines += _example(title, one, mapped)
     return lines
@@ -240,8 +241,10 @@ def _value(value: Value) -> str:
 
 
 def _remark(value: object) -> str:
-    return " ".join(str(value).split()) if isinstance(value, str) else json.dumps(value)
+    plain = value if isinstance(value, str) else json.dumps(value)
+    return " ".join("".join(sign if sign.isprintable() else " " for sign in plain).split())
 
 
 def _quoted(text: str) -> str:
-    return json.dumps(text, ensure_ascii=False).replace("\x7f", "\\u007f")
+    told = text.encode(errors="replace").decode()  # scripts may give half a character
+    return json.dumps(told, ensure_ascii=False).replace("\x7f", "\\u007f")
