@@ -282,7 +282,9 @@ class Queries:
     async def state(self, device: str) -> Mapping[str, StateValue]:
         if device != "lamp-0007":
             return {}
-        told = StateValue(value=-117.5, time=now() - timedelta(minutes=3, seconds=30), network="chirpstack", event="radio")
+        told = StateValue(
+            value=-117.5, time=now() - timedelta(minutes=3, seconds=30), network="chirpstack", event="radio"
+        )
         status = replace(told, time=now() - timedelta(hours=5, minutes=30), event="status")
         return {
             "battery_percent": replace(status, value=87.4),
