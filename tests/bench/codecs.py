@@ -19,9 +19,9 @@ from threading import Event, Thread
 
 import msgspec
 import numpy as np
+import quickjs
 from paho.mqtt.client import Client
 from paho.mqtt.enums import CallbackAPIVersion
-import quickjs
 
 from ingest.cage import AT_ONCE, Cage
 from model.script import Call, Script
