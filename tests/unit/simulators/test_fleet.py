@@ -31,8 +31,9 @@ CITY = {
 
 def uplink(sending: Sending) -> Uplink:
     """Return the one uplink that our adapters find in what is sent."""
-    (found,) = adapters()[sending.event.source].uplinks(sending.event.topic, sending.event.payload)
-    return found
+    found = adapters()[sending.event.source].uplinks(sending.event.topic, sending.event.payload)
+    (frame,) = (one for one in found if isinstance(one, Uplink))
+    return frame
 
 
 @cache

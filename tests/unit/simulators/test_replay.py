@@ -8,6 +8,7 @@ import pytest
 
 from decoders.networks import adapters
 from model.errors import ConfigError
+from model.uplink import Uplink
 from simulators.replay import load, read
 
 START = datetime(2026, 11, 22, 12, tzinfo=UTC)
@@ -39,7 +40,10 @@ def test_frames_are_wrapped_for_a_network() -> None:
     )
     found = read(text, name="frames.csv", start=START)
     first, second, third = (
-        adapters()[s.event.source].uplinks(s.event.topic, s.event.payload)[0] for s in found.sendings
+        one
+        for s in found.sendings
+        for one in adapters()[s.event.source].uplinks(s.event.topic, s.event.payload)
+        if isinstance(one, Uplink)
     )
     assert (first.payload, first.f_port, first.f_cnt, first.simulated) == (b"\x01\x00\xe2", 5, 0, True)
     assert (second.payload, second.device, second.device_type, second.simulated) == (
