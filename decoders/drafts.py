@@ -56,9 +56,9 @@ class Draft:
     unplaced: Mapping[str, tuple[Value, ...]] = field(default_factory=dict)
 
 
-def draft(name: str, about: About, said: Sequence[Said]) -> Draft:
-    """Return a device file of that name."""
-    seen = _seen([one.output for one in said])
+def draft(name: str, about: About, outputs: Sequence[Output], said: Sequence[Said] = ()) -> Draft:
+    """Return a device file of that name, with fields for these outputs and examples of what was said."""
+    seen = _seen(outputs)
     times = [path for path, values in seen.items() if is_moment(path, values)]
     fields = tuple(_fields(seen))
     placed = {proposal.path for proposal in fields}
