@@ -3,7 +3,7 @@
 Rules:
 
 1. The document is one report, ``{"DevEUI_uplink": {…}}``, or it comes with the address that it was sent to, as
-   ``{"query": {…}, "body": {…}}``: that holds what ``token`` needs.
+   ``{"query": {…}, "body": {…}}``: the token of the query is verified where reports come in (``api``).
 2. Numbers may be texts, as in the XML of old, and ``Lrrs.Lrr`` an object where there is one gateway.
 3. ``Time`` is the radio's, also of a frame that a gateway kept while it had no network (``Late``).
 4. A payload still encrypted (``PayloadEncryption``) is refused: decoding it would give numbers without meaning.
