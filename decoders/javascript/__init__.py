@@ -163,8 +163,14 @@ class Codec:
         except quickjs.JSException as error:
             raise ConfigError([self._placed(*_told(error))]) from None
         wants = {word: word in self._source for word in _WANTED}
-        bound = self._host("bind", context.eval(_script("probe.js")), self.name, msgspec.json.encode(wants).decode())
-        self.has = tuple(msgspec.json.decode(bound, type=list[str]))
+        try:
+            probe = context.eval(_script("probe.js"))
+            bound = self._host("bind", probe, self.name, msgspec.json.encode(wants).decode())
+            self.has = tuple(msgspec.json.decode(bound, type=list[str]))
+        except (quickjs.JSException, msgspec.MsgspecError, TypeError) as error:
+            raise ConfigError(
+                [f"{self.name}: it changes the language so that nothing can be called: {error}"]
+            ) from None
         self._context = context
 
     def _stopped(self, error: Exception, seconds: float) -> str:
