@@ -152,10 +152,10 @@ class Definition:
         return self.told(self._engine.decode(payload, f_port=f_port, variables=self.codec.variables))
 
     def told(self, result: "Result") -> Output:
-        """Return what a script's result says; raise ``DecodeError`` for one with errors."""
+        """Return what a script's result says, a list under the name ``data``; raise ``DecodeError`` for errors."""
         if result.errors:
             raise DecodeError("; ".join(result.errors))
-        data = result.data if isinstance(result.data, dict) else {"": result.data}
+        data = result.data if isinstance(result.data, dict) else {"data": result.data}
         return Output(data, result.warnings)
 
     def mapped(self, output: Output) -> Mapped:

@@ -35,6 +35,7 @@ _DEEPEST = 8
 _NAMING = ("variable", "name", "n", "type", "measurement", "id")
 _YES, _NO = frozenset({"true", "on", "yes", "1"}), frozenset({"false", "off", "no", "0"})
 _MICROSECONDS, _MILLISECONDS = 1e14, 1e11
+_LATEST_US = 253_402_300_799_999_999  # the year 9999
 _UNPRINTABLE = re.compile(r"[\x00-\x1f\x7f\ud800-\udfff]")
 
 Number = TypeVar("Number", float, "npt.NDArray[np.float64]")
@@ -290,6 +291,6 @@ def _time_us(raw: object) -> int | None:
             return None
         number = float(raw)
         scale = 1.0 if number >= _MICROSECONDS else 1e3 if number >= _MILLISECONDS else 1e6
-        return round(number * scale)
+        return round(number * scale) if 0 <= number * scale <= _LATEST_US else None
     except (ValueError, OverflowError):
         return None

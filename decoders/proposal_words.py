@@ -14,7 +14,7 @@ from dataclasses import dataclass
 from functools import cache
 from itertools import pairwise
 
-from model.quantities import QUANTITIES
+from decoders.units import UNITS, code
 
 
 @dataclass(frozen=True, slots=True)
@@ -60,14 +60,14 @@ def _ends(position: int, most: int) -> range:
 def units(parts: Sequence[str]) -> Iterator[tuple[int, str]]:
     """Yield how many words at the end of ``parts`` name a unit, and its code; the longest first."""
     for length in range(min(len(parts), _LONGEST_UNIT), 0, -1):
-        for code in UNIT_WORDS.get(" ".join(parts[-length:]), ()):
-            yield length, code
+        for unit in UNIT_WORDS.get(" ".join(parts[-length:]), ()):
+            yield length, unit
 
 
 def unit_codes(text: str) -> tuple[str, ...]:
     """Return what a unit written by itself can mean (``°C``, ``Cel``, ``%RH``); empty if it is not known."""
-    known = _WRITTEN.get(text.strip())
-    return known if known is not None else UNIT_WORDS.get(" ".join(words(text)), ())
+    written = code(text.strip())
+    return (written,) if written in UNITS else UNIT_WORDS.get(" ".join(words(text)), ())
 
 
 @cache
@@ -258,17 +258,6 @@ mA.h       < mah
 m3/m3      < m3m3, m3 m3
 """)
 
-_WRITTEN = {
-    "V": ("V",),
-    "A": ("A",),
-    "m": ("m",),
-    "MPa": (),
-    "mW": ("mW",),
-    "MW": (),
-    "MWh": ("MW.h",),
-    "g": ("[g]", "g"),
-}
-
 
 def _set(text: str) -> frozenset[str]:
     return frozenset(text.split())
@@ -353,6 +342,7 @@ battery_level         |           | battery
 illuminance           | lx        | light
 percentage            | %         | percent
 angle                 | deg       | tilt
+fill_level            | %         | fill, filling
 """)
 
 STATE_WORDS = _set("""
@@ -432,23 +422,3 @@ _PAIRABLE = frozenset(
     }
     if len(word) > 2  # noqa: PLR2004 - shorter ones are found in everything
 )  # fmt: skip
-
-
-def _convertible() -> dict[str, tuple[str, ...]]:
-    """Return, by quantity, the units that a codec may say it in: its own first."""
-    alike = [
-        ("Cel", "[degF]", "K"), ("V", "mV", "uV", "kV"), ("A", "mA", "uA"), ("mA", "A"), ("W", "kW", "mW"), ("kW", "W"),
-        ("V.A", "kV.A"), ("var", "kvar"), ("kW.h", "W.h", "MW.h", "MJ", "GJ"), ("kV.A.h", "V.A.h"), ("kvar.h", "var.h"),
-        ("hPa", "Pa", "kPa", "mbar", "bar"), ("bar", "Pa", "hPa", "kPa", "mbar", "[psi]"), ("Pa", "hPa", "kPa", "mbar"),
-        ("kPa", "Pa", "hPa", "bar"), ("m", "cm", "mm", "km"), ("mm", "cm", "m"), ("um", "mm"),
-        ("m3", "L", "dL", "mL"), ("m3/h", "L/h", "L/min", "L/s"), ("m/s", "km/h", "[kn_i]", "[mi_i]/h"),
-        ("km/h", "m/s", "[kn_i]", "[mi_i]/h"), ("s", "ms", "min", "h", "d"), ("h", "s", "min", "d"), ("[ppm]", "[ppb]"),
-        ("[ppb]", "[ppm]"), ("ug/m3", "mg/m3"), ("lx", "klx"), ("Hz", "kHz"), ("uS/cm", "mS/cm", "dS/m"),
-        ("dS/m", "uS/cm", "mS/cm"), ("deg", "rad"), ("m/s2", "[g]", "m[g]"), ("kg", "g", "t"), ("Ohm", "kOhm"),
-        ("A.h", "mA.h"), ("1", "%"),
-    ]  # fmt: skip
-    by_unit = {units[0]: units for units in alike}
-    return {of.name: by_unit.get(of.unit, (of.unit,)) if of.unit else () for of in QUANTITIES.values()}
-
-
-CONVERTIBLE = _convertible()

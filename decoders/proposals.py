@@ -16,7 +16,6 @@ from dataclasses import dataclass
 from statistics import median
 
 from decoders.proposal_words import (
-    CONVERTIBLE,
     FILLERS,
     FRENCH,
     NOTHING,
@@ -31,6 +30,7 @@ from decoders.proposal_words import (
     units,
     words,
 )
+from decoders.units import conversion
 from model.device import Kind, Text
 from model.quantities import QUANTITIES, Quantity, ending_problem
 
@@ -181,14 +181,13 @@ def _with_unit(
     step: list[str], start: int, length: int, phrase: Phrase, told: str | None, numbers: list[float]
 ) -> _Measured | None:
     """Return a quantity with the unit that the words, the codec's own unit or the values tell."""
-    candidates = [(phrase.quantity, QUANTITIES[phrase.quantity])]
-    candidates += [(name, QUANTITIES[name]) for name in _RELATED.get(phrase.quantity, ())]
+    candidates = [QUANTITIES[name] for name in (phrase.quantity, *_RELATED.get(phrase.quantity, ()))]
     codes: list[tuple[tuple[str, ...], str]] = [((), code) for code in unit_codes(told)] if told else []
     for tail in (step[start + length :], step[start + length : start + length + 1]):
         codes += [(tuple(tail[-count:]), code) for count, code in units(tail)]
     for used, code in codes:
-        for name, quantity in candidates:
-            if code in CONVERTIBLE[name]:
+        for quantity in candidates:
+            if quantity.unit and conversion(code, quantity.unit) is not None:
                 return _Measured(quantity, code, used)
     if told and not codes:
         return None  # a unit that we do not know

@@ -48,14 +48,22 @@ class CageConfig:
     alone_s: float = 0.3
     each_s: float = 0.0015
     frame_s: float = 0.05
-    load_s: float = 1.0
+    load_s: float = 2.0
     strikes: int = 15
     kill: int = 5
     start_s: float = 10.0
 
 
 class _KilledError(Exception):
-    """The process took too long, or ended by itself."""
+    """The process took too long."""
+
+
+class _LoadError(_KilledError):
+    """The process took too long to load a script, or ended over it."""
+
+
+class _EndedError(_KilledError):
+    """The process ended by itself, or somebody else ended it."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -77,7 +85,7 @@ class _Worker:
         except TimeoutError:
             raise _KilledError(f"ended after {question.wall_s:.1f} s: it could not be stopped") from None
         except (OSError, asyncio.IncompleteReadError, msgspec.MsgspecError):
-            raise _KilledError("its process ended: it took more than it may") from None
+            raise _EndedError("its process ended: it took more than it may") from None
 
     async def kill(self) -> None:
         """End the process, whatever it does."""
@@ -176,17 +184,31 @@ class Cage:
         )
         async with self._lock:
             try:
-                worker = await self._ready()
-                answer = await worker.ask(question)
-                if answer.needed:
-                    await worker.ask(Question(digest=script.digest, wall_s=self._config.load_s, script=script))
-                    answer = await worker.ask(question)
+                try:
+                    answer = await self._exchange(question, script)
+                except _EndedError:  # perhaps not for what was asked: whoever ends it twice did it
+                    await self._replace()
+                    answer = await self._exchange(question, script)
             except _KilledError as error:
                 await self._replace()
-                cost_s = self._config.kill * self._config.frame_s
-                if len(calls) > 1:
-                    self._strike(script, cost_s, f"{script.name}: {error}")
-                return Answer(stopped=f"{script.name}: {error}", cpu_s=cost_s)
+                said, cost_s = f"{script.name}: {error}", self._config.kill * self._config.frame_s
+                if isinstance(error, _LoadError):  # it would be loaded again for each frame
+                    self._suspend(script, said)
+                elif len(calls) > 1:
+                    self._strike(script, cost_s, said)
+                return Answer(stopped=said, cpu_s=cost_s)
+        return answer
+
+    async def _exchange(self, question: Question, script: Script) -> Answer:
+        """Return the worker's answer, having told it the script where it does not know it."""
+        worker = await self._ready()
+        answer = await worker.ask(question)
+        if answer.needed:
+            try:
+                await worker.ask(Question(digest=script.digest, wall_s=self._config.load_s, script=script))
+            except _KilledError as error:
+                raise _LoadError(f"loading it {error}") from None
+            answer = await worker.ask(question)
         return answer
 
     async def _ready(self) -> _Worker:
@@ -229,7 +251,12 @@ class Cage:
         """Count against a codec, by what it cost; suspend it when it is enough."""
         cost = min(self._config.kill, max(1, round(cpu_s / self._config.frame_s)))
         strikes = self._strikes[script.digest] = self._strikes.get(script.digest, 0) + cost
-        if strikes >= self._config.strikes and script.digest not in self._suspended:
+        if strikes >= self._config.strikes:
+            self._suspend(script, said)
+
+    def _suspend(self, script: Script, said: str) -> None:
+        """Ask a codec no more."""
+        if script.digest not in self._suspended:
             logger.warning("codec %s is suspended until its file changes: %s", script.name, said)
             self._suspended[script.digest] = Suspension(codec=script.name, reason=said)
 

@@ -31,6 +31,8 @@ async def outputs(codecs: Codecs | None, definition: Definition, uplinks: Sequen
         for i, one in ((i, uplinks[i]) for i in asked)
     ]
     told: list[Output | DecodeError | None] = [None] * len(uplinks)
+    if not asked:
+        return told
     for i, result in zip(asked, await codecs.run(definition.script, "uplink", calls), strict=True):
         if result.suspended:
             told[i] = CodecSuspendedError("; ".join(result.errors))

@@ -7,6 +7,8 @@ from pathlib import Path
 
 from decoders.corpora import LOOKED_FOR, Fixture, Found, Published, read
 from decoders.corpora.comparison import difference
+from decoders.drafts import About, Draft, Said, draft, file_name
+from decoders.output import Output
 from ingest.cage import Cage, CageConfig
 from model.errors import BadRequestError
 from model.script import Result, Way
@@ -108,12 +110,9 @@ class Outcome:
 
 async def run_all(codecs: Sequence[Published], config: CageConfig | None = None) -> AsyncIterator[Outcome]:
     """Yield what becomes of each codec's examples, in order. Each runs in the cage; none can hurt another."""
-    cage = Cage(config)
-    try:
+    async with Cage(config) as cage:
         for codec in codecs:
             yield Outcome(codec, tuple([one async for one in _tried(cage, codec)]))
-    finally:
-        await cage.close()
 
 
 async def _tried(cage: Cage, codec: Published) -> AsyncIterator[Tried]:
@@ -122,3 +121,46 @@ async def _tried(cage: Cage, codec: Published) -> AsyncIterator[Tried]:
         results = await cage.run(codec.script, way, [fixture.call for fixture in fixtures])
         for fixture, result in zip(fixtures, results, strict=True):
             yield Tried(fixture, result, difference(fixture.expected, result))
+
+
+def device_of(outcome: Outcome, fallback: str, taken: set[str]) -> tuple[str, Draft]:
+    """Return the name and the device file that a codec becomes, whose name is none of ``taken`` and is put there.
+
+    ``fallback``: who makes it, where the layout does not say so.
+    """
+    codec = outcome.codec
+    vendor = codec.vendor or fallback
+    name = bare = file_name(vendor, codec.model)
+    number = 1
+    while name in taken:
+        number += 1
+        name = f"{bare}_{number}"
+    taken.add(name)
+    said = [
+        Said(one.fixture.name, one.fixture.given, one.fixture.f_port, Output(one.result.data, one.result.warnings))
+        for one in outcome.tried
+        if one.fixture.way == "uplink"
+        and isinstance(one.fixture.given, bytes)
+        and isinstance(one.result.data, dict)
+        and not one.result.errors
+    ]
+    about = About(
+        title=codec.title or f"{vendor} {codec.model}",
+        vendor=vendor,
+        model=codec.model,
+        source=f"{codec.layout}: {codec.path}",
+        codec={"script": f"{name}.js"},
+    )
+    return name, draft(name, about, said)
+
+
+def write(folder: Path, name: str, script: str, device: str, *, force: bool) -> Path | None:
+    """Write script and device file; where one is there already and ``force`` is not given, return it and write none."""
+    texts = {folder / f"{name}.js": script, folder / f"{name}.toml": device}
+    there = next((file for file in texts if file.exists()), None)
+    if there is not None and not force:
+        return there
+    folder.mkdir(parents=True, exist_ok=True)
+    for file, text in texts.items():
+        file.write_text(text, encoding="utf-8", newline="")
+    return None

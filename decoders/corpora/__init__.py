@@ -1,8 +1,8 @@
 """Readers of the layouts in which the world keeps codecs with examples. Pure: files come in as path -> text.
 
 A layout is a module with ``NAME``, ``LOOKS_LIKE`` (what people are told was looked for) and ``read(files)``. A script
-counts once: the first layout that knows it, in the order of ``LAYOUTS``, has it. Lone scripts are asked for last, and
-only where no layout knows anything, since in a published folder they are parts of something.
+counts once: the first layout that knows it, in the order of ``LAYOUTS``, has it; so does a copy of one, examples and
+all. Lone scripts are asked for last, and only where no layout knows anything: in a published folder they are parts.
 """
 
 from collections.abc import Mapping
@@ -27,4 +27,6 @@ def read(files: Mapping[str, str]) -> Found:
         problems += found.problems
     if not codecs and not problems:
         codecs += scripts.read(files).codecs
-    return Found(tuple(sorted(codecs, key=lambda codec: (codec.name, codec.path))), tuple(problems))
+    codecs.sort(key=lambda codec: (codec.name, codec.path))
+    once = {(codec.name, codec.source, str(codec.fixtures)): codec for codec in reversed(codecs)}
+    return Found(tuple(reversed(once.values())), tuple(problems))

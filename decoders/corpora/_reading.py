@@ -22,6 +22,10 @@ _JSON_PARTS = re.compile(
     r"""|(?P<hex>-?0[xX][0-9a-fA-F]+)|(?P<key>[A-Za-z_$][\w$]*)(?=\s*:)|(?P<comma>,(?=\s*[\]}]))""",
     re.DOTALL,
 )
+_KNOWN = frozenset({
+    "bytes", "context", "data", "fPort", "fport", "port", "recvTime", "thing", "time", "variables",
+})  # fmt: skip
+"""Keys of an example's input that have a place of their own in ours; what else stands there is handed on."""
 _FRACTION = re.compile(r"\.\d+")
 
 
@@ -119,7 +123,7 @@ def _fixture(entry: object, way: Way | None, number: int) -> Iterable[Fixture]:
             return ()
     given = entry.get("input")
     if not isinstance(given, dict):
-        given = entry if "bytes" in entry else {}
+        given = {key: entry[key] for key in _KNOWN & entry.keys()}
     wanted = entry.get("output", entry.get("expected", NOTHING))
     payload = _object(given.get("data")) if way == "downlink" else _bytes(given.get("bytes"))
     port = given.get("fPort", given.get("fport", given.get("port")))
@@ -137,6 +141,7 @@ def _fixture(entry: object, way: Way | None, number: int) -> Iterable[Fixture]:
             time=_time(given.get("recvTime", given.get("time"))),
             variables={str(key): str(value) for key, value in variables.items()} if isinstance(variables, dict) else {},
             context=context if isinstance(context, list) else None,
+            more={key: value for key, value in given.items() if key not in _KNOWN},
         )
     ]
 

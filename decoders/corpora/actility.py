@@ -5,6 +5,7 @@ Older drivers keep their examples in ``examples/*.examples.json``, one object an
 """
 
 from collections.abc import Mapping
+from dataclasses import replace
 from pathlib import PurePosixPath
 
 from decoders.corpora._reading import fixtures, from_json, from_yaml
@@ -55,7 +56,7 @@ def _codec(files: Mapping[str, str], folder: PurePosixPath) -> Published | None:
             continue
         raw = raw["examples"] if isinstance(raw, dict) and "examples" in raw else raw
         some, wrong = fixtures(raw if path == own else _wrapped(raw), None, PurePosixPath(path).name)
-        good += some
+        good += [_sent(one) for one in some] if driver.get("signature") == "actility" else some
         bad += wrong
     return Published(
         layout=NAME,
@@ -104,6 +105,11 @@ def _wrapped(raw: object) -> object:
         else:
             wrapped.append({**entry, "input": dict(entry), "output": {"data": entry.get("data")}})
     return wrapped
+
+
+def _sent(one: Fixture) -> Fixture:
+    """Return an example of Actility's own signature, whose encoder takes what is to be said itself for its input."""
+    return replace(one, more=one.given) if one.way == "downlink" and isinstance(one.given, Mapping) else one
 
 
 def _vendor(folder: PurePosixPath, driver: Mapping[str, object]) -> str:

@@ -3,13 +3,12 @@
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from datetime import datetime
-from typing import Any
 
 from model.script import Call, Script, Way
 
 NOTHING = object()
 """Where an example does not say what data is expected."""
-_MOST_PROBES = 20
+_MOST_PROBES = 5
 
 
 @dataclass(frozen=True, slots=True)
@@ -23,7 +22,10 @@ class Expected:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Fixture:
-    """One example. ``given``: a payload, or what to encode. ``variables``, ``context``: what is kept of the device."""
+    """One example. ``given``: a payload, or what to encode. ``variables``, ``context``: what is kept of the device.
+
+    ``more``: what else the codec's input holds.
+    """
 
     name: str
     way: Way
@@ -33,13 +35,14 @@ class Fixture:
     time: datetime | None = None
     variables: Mapping[str, str] = field(default_factory=dict)
     context: Sequence[object] | None = None
+    more: Mapping[str, object] = field(default_factory=dict)
 
     @property
     def call(self) -> Call:
         """What the codec is asked."""
-        given: Any = list(self.given) if isinstance(self.given, bytes) else self.given
+        given = list(self.given) if isinstance(self.given, bytes) else self.given
         time_ms = None if self.time is None else self.time.timestamp() * 1000
-        return Call(given, self.f_port, time_ms, self.variables, self.context)
+        return Call(given, self.f_port, time_ms, self.variables, self.context, self.more or None)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

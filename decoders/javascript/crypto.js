@@ -1,5 +1,5 @@
-// `require("crypto")` as metering codecs use it: AES by key, in the modes ECB, CBC and CTR; and `require("buffer")`.
-// AES is that of FIPS 197, the modes those of NIST SP 800-38A. Evaluated only for sources that ask for one of the two.
+// `require("crypto")` as metering codecs use it: AES by key, in the modes ECB, CBC, CTR and CCM; and `require("buffer")`.
+// AES is that of FIPS 197, the modes those of NIST SP 800-38A and 38C. Evaluated only for sources that ask for either.
 (function () {
   "use strict";
   const double = (byte) => ((byte << 1) ^ (byte & 0x80 ? 0x11b : 0)) & 0xff;
@@ -72,7 +72,7 @@
   class Cipher {
     constructor(name, key, iv, forward) {
       const form = /^aes-?(128|192|256)-(ecb|cbc|ctr)$/i.exec(name);
-      if (!form) throw new Error(`Unknown cipher: ${name} (there are aes-128, aes-192, aes-256 with ecb, cbc, ctr)`);
+      if (!form) throw new Error(`Unknown cipher: ${name} (there are aes-128, aes-192, aes-256 with ecb, cbc, ctr, ccm)`);
       const given = bytes(key);
       if (given.length * 8 !== Number(form[1])) throw new RangeError("Invalid key length");
       this.mode = form[2].toLowerCase();
@@ -132,10 +132,63 @@
       return encoding ? made.toString(encoding) : made;
     }
   }
+  class Sealed {
+    constructor(name, key, nonce, options, forward) {
+      this.expanded = expand(bytes(key));
+      if (bytes(key).length * 8 !== Number(/\d+/.exec(name)[0])) throw new RangeError("Invalid key length");
+      this.nonce = bytes(nonce);
+      if (this.nonce.length < 7 || this.nonce.length > 13) throw new TypeError("Invalid initialization vector");
+      this.size = options?.authTagLength;
+      if (!this.size) throw new TypeError("authTagLength is required for aes-ccm");
+      this.forward = forward;
+      this.aad = [];
+    }
+    setAAD(aad) {
+      this.aad = bytes(aad);
+      return this;
+    }
+    setAuthTag(tag) {
+      this.tag = bytes(tag);
+      return this;
+    }
+    getAuthTag() {
+      return Buffer.from(this.tag);
+    }
+    update(data, from, to) {
+      const given = bytes(data, from), wide = 15 - this.nonce.length;
+      const block = (number) => {
+        const counter = [wide - 1, ...this.nonce, ...Array(wide).fill(0)];
+        for (let at = 15; number; number = Math.floor(number / 256)) counter[at--] = number % 256;
+        return encrypted(this.expanded, counter);
+      };
+      const turned = given.map((byte, at) => byte ^ block(1 + (at >> 4))[at & 15]);
+      const tag = xor(this.mac(this.forward ? given : turned, wide), block(0)).slice(0, this.size);
+      if (this.forward) this.tag = tag;
+      else if (!this.tag || this.tag.length !== tag.length || this.tag.some((byte, at) => byte !== tag[at]))
+        throw new Error("Unsupported state or unable to authenticate data");
+      const made = Buffer.from(turned);
+      return to ? made.toString(to) : made;
+    }
+    mac(plain, wide) {
+      const first = [(this.aad.length ? 64 : 0) + 8 * ((this.size - 2) / 2) + wide - 1, ...this.nonce, ...Array(wide).fill(0)];
+      for (let at = 15, size = plain.length; size; size = Math.floor(size / 256)) first[at--] = size % 256;
+      const padded = (part) => [...part, ...Array((16 - (part.length % 16)) % 16).fill(0)];
+      const aad = this.aad.length ? padded([this.aad.length >> 8, this.aad.length & 255, ...this.aad]) : [];
+      const all = [...first, ...aad, ...padded(plain)];
+      let state = Array(16).fill(0);
+      for (let at = 0; at < all.length; at += 16) state = encrypted(this.expanded, xor(all.slice(at, at + 16), state));
+      return state;
+    }
+    final(to) {
+      return to ? "" : Buffer.alloc(0);
+    }
+  }
+  const made = (name, key, iv, options, forward) =>
+    /^aes-?(128|192|256)-ccm$/i.test(name) ? new Sealed(name, key, iv, options, forward) : new Cipher(name, key, iv, forward);
   const crypto = {
-    createCipheriv: (name, key, iv) => new Cipher(name, key, iv, true),
-    createDecipheriv: (name, key, iv) => new Cipher(name, key, iv, false),
-    getCiphers: () => ["ecb", "cbc", "ctr"].flatMap((mode) => [128, 192, 256].map((bits) => `aes-${bits}-${mode}`)),
+    createCipheriv: (name, key, iv, options) => made(name, key, iv, options, true),
+    createDecipheriv: (name, key, iv, options) => made(name, key, iv, options, false),
+    getCiphers: () => ["ecb", "cbc", "ctr", "ccm"].flatMap((mode) => [128, 192, 256].map((bits) => `aes-${bits}-${mode}`)),
   };
   const modules = { crypto, buffer: { Buffer } };
   const require = (name) => {

@@ -116,10 +116,8 @@
   const found = {};
   let wants = {}; // what of our own a source names: `context`, `thing`, `time`
   const given = (input, recvTime, more) => {
-    if (recvTime !== null && recvTime !== undefined) {
-      input.recvTime = new NativeDate(recvTime);
-      if (wants.time) input.time = input.recvTime;
-    }
+    input.recvTime = new NativeDate(recvTime ?? 0);
+    if (wants.time) input.time = input.recvTime;
     if (wants.thing) input.thing = { setup: input.variables }; // how ThingPark hands over what others call variables
     if (more) assign(input, more);
     return input;

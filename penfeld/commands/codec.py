@@ -22,7 +22,14 @@ of them: each stays under its maker's licence. `test` runs every example in the 
 EXAMPLES = """\
   penfeld codec test ~/lorawan-devices/vendor/adeunis          every codec of one maker
   penfeld codec test decoder.js                                a script, with decoder.examples.json beside it
-  penfeld codec test ~/device-catalog --only sensecap --json   for programs: failures with input, expected and got"""
+  penfeld codec test ~/device-catalog --only sensecap --json   for programs: failures with input, expected and got
+  penfeld codec import ~/lorawan-devices --only adeunis/temp   a device of it, in ./my-devices"""
+_IMPORT = """\
+Write a device for each codec: the script as its maker wrote it, and a device file beside it with the fields that names
+and values of its examples tell. What was guessed is marked there, and what could not be told stands in remarks. A file
+that is there already is left alone, unless --force is given. The scripts stay under their makers' licences: they are
+yours to use, and not to hand on without asking."""
+_OWN_FOLDER = "my-devices"
 _LONGEST_LINE = 160
 
 
@@ -32,7 +39,17 @@ def arguments(parser: argparse.ArgumentParser) -> None:
     testing = actions.add_parser("test", help="run every example of published codecs")
     testing.add_argument("path", type=Path, metavar="PATH", help="a folder, a git checkout, or one script (.js)")
     testing.add_argument("--json", action="store_true", help="print JSON, with every failure")
-    for action in (testing,):
+    importing = actions.add_parser(
+        "import",
+        help="make devices of published codecs",
+        description=_IMPORT,
+        formatter_class=argparse.RawDescriptionHelpFormatter,
+    )
+    importing.add_argument("path", type=Path, metavar="PATH", help="a folder, a git checkout, or one script (.js)")
+    importing.add_argument("--to", type=Path, metavar="FOLDER", help=f"where to (default: ./{_OWN_FOLDER})")
+    importing.add_argument("--vendor", metavar="NAME", help="who makes it, where the layout does not say so")
+    importing.add_argument("--force", action="store_true", help="write over files that are there")
+    for action in (testing, importing):
         action.add_argument(
             "--only",
             action="append",
@@ -47,7 +64,8 @@ def run(options: argparse.Namespace) -> int:
     from penfeld.corpora import found_in
 
     found = found_in(options.path)
-    return asyncio.run(_test(options, found, chosen(found.codecs, options.only)))
+    codecs = chosen(found.codecs, options.only)
+    return asyncio.run(_test(options, found, codecs) if options.action == "test" else _import(options, codecs))
 
 
 def chosen(codecs: Sequence["Published"], only: Sequence[str]) -> list["Published"]:
@@ -80,6 +98,33 @@ async def _test(options: argparse.Namespace, found: "Found", codecs: Sequence["P
             remark(f"cannot be read: {problem}")
         print(told(total))
     return 0 if total["passed"] == total["examples"] and not found.problems else 1
+
+
+async def _import(options: argparse.Namespace, codecs: Sequence["Published"]) -> int:
+    from penfeld.corpora import device_of, run_all, write
+
+    folder = options.to or Path(_OWN_FOLDER)
+    fallback = options.vendor or (options.path if options.path.is_dir() else options.path.parent).resolve().name
+    written = kept = 0
+    taken: set[str] = set()
+    async for outcome in run_all(codecs):
+        name, made = device_of(outcome, fallback, taken)
+        if left := write(folder, name, outcome.codec.source, made.text, force=options.force):
+            kept += 1
+            remark(f"{outcome.codec.name}: {left} is there already; --force writes over it")
+            continue
+        written += 1
+        guessed = sum(not one.sure for one in made.fields)
+        marked = f" ({guessed} guessed)" if guessed else ""
+        print(
+            f"{folder / name}.toml: {len(made.fields)} fields{marked}, {len(made.unplaced)} paths without one",
+            flush=True,
+        )
+    if written:
+        remark(
+            "The scripts stay under their makers' licences. Look the files over; `penfeld devices types` lists them."
+        )
+    return 1 if kept else 0
 
 
 def line(outcome: "Outcome", width: int) -> str:

@@ -6,6 +6,7 @@ from shutil import copytree
 
 import pytest
 
+from decoders.device import Definition
 from penfeld.cli import main
 
 CORPORA = Path(__file__).parents[1] / "data" / "corpora"
@@ -110,3 +111,60 @@ def test_what_cannot_be_read_beside_codecs_is_told(tmp_path: Path, capsys: pytes
     assert code == 1
     assert "5 of 5 examples" in out
     assert "cannot be read: vendor/lab/gone.yaml: there is no gone.js beside it" in err
+
+
+@pytest.mark.parametrize(
+    ("layout", "name", "fields"),
+    [
+        ("thethingsnetwork", "lab_soil", ["soil_temperature_c", "soil_moisture_percent", "battery_v", "heater"]),
+        ("actility", "lab_tide", ["water_level_m", "temperature_c"]),
+        ("actility", "lab_meter", ["energy_kwh"]),
+        ("chirpstack", "lab_door", ["open", "openings_count"]),
+        ("script", "lab_bin", ["fill_percent", "tilt"]),
+    ],
+)
+def test_a_published_codec_becomes_a_device(layout: str, name: str, fields: list[str], tmp_path: Path) -> None:
+    """A codec becomes a device: its script unmodified, the fields that its examples tell, examples that hold."""
+    assert main(["codec", "import", str(CORPORA / layout), "--to", str(tmp_path), "--vendor", "lab"]) == 0
+
+    text = (tmp_path / f"{name}.toml").read_text()
+    device = Definition.read(name, text, lambda script: (tmp_path / script).read_text())
+    assert [field.name for field in device.type.fields] == fields
+    assert len(device.examples) >= 1
+    originals = [file.read_bytes() for file in (CORPORA / layout).rglob("*.js")]
+    assert (tmp_path / f"{name}.js").read_bytes() in originals
+
+
+def test_an_imported_device_decodes_at_once(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    """What is imported lands in ./my-devices, which Penfeld reads by itself: the next command knows the device."""
+    monkeypatch.chdir(tmp_path)
+    code, out, err = said(capsys, "import", CORPORA / "thethingsnetwork")
+    assert (code, out) == (0, "my-devices/lab_soil.toml: 4 fields, 0 paths without one\n")
+    assert "under their makers' licences" in err
+
+    assert main(["decode", "lab_soil", "--port", "1", "04b0500e1001", "--json"]) == 0
+    [record] = json.loads(capsys.readouterr().out)["records"]
+    assert record["values"] == {
+        "soil_temperature_c": 12.0,
+        "soil_moisture_percent": 40.0,
+        "battery_v": 3.6,
+        "heater": "on",
+    }
+
+
+def test_what_is_there_is_not_written_over(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    """A device file that somebody has looked over stays as it is, unless --force says otherwise."""
+    words = ("import", CORPORA / "chirpstack", "--to", tmp_path)
+    assert said(capsys, *words)[0] == 0
+    file = tmp_path / "lab_door.toml"
+    file.write_text("mine")
+
+    code, out, err = said(capsys, *words)
+    assert (code, out, file.read_text()) == (1, "", "mine")
+    assert "lab/door: " in err
+    assert "lab_door.js is there already; --force writes over it" in err
+
+    assert said(capsys, *words, "--force")[0] == 0
+    assert file.read_text() != "mine"
