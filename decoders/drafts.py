@@ -93,7 +93,7 @@ def _fields(seen: Mapping[str, tuple[Value, ...]]) -> Iterator[Proposal]:
     """Yield a field for each path that can be placed, each value once, under names that differ."""
     found: list[Proposal] = []
     for path in sorted(seen, key=lambda path: path.count(".")):  # what is said twice is taken where it is said plainest
-        proposal = propose(path, seen[path], unit=_unit(path, seen))
+        proposal = propose(path, seen[path], unit=unit_beside(path, seen))
         if proposal is None:
             continue
         again = any(one.name == proposal.name and seen[one.path] == seen[path] for one in found)
@@ -107,7 +107,7 @@ def _fields(seen: Mapping[str, tuple[Value, ...]]) -> Iterator[Proposal]:
         )
 
 
-def _unit(path: str, seen: Mapping[str, tuple[Value, ...]]) -> str | None:
+def unit_beside(path: str, seen: Mapping[str, Sequence[Value]]) -> str | None:
     """Return the unit that the codec says beside a value, where it is always one."""
     stem, dot, last = path.rpartition(".")
     beside = [f"{path}_unit", f"{path}_units", f"{path}Unit"]
