@@ -149,7 +149,7 @@ class _Front:
             if status:
                 raise  # half an answer is out: only breaking the line tells that it is not whole
             request = Request(scope)
-            response = errors.unexpected(request.url.path, error, language_of(request))
+            response = errors.unexpected(errors.address_of(request), error, language_of(request))
             await response(scope, receive, noting)
         finally:
             route = getattr(scope.get("route"), "path", "other")

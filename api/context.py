@@ -3,7 +3,7 @@
 Routes ask for it as ``ContextDep``; the console takes it from ``context_of(app)``. Nothing here does any work.
 """
 
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
 from datetime import datetime
 from typing import Annotated
@@ -12,13 +12,13 @@ from fastapi import Depends, FastAPI, Request
 
 from api.live import Hub
 from api.metrics import LedgerTotals, Meter
+from api.pushes import networks
 from decoders.catalogue import Catalogue
 from model.ports import Interpreter, Publisher, Quarantine, Queries, Registry
 
 Clock = Callable[[], datetime]
 
 PREFIX = "/api/v1"
-CALLBACK_TOPIC = "penfeld/v1/callbacks/sigfox"
 PROBE_TOPIC = "penfeld/v1/probe"
 
 
@@ -26,14 +26,19 @@ PROBE_TOPIC = "penfeld/v1/probe"
 class ApiConfig:
     """Settings of the HTTP application. Sizes in bytes, times in seconds.
 
-    ``callback_token``: what a Sigfox callback must show; ``None``: anyone may post.
+    ``networks``: those that may push. ``callback_tokens``: what the pushes of each must show; who is not in it may push
+    without. ``thingpark_key``: verifies the token that ThingPark computes; ``None``: it is not looked at. ``lookup_s``:
+    how long the register may take while a Sigfox device waits for its answer.
     ``subscriber_queue``: readings that may wait for one live subscriber before it is dropped as too slow.
     ``kept_events``: newest live readings kept, so that a subscriber who comes back goes on where it stopped.
     """
 
     version: str = "0"
     revision: str = ""
-    callback_token: str | None = field(default=None, repr=False)
+    networks: tuple[str, ...] = field(default_factory=networks)
+    callback_tokens: Mapping[str, str] = field(default_factory=dict, repr=False)
+    thingpark_key: str | None = field(default=None, repr=False)
+    lookup_s: float = 3.0
     callback_limit: int = 64 * 1024
     upload_limit: int = 5 * 1024 * 1024
     heartbeat_s: float = 15.0

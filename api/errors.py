@@ -6,11 +6,13 @@ Rules:
    members of its own such as ``near`` (names that are like the one given) or ``errors`` (each wrong part of a request).
 2. ``detail`` says what to do next. Titles follow the language of the request; details are in English.
 3. What nobody foresaw is logged with a reference id, and only that id is told: never a stack trace.
+4. What stands behind a network's callback address may be its token: it is neither logged nor told.
 """
 
 import difflib
 import json
 import logging
+import re
 import secrets
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
@@ -92,6 +94,14 @@ class Problem(HTTPException):
         self.members = members
 
 
+_SECRET = re.compile(r"(/callbacks/[^/]*/).+", re.DOTALL)
+
+
+def address_of(request: Request) -> str:
+    """Return the path of a request as it may be told and logged."""
+    return _SECRET.sub(r"\1…", request.url.path)
+
+
 def near(name: str, known: Iterable[str]) -> list[str]:
     """Return up to three of the known names that are like this one, the likest first."""
     return difflib.get_close_matches(name[:100], list(known), n=3, cutoff=0.5)
@@ -156,10 +166,10 @@ async def _penfeld_error(request: Request, error: Exception) -> Response:
     sort = next((sort for kind, sort in _TABLE if isinstance(error, kind)), None)
     language = language_of(request)
     if sort is None:
-        return unexpected(request.url.path, error, language)
+        return unexpected(address_of(request), error, language)
     members = {"offset": error.offset} if isinstance(error, DecodeError) else None
     headers = {"Retry-After": str(RETRY_AFTER_S)} if sort is UNAVAILABLE else None
-    return document(sort, str(error), instance=request.url.path, language=language, members=members, headers=headers)
+    return document(sort, str(error), instance=address_of(request), language=language, members=members, headers=headers)
 
 
 async def _validation_error(request: Request, error: Exception) -> Response:
@@ -167,7 +177,7 @@ async def _validation_error(request: Request, error: Exception) -> Response:
     problems = [{"where": _where(one["loc"]), "problem": _plain(one["msg"])} for one in found]
     detail = "; ".join(f"{one['where']}: {one['problem']}" for one in problems)
     return document(
-        INVALID, detail, instance=request.url.path, language=language_of(request), members={"errors": problems}
+        INVALID, detail, instance=address_of(request), language=language_of(request), members={"errors": problems}
     )
 
 
@@ -185,15 +195,15 @@ async def _http_error(request: Request, error: Exception) -> Response:
         return document(
             error.sort,
             str(error.detail),
-            instance=request.url.path,
+            instance=address_of(request),
             language=language,
             members=error.members,
             headers=error.headers,
         )
     if not isinstance(error, StarletteHTTPException):
-        return unexpected(request.url.path, error, language)
+        return unexpected(address_of(request), error, language)
     if error.status_code == HTTPStatus.BAD_REQUEST:  # FastAPI could not read the body at all
-        return document(INVALID, "the body is no JSON", instance=request.url.path, language=language)
+        return document(INVALID, "the body is no JSON", instance=address_of(request), language=language)
     text, headers = str(error.detail), error.headers
     sort = _BY_STATUS.get(error.status_code, Sort(error.status_code, "http", Text(en=text, fr=text)))
     if sort is NOT_FOUND:
@@ -201,7 +211,7 @@ async def _http_error(request: Request, error: Exception) -> Response:
     if sort is NOT_ALLOWED:
         headers = {"Allow": _methods(request)}
         text = f"this address takes {headers['Allow']}"
-    return document(sort, text, instance=request.url.path, language=language, headers=headers)
+    return document(sort, text, instance=address_of(request), language=language, headers=headers)
 
 
 async def nothing_here(request: Request) -> None:

@@ -269,6 +269,26 @@ class DeviceOut(Shape):
     last_seen: AwareDatetime | None
 
 
+class FactOut(Shape):
+    """The newest of one fact that the device's network told beside frames."""
+
+    title: str = Field(description="In the language of the request", examples=["Demodulation margin"])
+    value: Value = Field(examples=[7.0])
+    unit: str = Field(description="UCUM code; empty for counts, states and texts", examples=["dB"])
+    time: AwareDatetime = Field(description="When it was so, as the network told it; else when that arrived")
+    network: str = Field(examples=["chirpstack"])
+    event: str = Field(description="join, status, location, radio, downlink or notice", examples=["status"])
+    simulated: bool
+
+
+class DeviceDetail(DeviceOut):
+    """A device as the register knows it, with what its network told of it."""
+
+    network_state: dict[str, FactOut] = Field(
+        description="Fact by fact, such as battery_percent, margin_db, latitude or gateway; those never told are absent"
+    )
+
+
 class DeviceIn(BaseModel):
     """A device to register or change. What is left out is empty afterwards."""
 

@@ -42,7 +42,7 @@ def _batch(kinds: Mapping[str, Kind], found: Mapping[int, Mapped], errors: dict[
     return DecodedBatch(
         frame=np.array([i for i, _ in records], np.int64),
         time_us=np.array([NO_TIME if one.time_us is None else one.time_us for _, one in records], np.int64),
-        age_us=np.zeros(len(records), np.int64),
+        age_us=np.array([one.age_us for _, one in records], np.int64),
         columns={name: Column(*column([one.values.get(name) for _, one in records], kinds[name])) for name in names},
         errors=errors,
         warnings={i: one.warnings for i, one in found.items() if one.warnings},
@@ -113,7 +113,7 @@ def _joined(parts: Sequence[DecodedBatch]) -> DecodedBatch:
     return DecodedBatch(
         frame=frame[order],
         time_us=np.concatenate([part.time_us for part in full])[order] if full else np.zeros(0, np.int64),
-        age_us=np.zeros(len(frame), np.int64),
+        age_us=np.concatenate([part.age_us for part in full])[order] if full else np.zeros(0, np.int64),
         columns=columns,
         errors={i: error for part in parts for i, error in part.errors.items()},
         warnings={i: said for part in parts for i, said in part.warnings.items()},

@@ -35,6 +35,7 @@ _DEEPEST = 8
 _NAMING = ("variable", "name", "n", "type", "measurement", "id")
 _YES, _NO = frozenset({"true", "on", "yes", "1"}), frozenset({"false", "off", "no", "0"})
 _MICROSECONDS, _MILLISECONDS = 1e14, 1e11
+_LONGEST_AGE_S = 2**28
 _LATEST_US = 253_402_300_799_999_999  # the year 9999
 _UNPRINTABLE = re.compile(r"[\x00-\x1f\x7f\ud800-\udfff]")
 
@@ -78,7 +79,7 @@ class Mapped:
 
 @dataclass(frozen=True, slots=True)
 class Taken:
-    """A value that a codec said, by its path, shortened. ``fields``: those that take it, ``time`` too, as which value."""
+    """A value that a codec said, by its path, shortened. ``fields``: which take it, ``time`` too, as which value."""
 
     path: str
     value: Value
@@ -181,19 +182,22 @@ class _Reading:
                     self.warnings.append(f"{path_of((*base, *at))}: {error}")
                 else:
                     self.taken.setdefault((*base, *at), {})[place.field] = value
-        time_us = self.time(base, data, times)
+        time_us, age_us = self.time(base, data, times)
         if values:
-            yield Record(values, time_us)
+            yield Record(values, time_us, age_us)
 
-    def time(self, base: Steps, data: object, times: Sequence[Steps]) -> int | None:
-        """Return the reading's own time, in microseconds since 1970, the first that can be read."""
+    def time(self, base: Steps, data: object, times: Sequence[Steps]) -> tuple[int | None, int]:
+        """Return the reading's own time, the first that can be read: microseconds since 1970, or before its frame.
+
+        Numbers up to 0 are seconds before it (RFC 8428, section 4.5.3).
+        """
         for way in times:
             for at, raw in _find(data, way):
                 if (time_us := _time_us(raw)) is not None:
                     self.taken.setdefault((*base, *at), {})[TIME] = time_us
-                    return time_us
+                    return (None, -time_us) if time_us <= 0 else (time_us, 0)
                 self.warnings.append(f"{path_of((*base, *at))}: {str(raw)[:40]!r} is no time")
-        return None
+        return None, 0
 
     def rest(self) -> dict[str, Value]:
         """Return what no field has taken: the first value of each path."""
@@ -302,7 +306,10 @@ def _number(place: Place, raw: object) -> Value:
 
 
 def _time_us(raw: object) -> int | None:
-    """Return the moment that a codec means: ISO text, or seconds, milliseconds or microseconds since 1970."""
+    """Return the moment that a codec means: ISO text, or seconds, milliseconds or microseconds since 1970.
+
+    What is not positive is microseconds before the frame.
+    """
     try:
         if isinstance(raw, str) and not raw.strip().replace(".", "", 1).isdecimal():
             told = datetime.fromisoformat(raw.strip())
@@ -310,6 +317,8 @@ def _time_us(raw: object) -> int | None:
         if isinstance(raw, bool) or not isinstance(raw, int | float | str):
             return None
         number = float(raw)
+        if -_LONGEST_AGE_S < number <= 0:
+            return round(number * 1e6)
         scale = 1.0 if number >= _MICROSECONDS else 1e3 if number >= _MILLISECONDS else 1e6
         return round(number * scale) if 0 <= number * scale <= _LATEST_US else None
     except (ValueError, OverflowError):

@@ -20,7 +20,7 @@ from model.ports import Quarantine
 from model.ports import Queries as QueriesPort
 from model.status import LIVE_TOPIC, IngestStatus
 from model.views import QuarantineSums
-from penfeld import wiring
+from penfeld import pushes, wiring
 from penfeld.brokers import broker_address
 from penfeld.clock import Clock
 from penfeld.config import Config
@@ -69,7 +69,7 @@ class Finding:
 
 async def examine(config: Config, clock: Clock) -> Sequence[Finding]:
     """Run all checks, in the order in which one would mend."""
-    found = [*_settings(config), *_folder(config), *_device_files(config), *_running(config)]
+    found = [*_settings(config), *_folder(config), *_device_files(config), *_running(config), *push_findings(config)]
     found += await _database(config, clock)
     about_broker, statuses = await _broker(config, clock)
     return [*found, *about_broker, *await _counts(config, statuses)]
@@ -123,6 +123,32 @@ def _running(config: Config) -> list[Finding]:
         Finding(Level.OK, "port", f"{host}:{port} is free for the API"),
         Finding(Level.WARN, "services", "nothing runs on this data folder", "start `penfeld demo` or `penfeld run`"),
     ]
+
+
+def push_findings(config: Config) -> list[Finding]:
+    """Look at which networks may push to the API, and who may pretend to be one."""
+    what = "HTTP pushes"
+    try:
+        pushes.tokens_checked(config.api)
+        taken = pushes.taken(config)
+    except ConfigError as error:
+        return [Finding(Level.FAIL, what, problem, "correct the settings") for problem in error.problems]
+    lost = [name for name in config.api.tokens if name not in taken]
+    found = [
+        Finding(
+            Level.WARN, what, f"{name} has a token, but no [[source]] takes what it pushes", "add a [[source]] for it"
+        )
+        for name in lost
+    ]
+    bare = pushes.without_token(config.api, taken)
+    guarded = ", ".join(name for name in taken if name not in bare) or "none"
+    if not bare:
+        return [*found, Finding(Level.OK, what, f"with a token: {guarded}")]
+    text = f"with a token: {guarded}; without: {', '.join(bare)}"
+    if pushes.only_here(config.api.host):
+        return [*found, Finding(Level.OK, what, f"{text}, from this machine only")]
+    remedy = "set [api] callback_tokens, or let a proxy in front ask for one: who reaches it may send frames"
+    return [*found, Finding(Level.WARN, what, f"{text}, to who reaches {config.api.host}:{config.api.port}", remedy)]
 
 
 def _has_cluster(config: Config) -> bool:

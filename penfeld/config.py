@@ -95,6 +95,16 @@ def _share(value: str) -> str | None:
     return None if not value else _name(value)
 
 
+def _tokens(value: Mapping[str, str]) -> str | None:
+    """Check what network servers must show."""
+    for network, token in value.items():
+        if not token or not token.isprintable():
+            return (
+                f"has no text for {network[:64]!r} that can be sent in a header; leave the network out, or make one up"
+            )
+    return None
+
+
 def _centre(value: tuple[float, ...]) -> str | None:
     """Check a latitude and a longitude."""
     good = len(value) == 2 and abs(value[0]) <= 90 and abs(value[1]) <= 180  # noqa: PLR2004 -- the globe's numbers
@@ -135,11 +145,21 @@ class DatabaseSettings:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class ApiSettings:
-    """``[api]``. ``port`` 0: any free one. ``sigfox_token``: what a Sigfox callback must carry; empty: nothing."""
+    """``[api]``. ``port`` 0: any free one. ``sigfox_token``: what a Sigfox callback must carry; empty: nothing.
+
+    ``callback_tokens``: the same, network by network. ``thingpark_key``: verifies the token that ThingPark computes.
+    """
 
     host: str = "127.0.0.1"
     port: int = field(default=8080, metadata={"check": _between(0, 65535)})
     sigfox_token: str = field(default="", repr=False)
+    callback_tokens: Mapping[str, str] = field(default_factory=dict, repr=False, metadata={"check": _tokens})
+    thingpark_key: str = field(default="", repr=False)
+
+    @property
+    def tokens(self) -> Mapping[str, str]:
+        """What each network's pushes must carry, of those that must carry something."""
+        return {**({"sigfox": self.sigfox_token} if self.sigfox_token else {}), **self.callback_tokens}
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -283,6 +303,8 @@ class _Reader:
         own = self.folder / OWN_FOLDER
         catalogue = self._value("", "catalogue", tuple[Path, ...], (own,) if own.is_dir() else ())
         self._check_ingest(sections["broker"], sections["ingest"])
+        if sections["api"].sigfox_token and "sigfox" in sections["api"].callback_tokens:
+            self._refuse("api", "callback_tokens", "says what sigfox_token says, too: leave out sigfox_token")
         if self.problems:
             raise ConfigError(self.problems)
         return Config(
@@ -385,6 +407,9 @@ class _Reader:
                 return MISSING
             items = [self._convert(item, get_args(kind)[0], folder) for item in raw]
             return MISSING if MISSING in items else tuple(items)
+        if get_origin(kind) is Mapping:
+            good = isinstance(raw, dict) and all(isinstance(text, str) for text in raw.values())
+            return dict(raw) if good else MISSING
         if kind is float:
             return float(raw) if isinstance(raw, int | float) and not isinstance(raw, bool) else MISSING
         if kind in (int, str, bool):
@@ -487,6 +512,8 @@ def _wanted(kind: Any) -> str:  # noqa: ANN401 -- a type expression
         return " or ".join(f'"{choice}"' for choice in get_args(kind))
     if get_origin(kind) is tuple:
         return "a list of paths" if get_args(kind)[0] is Path else "a list of numbers"
+    if get_origin(kind) is Mapping:
+        return 'a table of texts: { name = "text" }'
     return {int: "a whole number", str: "a text in quotes", bool: "true or false", float: "a number"}.get(
         kind, "a path"
     )

@@ -132,8 +132,8 @@ async def inspect(cage: Cage, config: Config, word: str) -> Report:
 
 
 _UNSTEADY = (
-    "the script says other things when it is asked again: it keeps something between payloads, so each gets a realm of "
-    "its own, which costs a millisecond"
+    "a steady script: it says other things when it is asked again, as it keeps something between payloads, so it gets a "
+    "realm of its own for each, which takes longer"
 )
 
 
@@ -254,7 +254,9 @@ def _unit(definition: Definition, name: str) -> str:
 
 
 def _moment(seconds: float) -> Value:
-    return datetime.fromtimestamp(seconds, UTC).isoformat() if 0 <= seconds < _LATEST_S else seconds
+    if seconds <= 0:
+        return f"{-seconds:g} s before its frame"
+    return datetime.fromtimestamp(seconds, UTC).isoformat() if seconds < _LATEST_S else seconds
 
 
 def _parts(definition: Definition, example: Example) -> Iterator[Part]:
@@ -276,7 +278,7 @@ def _part(definition: Definition, slot: AnySlot, payload: bytes) -> Part:
         return Part(at="", hex="", name=slot.name, value=value, unit=_unit(definition, slot.name))
     first, end = slot.bit // _BYTE, -(-(slot.bit + slot.raw_type.bits) // _BYTE)
     raw = slot.raw(payload)
-    if slot.name == TIME and isinstance(value, int | float):
+    if slot.name == TIME and isinstance(value, int | float) and value > 0:
         value = _moment(value)
     elif isinstance(raw, int) and (slot.item.constant is not None or not slot.item.line):
         value = f"{raw:#04x}"  # a constant, a header of a chain: as the maker's document writes it

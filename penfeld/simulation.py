@@ -113,7 +113,7 @@ async def doors(config: Config, callbacks: str | None) -> AsyncIterator[Mapping[
     broker = MqttDoor(MqttConfig(broker=broker_address(config)))
     await broker.open()
     found: dict[str, Door] = {"": broker}
-    late = _LateDoor(HttpConfig(url=callbacks, token=config.api.sigfox_token or None)) if callbacks else None
+    late = _LateDoor(HttpConfig(url=callbacks, token=config.api.tokens.get(_SIGFOX))) if callbacks else None
     if late is not None:
         found[_SIGFOX] = late
     try:

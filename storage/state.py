@@ -6,15 +6,16 @@ Rules:
    of what is real, and what is real always that of what is simulated.
 2. Facts stop no frame: what is not in ``model.told.FACTS``, is of another kind, or of a time that no table keeps, is
    left out; so is what is told of devices that nobody heard or registered, and of retired ones.
-3. What is told of a frame (by its counter) also fills what its row says nothing of: signal, gateway. Nothing is made of
-   it where there is no such frame, and nothing is overwritten.
+3. What is told of a frame (by its counter) also fills what its row says nothing of: signal, gateway. So does what a
+   repeat of that frame says which came with it. Nothing is made of it where there is no such frame, and nothing is
+   overwritten.
 4. All facts of a batch are one statement, in order of their key; a batch without facts costs none.
 """
 
 import asyncio
 import logging
 import math
-from collections.abc import Mapping, Sequence
+from collections.abc import Collection, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import datetime
 from typing import Any
@@ -47,6 +48,7 @@ _RSSI, _SNR, _GATEWAY = "rssi_dbm", "snr_db", "gateway"
 _RADIO = {_RSSI, _SNR, _GATEWAY}
 
 
+_Frame = tuple[int, int]
 _Newest = tuple[bool, int, Value, str, str]
 """The newest fact of one name of one device: what is real and newer stands higher. Then value, network, event."""
 
@@ -69,18 +71,20 @@ class _Radio:
 class Facts:
     """What a batch tells of devices, ready to be written.
 
-    ``devices``: their keys. ``said``: the newest of each fact, as the statement takes it. ``radio``: what is told of
-    frames.
+    ``devices``: their keys. ``said``: the newest of each fact, as the statement takes it. ``about``: frames (device and
+    counter) that something is told of; ``radio``: what of that goes into their rows.
     """
 
     devices: Ints
     said: Mapping[str, Any]
+    about: Collection[_Frame]
     radio: Sequence[_Radio]
 
 
 async def lay_out(told: Sequence[Told], known: Mapping[str, DeviceRef]) -> Facts | None:
     """Return what is told of known devices, ``None`` for nothing."""
     newest: dict[tuple[int, str], _Newest] = {}
+    about: set[_Frame] = set()
     radio: list[_Radio] = []
     passed = 0
     for number, one in enumerate(told, 1):
@@ -88,7 +92,13 @@ async def lay_out(told: Sequence[Told], known: Mapping[str, DeviceRef]) -> Facts
         if ref is None or ref.state is State.RETIRED:
             passed += 1
         elif one.time is not None:
-            _take(one, microseconds(one.time), ref, newest, radio)
+            time_us = microseconds(one.time)
+            if rows.EARLIEST_US <= time_us < rows.LATEST_US:
+                sound = _take(one, time_us, ref, newest)
+                if one.f_cnt is not None and 0 <= one.f_cnt < 2**63:
+                    about.add((ref.key, one.f_cnt))
+                    if not _RADIO.isdisjoint(sound):
+                        radio.append(_radio_of(one, time_us, ref, sound))
         if number % _AT_ONCE == 0:
             await asyncio.sleep(0)
     if passed:
@@ -98,33 +108,32 @@ async def lay_out(told: Sequence[Told], known: Mapping[str, DeviceRef]) -> Facts
     keys = sorted(newest)
     await asyncio.sleep(0)
     devices = np.fromiter((device for device, _ in keys), dtype=np.int64, count=len(keys))
-    return Facts(np.unique(devices), _said(devices, [fact for _, fact in keys], [newest[key] for key in keys]), radio)
+    said = _said(devices, [fact for _, fact in keys], [newest[key] for key in keys])
+    return Facts(np.unique(devices), said, about, radio)
 
 
-def _take(
-    told: Told, time_us: int, ref: DeviceRef, newest: dict[tuple[int, str], _Newest], radio: list[_Radio]
-) -> None:
-    if not rows.EARLIEST_US <= time_us < rows.LATEST_US:
-        return
+def _take(told: Told, time_us: int, ref: DeviceRef, newest: dict[tuple[int, str], _Newest]) -> Mapping[str, Value]:
+    """Take in facts where they are newer; return those that can be."""
     real = not (told.simulated or ref.simulated)
     sound = {name: value for name, raw in told.facts.items() if (value := _sound(name, raw)) is not None}
     for name, value in sound.items():
         old = newest.get((ref.key, name))
         if old is None or (real, time_us) >= old[:2]:
             newest[ref.key, name] = (real, time_us, value, told.network, told.event)
-    if told.f_cnt is not None and 0 <= told.f_cnt < 2**63 and not _RADIO.isdisjoint(sound):
-        radio.append(
-            _Radio(
-                device=ref.key,
-                f_cnt=told.f_cnt,
-                time_us=time_us,
-                reach_s=_REACH_S.get(told.network, _REACH_OTHERS_S),
-                simulated=not real,
-                rssi_dbm=_real(sound.get(_RSSI)),
-                snr_db=_real(sound.get(_SNR)),
-                gateway=str(sound.get(_GATEWAY, "")),
-            )
-        )
+    return sound
+
+
+def _radio_of(told: Told, time_us: int, ref: DeviceRef, sound: Mapping[str, Value]) -> _Radio:
+    return _Radio(
+        device=ref.key,
+        f_cnt=told.f_cnt or 0,
+        time_us=time_us,
+        reach_s=_REACH_S.get(told.network, _REACH_OTHERS_S),
+        simulated=told.simulated or ref.simulated,
+        rssi_dbm=_real(sound.get(_RSSI)),
+        snr_db=_real(sound.get(_SNR)),
+        gateway=str(sound.get(_GATEWAY, "")),
+    )
 
 
 def _sound(name: str, value: Value) -> Value:
@@ -168,7 +177,7 @@ def _read(name: str, value: Value) -> Value:
 async def write(connection: Connection, facts: Facts, frames: Frames, kept: Bools) -> None:
     """Write facts; tell frames what is known of their radio now. ``kept``: which of the batch's frames were new."""
     await connection.execute(statement("write_state"), facts.said)
-    radio = _missing(facts.radio, frames, kept)
+    radio = _to_fill(facts, frames, kept)
     if not radio:
         return
     await connection.execute(statement("plan_for_filling"))
@@ -189,16 +198,37 @@ def _said(devices: Ints, names: Sequence[str], values: Sequence[_Newest]) -> dic
     }
 
 
-def _missing(radio: Sequence[_Radio], frames: Frames, kept: Bools) -> Sequence[_Radio]:
-    """Return what frames may not say yet: those of this batch mostly say all of it themselves."""
-    if not radio:
-        return radio
-    complete = {
-        (device, uplink.f_cnt)
-        for device, uplink, new in zip(frames.device.tolist(), frames.uplinks, kept.tolist(), strict=True)
-        if new and None not in (uplink.rssi_dbm, uplink.snr_db, uplink.gateway)
-    }
-    return [one for one in radio if (one.device, one.f_cnt) not in complete]
+def _to_fill(facts: Facts, frames: Frames, kept: Bools) -> Sequence[_Radio]:
+    """Return what may be missing in the rows of frames that something is told of.
+
+    What was stored just now mostly says all of it itself; a repeat may say what the first one did not.
+    """
+    if not facts.about:
+        return ()
+    complete, repeats = set(), list[_Radio]()
+    devices, new, times = frames.device.tolist(), kept.tolist(), frames.time_us.tolist()
+    for place, uplink in enumerate(frames.uplinks):
+        if uplink.f_cnt is None or (devices[place], uplink.f_cnt) not in facts.about:
+            continue
+        says = (uplink.rssi_dbm, uplink.snr_db, uplink.gateway)
+        if new[place]:
+            if None not in says:
+                complete.add((devices[place], uplink.f_cnt))
+        elif says != (None, None, None):
+            told_us = times[place] if uplink.time is None else microseconds(uplink.time)
+            repeats.append(
+                _Radio(
+                    device=devices[place],
+                    f_cnt=uplink.f_cnt,
+                    time_us=told_us,
+                    reach_s=_REACH_S.get(uplink.network, _REACH_OTHERS_S),
+                    simulated=bool(frames.simulated[place]),
+                    rssi_dbm=_real(_sound(_RSSI, uplink.rssi_dbm)),
+                    snr_db=_real(_sound(_SNR, uplink.snr_db)),
+                    gateway=str(_sound(_GATEWAY, uplink.gateway) or ""),
+                )
+            )
+    return [one for one in (*facts.radio, *repeats) if (one.device, one.f_cnt) not in complete]
 
 
 def _filling(radio: Sequence[_Radio]) -> dict[str, Any]:

@@ -23,7 +23,7 @@ _UNITS = {
     "m3": "m³", "m3/h": "m³/h", "m3/m3": "m³/m³", "/cm3": "/cm³", "W/m2": "W/m²", "m/s2": "m/s²", "ug/m3": "µg/m³",
     "umol/m2/s": "µmol/m²/s", "uS/cm": "µS/cm", "uSv/h": "µSv/h", "uT": "µT", "um": "µm",
     "kW.h": "kWh", "kvar.h": "kvarh", "kV.A.h": "kVAh", "V.A": "VA", "A.h": "Ah",
-    "[ppm]": "ppm", "[ppb]": "ppb", "[pH]": "", "dB[SPL]": "dB",
+    "[ppm]": "ppm", "[ppb]": "ppb", "[pH]": "", "dB[SPL]": "dB", "dB[mW]": "dBm",
 }  # fmt: skip
 _AGES = {"en": ("s", "min", "h", "d"), "fr": ("s", "min", "h", "j")}
 

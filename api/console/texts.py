@@ -186,6 +186,10 @@ TEXTS: dict[str, Text] = {
     "device.frames.delay": Text(en="Delay", fr="Délai"),
     "device.frames.values": Text(en="Values", fr="Valeurs"),
     "device.frames.flags": Text(en="Flags", fr="Marques"),
+    "device.told": Text(en="Network", fr="Réseau"),
+    "device.told.fact": Text(en="What it told", fr="Information"),
+    "device.told.value": Text(en="Value", fr="Valeur"),
+    "device.told.age": Text(en="Age", fr="Âge"),
     "device.pending": Text(
         en="Heard, but not registered: its frames wait in quarantine.",
         fr="Entendu, mais non déclaré : ses trames attendent en quarantaine.",

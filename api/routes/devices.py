@@ -1,4 +1,4 @@
-"""The register of devices: look, add one or many, retire."""
+"""The register of devices: look (with what networks told of one), add one or many, retire."""
 
 from collections import Counter
 from collections.abc import Mapping
@@ -11,6 +11,7 @@ from fastapi import APIRouter, Query, Request, Response
 from api.body import limited_body
 from api.context import PREFIX, Context, ContextDep
 from api.errors import INVALID, UNSUPPORTED, Problem
+from api.language import LanguageDep
 from api.openapi import problems
 from api.parameters import (
     CursorQuery,
@@ -24,10 +25,12 @@ from api.parameters import (
     open_cursor,
     simulated_filter,
 )
-from api.schemas import DeviceOut, Page, RegisteredOut, RegisteredRow, Word
+from api.schemas import DeviceDetail, DeviceOut, FactOut, Page, RegisteredOut, RegisteredRow, Word
 from model import registration
-from model.device import DeviceType, State
+from model.device import DeviceType, Language, State
 from model.errors import BadRequestError
+from model.told import FACTS
+from model.views import StateValue
 
 router = APIRouter(prefix=PREFIX, tags=["devices"])
 
@@ -73,9 +76,15 @@ async def devices(
 
 
 @router.get("/devices/{device}", summary="One device", responses=problems(404, 422, 503))
-async def device(context: ContextDep, device: DevicePath) -> DeviceOut:
-    """One device, by its id in any spelling: `70-B3-D5-00-00-00-00-01` is `70b3d50000000001`."""
-    return DeviceOut.model_validate(await known_device(context, device))
+async def device(context: ContextDep, language: LanguageDep, device: DevicePath) -> DeviceDetail:
+    """One device, by its id in any spelling: `70-B3-D5-00-00-00-00-01` is `70b3d50000000001`.
+
+    `network_state` is what its network told beside frames: the newest of each fact, with its age.
+    """
+    found = await known_device(context, device)
+    told = await context.queries.state(found.id)
+    facts = {name: _fact_out(name, value, language) for name, value in told.items()}
+    return DeviceDetail(**DeviceOut.model_validate(found).model_dump(), network_state=facts)
 
 
 @router.delete(
@@ -146,6 +155,19 @@ async def register(request: Request, response: Response, context: ContextDep) ->
     waiting = await context.quarantine.waiting([device.id for device in good])
     response.status_code = 207 if counts["error"] else 201 if counts["created"] == len(told) else 200
     return RegisteredOut(counts=dict(counts), waiting_frames=waiting.frames, rows=told)
+
+
+def _fact_out(name: str, told: StateValue, language: Language) -> FactOut:
+    fact = FACTS.get(name)  # another version of Penfeld may know others
+    return FactOut(
+        title=fact.title.get(language) if fact else name,
+        value=told.value,
+        unit=fact.unit if fact else "",
+        time=told.time,
+        network=told.network,
+        event=told.event,
+        simulated=told.simulated,
+    )
 
 
 def _type_of(context: Context, name: str) -> DeviceType:

@@ -4,7 +4,8 @@ Rules:
 
 1. Any bytes give an ``Output`` or ``DecodeError``, never anything else. ``data`` is as JSON has it: no bytes (they are
    texts in hex digits), no NaN, no integer of more than 64 bits with sign; each of those is null.
-2. A payload has at most ``MOST_BYTES`` bytes, and containers stand at most ``DEEPEST`` deep in each other.
+2. A payload has at most ``MOST_BYTES`` bytes, containers stand at most ``DEEPEST`` deep in each other, and an output
+   has some warnings, however much there is to warn of.
 3. A batch says what its payloads say one by one. Columns have paths: keys joined by dots, a dot in a key as ``\.``.
 4. Nothing here needs numpy; who decodes a batch by columns loads it.
 """
@@ -23,6 +24,8 @@ if TYPE_CHECKING:
 
 DEEPEST = 32
 """How deep containers may stand in each other: far deeper than any device, far from the interpreter's limit."""
+
+_MOST_WARNINGS = 20
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -103,6 +106,13 @@ def check_options(name: str, options: Mapping[str, str], choices: Mapping[str, C
             problems.append(f"{option} = {value!r} is not understood: use {' or '.join(choices[option])}")
     if problems:
         raise ConfigError(problems)
+
+
+def shortened(warnings: Sequence[str]) -> tuple[str, ...]:
+    """Return warnings as an output has them: the first ones, and how many more there are."""
+    if len(warnings) <= _MOST_WARNINGS:
+        return tuple(warnings)
+    return (*warnings[:_MOST_WARNINGS], f"{len(warnings) - _MOST_WARNINGS} more warnings of this payload")
 
 
 def join_path(keys: Iterable[str]) -> str:

@@ -15,8 +15,9 @@ Rules:
 """
 
 import re
-from collections.abc import Iterator, Sequence
+from collections.abc import Sequence
 from dataclasses import dataclass
+from itertools import pairwise
 from typing import Literal
 
 from decoders import bits
@@ -236,12 +237,7 @@ def _item(name: str, raw_type: RawType, operations: tuple[Operation, ...]) -> It
     return Item(name=name, raw_type=raw_type, kind=Kind.FLOAT, operations=floats)
 
 
-def overlaps(fields: Sequence[Field]) -> Iterator[tuple[Field, Field]]:
-    """Yield neighbouring fields, in the order of the payload, that have bits in common."""
-    ordered = sorted(fields, key=lambda field: field.bit)
-    reach = ordered[:1]
-    for field in ordered[1:]:
-        if field.bit < reach[0].end:
-            yield reach[0], field
-        if field.end > reach[0].end:
-            reach = [field]
+def overlap(fields: Sequence[Field]) -> tuple[Field, Field] | None:
+    """Return the first two fields, in the order of the payload, that have bits in common."""
+    neighbours = pairwise(sorted(fields, key=lambda field: field.bit))
+    return next(((one, other) for one, other in neighbours if other.bit < one.end), None)

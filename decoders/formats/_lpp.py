@@ -12,6 +12,7 @@ Rules:
 from dataclasses import dataclass
 from operator import itemgetter
 
+from decoders.formats._base import shortened
 from model.errors import DecodeError
 
 _MOST_SHAPES = 32  # remembered of one length; a city's devices have some
@@ -179,7 +180,7 @@ def divide(payload: bytes) -> Shape:
         seen.add((channel, code))
         entries.append(Entry(channel, found, at))
         at += found.size
-    return Shape(payload, tuple(headers), tuple(entries), tuple(warnings))
+    return Shape(payload, tuple(headers), tuple(entries), shortened(warnings))
 
 
 def _count(number: int) -> str:

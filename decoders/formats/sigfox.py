@@ -16,7 +16,7 @@ from collections.abc import Mapping
 from decoders import bits
 from decoders.formats import _grammar_layout
 from decoders.formats._base import Format, check_options, check_size
-from decoders.formats._grammar import Field, overlaps, parse
+from decoders.formats._grammar import Field, overlap, parse
 from decoders.output import Output
 from model.errors import ConfigError, EncodeError
 
@@ -50,7 +50,7 @@ class Sigfox(Format):
     def __init__(self, fields: tuple[Field, ...]) -> None:
         self._fields = fields
         self._size = max(field.size for field in fields)
-        self._overlap = next(overlaps(fields), None)
+        self._overlap = overlap(fields)
 
     def decode(self, payload: bytes, f_port: int | None = None) -> Output:  # noqa: ARG002 - Sigfox has no ports
         """Return what a payload says; raise ``DecodeError``."""

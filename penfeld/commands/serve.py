@@ -2,6 +2,7 @@
 
 import argparse
 import asyncio
+import logging
 import socket
 from typing import TYPE_CHECKING
 
@@ -36,7 +37,9 @@ def run(options: argparse.Namespace) -> int:
 
     journal.start()
     config = load(getattr(options, "config", None))
-    listening = _listen(options.host or config.api.host, config.api.port if options.port is None else options.port)
+    host = options.host or config.api.host
+    listening = _listen(host, config.api.port if options.port is None else options.port)
+    _warn(config, host)
     with listening:
         return asyncio.run(_serve(config, listening, options.wait))
 
@@ -49,6 +52,17 @@ def _listen(host: str, port: int) -> socket.socket:
         raise ConfigError([taken(host, port)])
     family = socket.AF_INET6 if ":" in host else socket.AF_INET
     return socket.create_server((host, port), family=family, backlog=2048)
+
+
+def _warn(config: Config, host: str) -> None:
+    """Say which networks anybody may push for; raise ``ConfigError`` for tokens that are nobody's."""
+    from penfeld.pushes import only_here, taken, tokens_checked, without_token
+
+    tokens_checked(config.api)
+    if not only_here(host) and (names := without_token(config.api, taken(config))):
+        logging.getLogger(__name__).warning(
+            "who reaches %s may push frames without a token for %s: set [api] callback_tokens", host, ", ".join(names)
+        )
 
 
 def taken(host: str, port: int) -> str:
@@ -93,7 +107,9 @@ async def _serve(config: Config, listening: socket.socket, wait_s: float) -> int
             live=door,
             publisher=door,
             clock=utc_now,
-            config=ApiConfig(version=version(), callback_token=config.api.sigfox_token or None),
+            config=ApiConfig(
+                version=version(), callback_tokens=config.api.tokens, thingpark_key=config.api.thingpark_key or None
+            ),
         )
         hub = context_of(app).hub
         mount(

@@ -137,18 +137,19 @@ class Rig:
             line.sendall(b"\xe0\0")
 
     def watched(
-        self, count: int, *running: Service, every_s: float = 0.01, again: bool = False
+        self, count: int, *running: Service, every_s: float = 0.01, again: bool = False, aside: bool = False
     ) -> Iterator[tuple[float, int]]:
         """Yield when (seconds since 1970) how many of ``count`` new frames were stored, at each change, to the end.
 
-        ``again``: whether frames may come twice, as they do after a commit whose answer was lost.
+        ``again``: whether frames may come twice, as they do after a commit whose answer was lost. ``aside``: whether
+        others may be set aside.
         """
         with self.connect() as connection:
             seen, since = 0, time.monotonic()
             while seen < count:
                 stored, duplicate, quarantined = connection.execute(_LEDGER).fetchone() or (0, 0, 0)
                 now = time.time()
-                if quarantined or (duplicate and not again):
+                if (quarantined and not aside) or (duplicate and not again):
                     raise VoidError(f"{duplicate} frames count as duplicates, {quarantined} are in quarantine")
                 if stored - self.stored > seen:
                     seen, since = stored - self.stored, time.monotonic()

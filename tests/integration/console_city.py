@@ -282,14 +282,16 @@ class Queries:
     async def state(self, device: str) -> Mapping[str, StateValue]:
         if device != "lamp-0007":
             return {}
-        told = StateValue(value=-117.5, time=now() - timedelta(minutes=3), network="chirpstack", event="radio")
-        status = replace(told, time=now() - timedelta(hours=5), event="status")
+        told = StateValue(
+            value=-117.5, time=now() - timedelta(minutes=3, seconds=30), network="chirpstack", event="radio"
+        )
+        status = replace(told, time=now() - timedelta(hours=5, minutes=30), event="status")
         return {
             "battery_percent": replace(status, value=87.4),
             "external_power": replace(status, value=False),
             "gateway": replace(told, value="<b>gw-recouvrance</b>"),
             "gateways": replace(told, value=3),
-            "joined": replace(told, value=True, time=now() - timedelta(days=40), event="join"),
+            "joined": replace(told, value=True, time=now() - timedelta(days=40, hours=12), event="join"),
             "latitude": replace(told, value=48.3904, event="location"),
             "longitude": replace(told, value=-4.4861, event="location"),
             "margin_db": replace(status, value=7.0),

@@ -204,6 +204,32 @@ def test_doubts_and_simulation_are_told(browser: Browser, city: str) -> None:
         expect(visit.page.get_by_text("This device does not exist")).to_be_visible()
 
 
+@pytest.mark.parametrize(
+    ("locale", "heading", "facts"),
+    [
+        (
+            "en-GB",
+            "Network",
+            {"Demodulation margin": "7\u00a0dB", "External power": "no", "Gateways that heard it": "3"},
+        ),
+        ("fr-FR", "Réseau", {"Marge de démodulation": "7\u00a0dB", "Niveau de la pile": "87,4\u00a0%"}),
+    ],
+)
+def test_what_the_network_told(browser: Browser, city: str, locale: str, heading: str, facts: dict[str, str]) -> None:
+    """A device's page has a table of what its network told, with units and ages; a device without has none."""
+    with visiting(browser, f"{city}/devices/lamp-0007", locale=locale) as visit:
+        panel = visit.page.locator(".told")
+        expect(panel.get_by_role("heading")).to_have_text(heading)
+        for title, text in facts.items():
+            expect(panel.locator("tr", has_text=title).locator("td").first).to_have_text(text)
+        expect(panel.locator("tr", has_text="dBm").locator("td").last).to_have_text("3\u00a0min")
+        expect(panel.locator("tbody tr")).to_have_count(9)
+        expect(panel.get_by_text("<b>gw-recouvrance</b>")).to_be_visible()
+    with visiting(browser, f"{city}/devices/lamp-0008", locale=locale) as visit:
+        expect(visit.page.locator("[data-field=power_w] dd")).to_have_text(re.compile("W$"))
+        expect(visit.page.locator(".told")).to_be_hidden()
+
+
 def test_names_are_text(browser: Browser, city: str) -> None:
     """A device named like a script shows that name, everywhere, and nothing runs."""
     name = "<script>window.hacked = true</script>"

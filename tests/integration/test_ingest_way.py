@@ -8,16 +8,20 @@ from random import Random
 
 import aiomqtt
 import pytest
+from msgspec import structs
+from psycopg.sql import SQL
 
+from decoders.networks import Adapter
 from ingest.batching import Limits
 from ingest.mqtt import MqttConfig, MqttSource
-from ingest.pipeline import Pipeline, default_sources
+from ingest.pipeline import Pipeline, Source, default_sources
 from ingest.retry import Backoff
 from ingest.service import Ingest, IngestConfig
 from model.device import Device
 from model.errors import Reason
 from model.ports import DeviceLookup, FrameSink
-from model.uplink import Message
+from model.told import Event, Told
+from model.uplink import Message, Uplink
 from storage.connection import Database
 from storage.queries import Queries
 from storage.registry import Registry
@@ -38,9 +42,10 @@ def now() -> datetime:
 
 
 @asynccontextmanager
-async def working(broker: Broker, sink: FrameSink, lookup: DeviceLookup) -> AsyncIterator[Ingest]:
-    """Run a worker meanwhile; stop it as ``penfeld`` does."""
-    filters = tuple(topic for one in default_sources() for topic in one.filters)
+async def working(broker: Broker, sink: FrameSink, lookup: DeviceLookup, *more: Source) -> AsyncIterator[Ingest]:
+    """Run a worker meanwhile, with ``more`` sources than there are; stop it as ``penfeld`` does."""
+    sources = (*default_sources(), *more)
+    filters = tuple(topic for one in sources for topic in one.filters)
     random = Random(1)  # noqa: S311 chance, not secrecy
     config = MqttConfig(
         broker=broker.address, client_id="worker", filters=filters, limits=Limits(age_s=0.02), backoff=BACKOFF
@@ -48,7 +53,7 @@ async def working(broker: Broker, sink: FrameSink, lookup: DeviceLookup) -> Asyn
     source = MqttSource(config, clock=now, random=random)
     worker = Ingest(
         source=source,
-        pipeline=Pipeline(catalogue(), default_sources(), lookup),
+        pipeline=Pipeline(catalogue(), sources, lookup),
         sink=sink,
         live=source,
         clock=now,
@@ -121,6 +126,34 @@ async def test_way(broker: Broker, database: Database) -> None:
     assert (status.received, status.stored, status.duplicate, status.quarantined) == (7, 3, 1, 3)
     assert sum(row.received for row in ledger) == 7
     assert (await registry.device("stranger")).state == "pending"
+
+
+async def test_facts(broker: Broker, database: Database) -> None:
+    """What a network tells beside a frame, and alone, is the device's state; the ledger counts the frame only."""
+    time = now().replace(microsecond=0) - timedelta(minutes=1)
+    told = Told(
+        network="n", device=LORA, event=Event.STATUS, facts={"battery_percent": 54.5, "rssi_dbm": -97.0}, f_cnt=3
+    )
+    frame = Uplink(network="n", device=LORA, f_port=1, f_cnt=3, time=time, payload=b"\x09\xc4\x05")
+
+    def uplinks(topic: str, payload: bytes) -> tuple[Uplink | Told, ...]:
+        assert topic == "told"
+        return (structs.replace(told, time=time), frame) if payload == b"frame" else (told,)
+
+    source = Source(name="n", adapter=Adapter(name="n", topics=("told",), uplinks=uplinks))
+    registry, queries = Registry(database), Queries(database)
+    await prepare(database, [catalogue()["probe"].type])
+    await registry.register([Device(id=LORA, type="probe")])
+
+    async with working(broker, Writer(database, "w1"), registry, source) as worker:
+        await publish(broker, message("told", b"alone"), message("told", b"frame"))
+        await until(lambda: worker.status().received == 1)
+
+    state = await queries.state(LORA)
+    assert {fact: one.value for fact, one in state.items()} == {"battery_percent": 54.5, "rssi_dbm": -97.0}
+    assert all(one.time > time for one in state.values())
+    assert [(row.received, row.stored) for row in await queries.ledger()] == [(1, 1)]
+    assert await database.fetch(SQL("select rssi_dbm from penfeld.uplink")) == [(-97.0,)]
 
 
 async def test_registered_later(broker: Broker, database: Database) -> None:

@@ -59,6 +59,17 @@ async def test_what_comes_later_completes_the_frame(database: Database, writer: 
     assert (await Queries(database).state("lamp-0"))["gateway"].value == "roof"
 
 
+async def test_a_repeat_completes_the_frame(database: Database, writer: Writer) -> None:
+    """A repeat that comes with facts about the frame brings what the first did not say; it stays a duplicate."""
+    await writer.write((await builder(database)).frame("lamp-0", NOON, {"steps": 1}, f_cnt=7, **SILENT).build())
+    batch = (await builder(database)).frame("lamp-0", NOON, {"steps": 1}, f_cnt=7, rssi_dbm=-117.5, gateway="roof")
+
+    written = await writer.write(batch.told("lamp-0", NOON, {"link_quality": "GOOD"}, f_cnt=7).build())
+
+    assert (written.stored, written.duplicates) == ((), 1)
+    assert await radio(database) == [(-117.5, None, "roof")]
+
+
 async def test_what_a_frame_says_stays(database: Database, writer: Writer) -> None:
     """Only what is empty is filled: the first word stays."""
     batch = (await builder(database)).frame("lamp-0", NOON, {"steps": 1}, f_cnt=7, rssi_dbm=-90.0, gateway=None)

@@ -1,4 +1,4 @@
-"""One device: what it is, what it says now, how that went, and the frames it came in: ``/devices/{id}``."""
+"""One device: what it is, what its network told, what it says now, how that went, its frames: ``/devices/{id}``."""
 
 from collections.abc import Sequence
 
@@ -13,6 +13,7 @@ from api.console.components.grid import Cell, Column, Grid, Row
 from api.console.flags import flag_texts
 from api.console.formats import age, clock_time, number, position, value
 from api.console.frame import Page, frame, words_for
+from api.console.network import Line, lines
 from api.console.parts import Parts
 from api.console.states import Health, alarms, traits
 from api.console.texts import Words
@@ -24,6 +25,7 @@ from model.views import QuarantineFilter, ReadingRow
 
 _RECENT = 8
 _COLUMNS = ("time", "delay", "values", "flags")
+_TOLD = ("fact", "value", "age")
 
 
 def register(parts: Parts) -> None:
@@ -60,6 +62,7 @@ class DevicePage:
         with block("div", "columns"):
             with block("div", "stack"):
                 self._facts()
+                self._build_told()
             with block("div", "stack"):
                 self._values = DeviceValues(self._type, page.words)
                 if self._type is not None:
@@ -68,6 +71,7 @@ class DevicePage:
                     )
                     self._build_recent()
         Refresh(15.0, self._load_latest, page.notice)
+        Refresh(15.0, self._load_told, page.notice)
         client = ui.context.client
         client.on_delete(self._feed.listen(device.id, self._hear))
         client.on_delete(self._feed.watch(self._see))
@@ -122,6 +126,15 @@ class DevicePage:
                 self._last = Text("dd", words("never"))
             link(words("device.quarantine"), f"/quarantine?device={device.id}", "small spaced")
 
+    def _build_told(self) -> None:
+        words = self._page.words
+        self._told = block("section", "panel told", aria_label=words("device.told"))
+        with self._told:
+            Text("h2", words("device.told"), "panel-head")
+            columns = [Column(key=n, label=words(f"device.told.{n}"), align="end" if n == "age" else "") for n in _TOLD]
+            self._told_grid = Grid(columns, caption=words("device.told"), stacked=False)
+        self._told.set_visibility(False)
+
     def _build_recent(self) -> None:
         words = self._page.words
         with block("section", "panel", aria_label=words("device.frames")):
@@ -135,6 +148,13 @@ class DevicePage:
             self._values.learn(latest.values)
             self._flags = latest.flags
         self._show()
+
+    async def _load_told(self) -> None:
+        """Show what the network told; nothing at all where it told nothing."""
+        state = await self._parts.queries.state(self._device.id)
+        words = self._page.words
+        self._told_grid.show([told_row(line, words) for line in lines(state, self._feed.now, words)])
+        self._told.set_visibility(bool(state))
 
     async def _load_recent(self) -> None:
         if self._type is None:
@@ -182,6 +202,19 @@ def _facts(device: Device, kind: DeviceType | None, words: Words) -> list[tuple[
         ("device.first_seen", clock_time(device.first_seen, language) if device.first_seen else None),
     )
     return facts + [(key, text) for key, text in optional if text]
+
+
+def told_row(line: Line, words: Words) -> Row:
+    """Return one fact that the network told as a row."""
+    badge = words("simulated") if line.simulated else ""
+    return Row(
+        line.name,
+        (
+            Cell(text=line.title, badge=badge, badge_hint=words("simulated.hint")),
+            Cell(text=line.text, css="breakable"),
+            Cell(text=line.age, hint=line.time, css="nowrap"),
+        ),
+    )
 
 
 def recent_row(row: ReadingRow, kind: DeviceType, words: Words) -> Row:

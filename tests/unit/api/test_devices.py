@@ -1,13 +1,15 @@
 """What /devices promises."""
 
 from collections.abc import AsyncIterator
+from dataclasses import replace
 
 import httpx
 import pytest
 
 from api.app import ApiConfig
 from model.device import State
-from tests.unit.api.scene import BIN, LAMP, PROBE, Down, Scene, problem_of, scene_of
+from model.views import StateValue
+from tests.unit.api.scene import BIN, LAMP, NOW, PROBE, Down, Scene, problem_of, scene_of
 
 CSV = "text/csv; charset=utf-8"
 
@@ -53,6 +55,41 @@ async def test_any_spelling_of_an_id(scene: Scene, spelling: str) -> None:
 async def test_sigfox_ids_may_lack_zeros(scene: Scene) -> None:
     """A Sigfox id is found without its leading zeros."""
     assert (await scene.json("/devices/B5F3C1"))["id"] == BIN
+
+
+async def test_what_the_network_told(scene: Scene) -> None:
+    """A device comes with the newest of each fact: value, unit, time, and title in the language of the request."""
+    told = StateValue(value=7.0, time=NOW, network="chirpstack", event="status")
+    scene.memory.state[LAMP] = {
+        "margin_db": told,
+        "gateway": replace(told, value="roof", event="radio", simulated=True),
+        "of_tomorrow": replace(told, value=None),
+    }
+
+    french = (await scene.json(f"/devices/{LAMP}", lang="fr"))["network_state"]
+    english = (await scene.json(f"/devices/{LAMP}"))["network_state"]
+
+    time = "2026-03-29T06:00:00Z"
+    assert french["margin_db"] == {
+        "title": "Marge de démodulation",
+        "value": 7.0,
+        "unit": "dB",
+        "time": time,
+        "network": "chirpstack",
+        "event": "status",
+        "simulated": False,
+    }
+    assert english["gateway"] == {
+        "title": "Best gateway",
+        "value": "roof",
+        "unit": "",
+        "time": time,
+        "network": "chirpstack",
+        "event": "radio",
+        "simulated": True,
+    }
+    assert (english["of_tomorrow"]["title"], english["of_tomorrow"]["value"]) == ("of_tomorrow", None)
+    assert (await scene.json(f"/devices/{PROBE}"))["network_state"] == {}
 
 
 async def test_unknown_device(scene: Scene) -> None:

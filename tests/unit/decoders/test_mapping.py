@@ -193,6 +193,13 @@ def test_times_are_read_as_codecs_write_them(told: object) -> None:
     assert microseconds(moment(record.time_us)) == record.time_us
 
 
+def test_negative_times_are_ages() -> None:
+    """A record of SenML 90 seconds old lies so long before its frame (RFC 8428, section 4.5.3)."""
+    log = [{"t": 1, "at": -90}, {"t": 2, "at": 0}]
+    found = mapped({"log": log}, Place("x_c", Kind.FLOAT, "log.*.t"), times=("log.*.at",))
+    assert [(one.time_us, one.age_us) for one in found.records] == [(None, 90_000_000), (None, 0)]
+
+
 @pytest.mark.parametrize("told", ["yesterday", True, [1], {}, 1e300, "1e999"])
 def test_a_time_that_is_none_is_warned_of(told: object) -> None:
     """The reading stands without its own time."""

@@ -9,7 +9,8 @@ from model.device import Device
 from model.errors import Reason
 from model.status import IngestStatus
 from model.views import QuarantinedFrame, QuarantineFilter
-from penfeld.checks import Finding, Level, ledger_findings, quarantine_findings, worker
+from penfeld.checks import Finding, Level, ledger_findings, push_findings, quarantine_findings, worker
+from penfeld.config import ApiSettings, Config, SourceSettings
 from tests.fakes.memory import Memory
 from tests.fakes.quarantine import Quarantine
 from tests.fakes.queries import Queries
@@ -99,3 +100,37 @@ def test_a_worker_that_is_gone_is_told() -> None:
 
     assert found.level is Level.WARN
     assert "last heard of at 2026-07-01T12:00:00+00:00; 7 frames waited in its hands" in found.text
+
+
+@pytest.mark.parametrize(
+    ("api", "level", "words"),
+    [
+        (ApiSettings(), Level.OK, "without: "),
+        (ApiSettings(host="::1"), Level.OK, "from this machine only"),
+        (ApiSettings(host="0.0.0.0"), Level.WARN, "to who reaches 0.0.0.0:8080"),  # noqa: S104 -- looked at only
+        (ApiSettings(host="city.example"), Level.WARN, "without: "),
+        (ApiSettings(host="::", callback_tokens={"sigfox": "hush"}), None, "with a token: sigfox"),
+        (ApiSettings(callback_tokens={"sigfoks": "hush"}), Level.FAIL, "did you mean sigfox?"),
+    ],
+)
+def test_pushes_without_a_token_are_told(api: ApiSettings, level: Level | None, words: str) -> None:
+    """Who may push without a token is told, and is a warning where other machines reach the API."""
+    found = push_findings(Config(api=api))[-1]
+
+    assert words in found.text
+    assert level in (None, found.level)
+    assert "hush" not in str(found)
+    assert found.remedy or found.level is Level.OK
+
+
+def test_a_token_of_a_network_that_nobody_takes_is_told() -> None:
+    """What would be pushed into the void is a warning; sources of one's own may take what they like."""
+    api = ApiSettings(callback_tokens={"sigfox": "hush"})
+    lamps = SourceSettings(name="lamps", network="chirpstack", topic="application/7/device/+/event/up")
+    all_of_it = SourceSettings(name="all", network="sigfox", topic="penfeld/v1/callbacks/#")
+
+    lost = push_findings(Config(api=api, sources=(lamps,)))
+    there = push_findings(Config(api=api, sources=(lamps, all_of_it)))
+
+    assert (lost[0].level, lost[0].text) == (Level.WARN, "sigfox has a token, but no [[source]] takes what it pushes")
+    assert all(one.level is Level.OK for one in there)

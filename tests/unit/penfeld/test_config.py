@@ -179,11 +179,43 @@ def test_secrets_are_never_shown(tmp_path: Path) -> None:
             "PENFELD_BROKER_URL": "mqtt://u:hush@h",
             "PENFELD_DATABASE_URL": "postgresql://u:hush@h/d",
             "PENFELD_API_SIGFOX_TOKEN": "hush",
+            "PENFELD_API_CALLBACK_TOKENS": '{ loriot = "hush" }',
+            "PENFELD_API_THINGPARK_KEY": "hush",
         },
     )
 
     assert "hush" not in repr(config)
     assert "hush" not in problems(written(tmp_path, '[broker]\nurl = "mqtt://u:hush@h:x"'))[0]
+
+
+def test_tokens_of_networks(tmp_path: Path) -> None:
+    """Each network's token stands in one table, in file or environment; the old key of Sigfox counts, too."""
+    file = written(tmp_path, '[api]\nsigfox_token = "a"\n[api.callback_tokens]\nthethingsstack = "b"\n')
+
+    assert load(file, {}).api.tokens == {"sigfox": "a", "thethingsstack": "b"}
+    assert load(file, {"PENFELD_API_CALLBACK_TOKENS": '{loriot = "c"}'}).api.tokens == {"sigfox": "a", "loriot": "c"}
+    assert load(written(tmp_path, ""), {}).api.tokens == {}
+
+
+@pytest.mark.parametrize(
+    ("text", "words"),
+    [
+        ('callback_tokens = "hush"', 'callback_tokens must be a table of texts: { name = "text" }'),
+        ("callback_tokens = { loriot = 7 }", "must be a table of texts"),
+        ('callback_tokens = { loriot = "" }', "has no text for 'loriot'"),
+        ('callback_tokens = { loriot = "hush\\n" }', "has no text for 'loriot'"),
+        ('callback_tokens = { sigfox = "hush" }\nsigfox_token = "hush"', "leave out sigfox_token"),
+    ],
+)
+def test_tokens_that_protect_nothing_are_refused(tmp_path: Path, text: str, words: str) -> None:
+    """A token that is none, or is said twice, is told with its line; what it is stays hidden."""
+    file = written(tmp_path, f"[api]\n{text}\n")
+
+    (problem,) = problems(file)
+
+    assert problem.startswith(f"{file}:2: ")
+    assert words in problem
+    assert "hush" not in problem
 
 
 def test_ages_have_units(tmp_path: Path) -> None:

@@ -151,6 +151,9 @@ def test_without_an_example_the_error_says_to_add_one() -> None:
     [
         ('format = "cayenne"', "lorawan", "temperature_3"),
         ('format = "cayenne"\nkeys = "nested"', "lorawan", "temperatureSensor.3"),
+        ('format = "json"', "lorawan", "soil.temperature"),
+        ('format = "cbor"', "lorawan", "soil.0"),
+        ('format = "senml"\nencoding = "cbor"', "lorawan", "t"),
         ('format = "sigfox"\ngrammar = "t::float:32"', "sigfox", "t"),
     ],
 )

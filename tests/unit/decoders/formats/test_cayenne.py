@@ -187,6 +187,15 @@ def test_garbage_is_forgotten() -> None:
     assert rows == [Output({f"temperature_{n}": n / 10}) for n in range(256)]
 
 
+def test_long_payloads() -> None:
+    """A payload longer than any radio takes is read too, alone and in a batch."""
+    payload = b"".join(bytes((channel, 0x66, channel % 2)) for channel in range(256))
+    expected = Output({f"presence_{channel}": channel % 2 for channel in range(256)})
+
+    assert FLAT.decode(payload) == expected
+    assert FLAT.decode_batch([payload] * 9, [1] * 9).rows() == [expected] * 9
+
+
 @given(payload=PAYLOADS)
 def test_written_again(payload: bytes) -> None:
     """What was read is written as it was, if nothing stood twice."""
