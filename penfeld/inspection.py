@@ -13,7 +13,7 @@ from datetime import UTC, datetime
 from pathlib import Path
 
 from decoders.device import Decoded, Definition, Example, differences
-from decoders.drafts import unit_beside
+from decoders.drafts import names_element, unit_beside
 from decoders.layout import TIME
 from decoders.layout_shape import AnySlot, Slot
 from decoders.mapping import Taken
@@ -121,7 +121,7 @@ async def inspect(cage: Cage, config: Config, word: str) -> Report:
         script = Script(
             name=definition.script.name,
             source=definition.script.source,
-            probes=tuple(_call(definition, one) for one in definition.examples),
+            probes=tuple(_call(definition, one.payload, one.f_port) for one in definition.examples),
         )
         if broken := await cage.problem(script):
             return _report(definition, file, [], problems=[broken])
@@ -132,8 +132,8 @@ async def inspect(cage: Cage, config: Config, word: str) -> Report:
 
 
 _UNSTEADY = (
-    "a steady script: it says other things when it is asked again, as it keeps something between payloads, so it gets a "
-    "realm of its own for each, which takes longer"
+    "a steady script: it says other things when it is asked again, as it keeps something between payloads; so it gets "
+    "a realm of its own for each, which takes longer"
 )
 
 
@@ -158,14 +158,23 @@ def _script(file: Path) -> str | None:
         return None
 
 
-def _call(definition: Definition, example: Example) -> Call:
+async def answered(definition: Definition, payload: bytes, f_port: int | None) -> Result:
+    """Return what the script of a type gives for one payload, in a cage; raise ``ValueError`` if it has none."""
+    if definition.script is None:
+        raise ValueError(f"{definition.type.name} has no script")
+    async with Cage() as cage:
+        [result] = await cage.run(definition.script, "uplink", [_call(definition, payload, f_port)])
+    return result
+
+
+def _call(definition: Definition, payload: bytes, f_port: int | None) -> Call:
     variables = definition.codec.variables if definition.codec is not None else {}
-    return Call(list(example.payload), example.f_port, None, variables)
+    return Call(list(payload), f_port, None, variables)
 
 
 async def _asked(cage: Cage, script: Script, definition: Definition) -> list[_Found]:
     """Return what a script gives for each example."""
-    calls = [_call(definition, one) for one in definition.examples]
+    calls = [_call(definition, one.payload, one.f_port) for one in definition.examples]
     results = await cage.run(script, "uplink", calls)
     return [_told(definition, one, result) for one, result in zip(definition.examples, results, strict=True)]
 
@@ -218,7 +227,7 @@ def _read_by(definition: Definition) -> str:
     if definition.codec is not None and definition.codec.format is not None:
         return f"format {definition.codec.format.name}"
     if not definition.frames:
-        return "its names, in JSON"
+        return "name, in JSON"
     return f"layout of {len(definition.frames)} frame{'s' if len(definition.frames) > 1 else ''}"
 
 
@@ -267,6 +276,8 @@ def _parts(definition: Definition, example: Example) -> Iterator[Part]:
         if isinstance(slot, Slot):
             first, last = slot.bit // _BYTE, (slot.bit + slot.raw_type.bits - 1) // _BYTE
             left -= set(range(first, last + 1))
+            if slot.name == "_" and not slot.raw_type.bits:
+                continue
         yield _part(definition, slot, payload)
     for first, last in _runs(sorted(left)):
         yield Part(at=_bytes(first, last), hex=payload[first : last + 1].hex(), name="", value=None)
@@ -369,7 +380,7 @@ def _unmapped(found: Sequence[_Found]) -> Iterator[str]:
     left: dict[str, list[Value]] = {}
     for taken in (taken for one in found for taken in one.taken if taken.value is not None):
         said.setdefault(taken.path, []).append(taken.value)
-        if not taken.fields and not _is_name(taken.path):
+        if not taken.fields and not names_element(taken.path):
             left.setdefault(taken.path, []).append(taken.value)
     others: list[str] = []
     for path, values in left.items():
@@ -383,9 +394,3 @@ def _unmapped(found: Sequence[_Found]) -> Iterator[str]:
         yield f"a field for {shown}; it could be [field.{proposal.name}] with {keys}"
     if others:
         yield f"a field, if you want one, for {', '.join(others)}: kept with each frame as it is"
-
-
-def _is_name(path: str) -> bool:
-    """Whether a path leads to what names the element that it goes through: ``list.variable=ec.variable``."""
-    *_, element, last = ["", *path.split(".")]
-    return element.startswith(f"{last}=")
