@@ -5,6 +5,7 @@ Rules:
 1. These are facts about a device, not readings: the newest of each is the device's state, and none goes backwards.
 2. ``FACTS`` is the closed list of their names. A fact that a server did not tell is absent; zero is a fact.
 3. Nothing of it counts in the ledger, which counts frames.
+4. What became of a downlink is a word of ``Downlink``; the network's reason may follow behind ": ".
 """
 
 from collections.abc import Mapping
@@ -28,6 +29,18 @@ class Event(StrEnum):
     RADIO = "radio"
     DOWNLINK = "downlink"
     NOTICE = "notice"
+
+
+class Downlink(StrEnum):
+    """What became of a downlink: the first word of the fact ``downlink``."""
+
+    REQUESTED = "requested"
+    QUEUED = "queued"
+    SENT = "sent"
+    ACKNOWLEDGED = "acknowledged"
+    UNACKNOWLEDGED = "not acknowledged"
+    FAILED = "failed"
+    DROPPED = "dropped"
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -63,6 +76,8 @@ FACTS: Mapping[str, Fact] = MappingProxyType(
         "gateways": _fact(Kind.INT, "", "Gateways that heard it", "Passerelles à portée"),
         "link_quality": _fact(Kind.TEXT, "", "Link quality", "Qualité de la liaison"),
         "operator": _fact(Kind.TEXT, "", "Operator", "Opérateur"),
+        "country": _fact(Kind.TEXT, "", "Country code", "Code du pays"),
+        "late": _fact(Kind.BOOL, "", "Came late, kept by a gateway", "Arrivée en retard, gardée par une passerelle"),
         "lost_frames": _fact(Kind.INT, "", "Frames lost before this one", "Trames perdues avant celle-ci"),
         "downlink": _fact(Kind.TEXT, "", "Last downlink", "Dernier message descendant"),
         "notice": _fact(Kind.TEXT, "", "Last notice of the network", "Dernier avis du réseau"),

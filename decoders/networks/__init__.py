@@ -1,9 +1,10 @@
 """Network adapters: one module a network server, found by looking in this folder; adding one edits none.
 
-An adapter module has ``NAME``, ``TOPICS`` (the MQTT filters its events come on) and ``uplinks(topic, payload)``. That
-function is pure: any bytes give uplinks and facts about devices (``Told``), or ``EnvelopeError``. An event that carries
-no frame gives facts, or nothing.
-Modules that begin with an underscore are what adapters share.
+An adapter module has ``NAME``, ``TOPICS`` (the MQTT filters its events come on; HTTP pushes come on
+``penfeld/v1/callbacks/<name>``) and ``uplinks(topic, payload)``. That function is pure: any bytes give a tuple or
+``EnvelopeError``, nothing else. The tuple holds the frames as ``Uplink`` and, as ``Told``, what the network says of the
+device beside them (that it joined, its battery, where it was heard); it is empty for an event that says neither.
+Modules that begin with an underscore are what adapters share. docs/networks.md says what each network must be set to.
 """
 
 import importlib

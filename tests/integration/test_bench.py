@@ -12,6 +12,7 @@ from tests.integration.fix_database import Cluster, bindir_with_timescaledb
 KEYS = ["figure", "value", "unit", "beside", "beside_value", "ratio"]
 TIMESCALEDB = bool(os.environ.get("PENFELD_TEST_DSN") or bindir_with_timescaledb())
 PROMISED = {
+    "adapters": {"adapters.chirpstack", "adapters.chirpstack.protobuf", "adapters.thingpark", "adapters.fuzz"},
     "bytes_per_reading": {"bytes_per_reading"},
     "decode": {"decode"},
     "end_to_end": {"end_to_end", "latency_p99", "latency_p95", "latency_p50", "rss_peak", "plain_script"},

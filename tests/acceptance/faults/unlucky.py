@@ -10,6 +10,7 @@ from datetime import UTC, datetime, timedelta
 from pathlib import Path
 
 from decoders.networks import chirpstack
+from model.told import Told
 from model.uplink import Uplink
 from penfeld import clock
 
@@ -21,7 +22,7 @@ def _wrong_now() -> datetime:
     return datetime.now(UTC) + timedelta(seconds=float(Path(os.environ["UNLUCKY_CLOCK"]).read_text()))
 
 
-def _stumbling(topic: str, payload: bytes) -> tuple[Uplink, ...]:
+def _stumbling(topic: str, payload: bytes) -> tuple[Uplink | Told, ...]:
     if STUMBLING_BLOCK.encode() in payload:
         raise RuntimeError(STUMBLING_BLOCK)
     return _understood(topic, payload)

@@ -1,4 +1,4 @@
-"""The Things Stack v3 ``up`` events."""
+"""The Things Stack v3 events, over MQTT and as webhooks."""
 
 import json
 from datetime import UTC, datetime
@@ -7,7 +7,11 @@ import pytest
 
 from decoders.networks import thethingsstack
 from model.errors import EnvelopeError
+from model.told import Event, Told
 from model.uplink import Uplink
+from tests.unit.decoders.networks.events import EUI, EVENTS, MAIN, encoded, frame, told
+
+CALLBACK = "penfeld/v1/callbacks/thethingsstack"
 
 IDS: dict[str, object] = {"device_id": "lamp-7", "dev_eui": "70B3D50000000001", "dev_addr": "260B1F3A"}
 MESSAGE: dict[str, object] = {
@@ -31,8 +35,7 @@ def read(ids: dict[str, object] | None = None, **changes: object) -> Uplink:
         "uplink_message": message,
         "received_at": "2026-05-04T06:12:09.5Z",
     }
-    (uplink,) = thethingsstack.uplinks("", json.dumps(event).encode())
-    return uplink
+    return frame(thethingsstack.uplinks("", json.dumps(event).encode()))
 
 
 def at(seconds: float) -> datetime:
@@ -81,9 +84,7 @@ def test_no_time() -> None:
     """An event that tells no time leaves it to the arrival."""
     event = {"end_device_ids": IDS, "uplink_message": {"frm_payload": "AQ==", "f_port": 1}}
 
-    (uplink,) = thethingsstack.uplinks("", json.dumps(event).encode())
-
-    assert uplink.time is None
+    assert frame(thethingsstack.uplinks("", json.dumps(event).encode())).time is None
 
 
 def test_omitted() -> None:
@@ -110,15 +111,147 @@ def test_simulated() -> None:
     """The mark of an event simulated in the console, or by us, is kept."""
     event = {"end_device_ids": IDS, "uplink_message": MESSAGE, "simulated": True}
 
-    (uplink,) = thethingsstack.uplinks("", json.dumps(event).encode())
-
-    assert uplink.simulated
+    assert frame(thethingsstack.uplinks("", json.dumps(event).encode())).simulated
 
 
-@pytest.mark.parametrize("kind", ["join_accept", "downlink_ack", "downlink_queued", "location_solved", "service_data"])
-def test_other_event(kind: str) -> None:
-    """Another event of a device holds no uplink, and is no error."""
-    assert thethingsstack.uplinks("", json.dumps({"end_device_ids": IDS, kind: {}}).encode()) == ()
+def of(kind: str, **changes: object) -> Told:
+    """Return what an event of this kind tells."""
+    topic, document = EVENTS["thethingsstack"][kind]
+    (found,) = thethingsstack.uplinks(topic, encoded({**document, **changes}))
+    assert isinstance(found, Told)
+    return found
+
+
+@pytest.mark.parametrize("kind", sorted(EVENTS["thethingsstack"]))
+def test_webhooks(kind: str) -> None:
+    """A webhook gives what the same event gives over MQTT."""
+    topic, document = EVENTS["thethingsstack"][kind]
+
+    assert thethingsstack.uplinks(CALLBACK, encoded(document)) == thethingsstack.uplinks(topic, encoded(document))
+
+
+@pytest.mark.parametrize("kind", ["normalized", "service"])
+def test_nothing_new(kind: str) -> None:
+    """The normalized form of a frame is no second frame, and what services say among themselves is no fact."""
+    topic, document = EVENTS["thethingsstack"][kind]
+
+    assert thethingsstack.uplinks(topic, encoded(document)) == ()
+
+
+@pytest.mark.parametrize("command", ["push", "replace"])
+def test_commands(command: str) -> None:
+    """What applications send is no event of a device, and no error, where a filter takes it in."""
+    assert thethingsstack.uplinks(f"v3/city@ttn/devices/lamp-7/down/{command}", b'{"downlinks": []}') == ()
+
+
+def test_join() -> None:
+    """A join tells the session that begins, which the frames behind it carry."""
+    expected = Told(
+        network="thethingsstack",
+        device=EUI,
+        event=Event.JOIN,
+        facts={"joined": True, "session": "AY"},
+        time=at(0.3),
+    )
+
+    assert of("join") == expected
+    assert of("join", join_accept={}) == Told(
+        network="thethingsstack",
+        device=EUI,
+        event=Event.JOIN,
+        facts={"joined": True, "session": "260B1F3A"},
+        time=at(0.5),
+    )
+
+
+@pytest.mark.parametrize(
+    ("kind", "fact"),
+    [
+        ("queued", "queued"),
+        ("sent", "sent"),
+        ("ack", "acknowledged"),
+        ("nack", "not acknowledged"),
+        ("failed", "failed: no gateway"),
+        ("invalidated", "dropped"),
+    ],
+)
+def test_downlink(kind: str, fact: str) -> None:
+    """What became of a downlink is told, with the server's reason."""
+    found = of(kind)
+
+    assert (found.event, found.facts, found.time) == (Event.DOWNLINK, {"downlink": fact}, at(0.5))
+
+
+def test_failed_without_words() -> None:
+    """A failure is told by its name where the server has no words for it, and without any where it has no name."""
+    assert of("failed", downlink_failed={"error": {"name": "no_route"}}).facts == {"downlink": "failed: no_route"}
+    assert of("failed", downlink_failed={}).facts == {"downlink": "failed"}
+
+
+def test_location() -> None:
+    """A position is told with what is known of it; enumerations may be numbers, and zeros left out."""
+    assert of("location").facts == {
+        "latitude": 48.39,
+        "longitude": -4.486,
+        "altitude_m": 12.0,
+        "position_radius_m": 30.0,
+        "position_source": "LORA_TDOA_GEOLOCATION",
+    }
+    assert of("location", location_solved={"location": {"latitude": 51.5, "source": 1}}).facts == {
+        "latitude": 51.5,
+        "longitude": 0.0,
+        "position_source": "1",
+    }
+
+
+@pytest.mark.parametrize(
+    ("solved", "message"),
+    [
+        ({}, "location_solved.location: missing"),
+        ({"location": {}}, "location_solved.location: no position"),
+        ({"location": {"latitude": "north"}}, "location_solved.location.latitude: Expected `float"),
+    ],
+)
+def test_wrong_location(solved: dict[str, object], message: str) -> None:
+    """A position that is none is refused with its path."""
+    with pytest.raises(EnvelopeError, match=message):
+        of("location", location_solved=solved)
+
+
+def test_battery() -> None:
+    """The battery's last level comes with each frame, with the time and counter of the frame that told it."""
+    topic, document = EVENTS["thethingsstack"][MAIN]
+    _, battery = thethingsstack.uplinks(topic, encoded(document))
+
+    assert battery == Told(
+        network="thethingsstack",
+        device=EUI,
+        event=Event.STATUS,
+        facts={"battery_percent": 90.5},
+        time=datetime(2026, 5, 4, 5, tzinfo=UTC),
+        f_cnt=14,
+    )
+
+
+@pytest.mark.parametrize(
+    ("battery", "facts"),
+    [
+        ({"f_cnt": 3}, {"status": {"battery_percent": 0.0}}),
+        ({"value": "60.5"}, {"status": {"battery_percent": 60.5}}),
+        ({"value": "full"}, {}),
+        ({"received_at": "0001-01-01T00:00:00+14:00"}, {}),
+        ({"received_at": 253402300800}, {}),
+        ("full", {}),
+        (None, {}),
+    ],
+)
+def test_battery_never_costs_the_frame(battery: object, facts: dict[str, object]) -> None:
+    """A level that is left out is 0; one that is no number is none, and the frame is there all the same."""
+    event = {"end_device_ids": IDS, "uplink_message": {**MESSAGE, "last_battery_percentage": battery}}
+    found = thethingsstack.uplinks("", json.dumps(event).encode())
+
+    assert frame(found).payload == b"\1\2\3\4"
+    assert told(found) == facts
 
 
 def test_no_uplink() -> None:
