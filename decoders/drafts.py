@@ -48,9 +48,14 @@ class Draft:
     unplaced: Mapping[str, tuple[Value, ...]] = field(default_factory=dict)
 
 
-def draft(name: str, about: About, said: Sequence[Said], *, every: bool = False) -> Draft:
-    """Return a device file of that name. ``every``: all payloads become examples, not only those that say more."""
-    seen = _seen([one.output for one in said if not one.error])
+def draft(
+    name: str, about: About, outputs: Sequence[Output], said: Sequence[Said] = (), *, every: bool = False
+) -> Draft:
+    """Return a device file of that name, with fields for these outputs and examples of what was said.
+
+    ``every``: all that was said becomes an example, not only what says more than that before it.
+    """
+    seen = _seen(outputs)
     times = [path for path, values in seen.items() if is_moment(path, values)]
     fields = tuple(_fields(seen))
     placed = {proposal.path for proposal in fields}

@@ -88,7 +88,7 @@ _SIGNS = (
     ("°C", "_c_"), ("℃", "_c_"), ("°F", "_f_"), ("℉", "_f_"), ("°", "_deg_"), ("%", "_percent_"),
     ("µ", "u"), ("μ", "u"), ("²", "2"), ("³", "3"), ("Ω", "_ohm_"), ("é", "e"), ("è", "e"), ("à", "a"),
 )  # fmt: skip
-_PART = re.compile(r"[A-Z]+\d+[A-Z]\d+|[A-Z]+(?![a-z])|[A-Z]?[a-z]+|\d+")  # DS18B20 is one word
+_PART = re.compile(r"[A-Z]+\d+[A-Z]\d+|[A-Z]+(?![a-z])|[A-Z]?[a-z]+|\d+", re.ASCII)  # DS18B20 is one word
 _PM1 = re.compile(r"(?i)(pm_?1)[_.]0(?!\d)")  # PM1_0 is not PM10
 _LONGEST_JOIN = 4
 _LONGEST_UNIT = 3

@@ -35,8 +35,8 @@ from model.device import Kind, Text
 from model.quantities import QUANTITIES, Quantity, ending_problem
 
 _STEP = re.compile(r"(?:\\.|[^.\\])+")
-_NUMBER = re.compile(r"[-+]?\d+(?:\.\d+)?(?:[eE][-+]?\d+)?")
-_MOMENT = re.compile(r"\d{4}-\d\d?-\d\d?[T ]\d\d?:\d\d.*")
+_NUMBER = re.compile(r"[-+]?\d+(?:\.\d+)?(?:[eE][-+]?\d+)?", re.ASCII)
+_MOMENT = re.compile(r"\d{4}-\d\d?-\d\d?[T ]\d\d?:\d\d.*", re.ASCII)
 _LONGEST_NAME = 55
 _LONGEST_LABEL = 40
 _MOST_LABELS = 12

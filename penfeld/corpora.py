@@ -2,7 +2,7 @@
 
 import os
 from collections.abc import AsyncIterator, Iterator, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 
 from decoders.corpora import LOOKED_FOR, Fixture, Found, Published, read
@@ -123,12 +123,21 @@ async def _tried(cage: Cage, codec: Published) -> AsyncIterator[Tried]:
             yield Tried(fixture, result, difference(fixture.expected, result))
 
 
-def device_of(outcome: Outcome, fallback: str, taken: set[str]) -> tuple[str, Draft]:
+def plain(codec: Published) -> Published:
+    """Return a codec with its uplinks as a device file has them: without a time, and what else may go along."""
+    uplinks = (one for one in codec.fixtures if one.way == "uplink")
+    return replace(
+        codec, fixtures=tuple(replace(one, time=None, context=None, variables={}, more={}) for one in uplinks)
+    )
+
+
+def device_of(tried: Outcome, plainly: Outcome, fallback: str, taken: set[str]) -> tuple[str, Draft]:
     """Return the name and the device file that a codec becomes, whose name is none of ``taken`` and is put there.
 
-    ``fallback``: who makes it, where the layout does not say so.
+    ``tried``: what it says of its examples, which gives the fields; ``plainly``: of the same as ``plain`` has them,
+    which gives examples that hold. ``fallback``: who makes it, where the layout does not say so.
     """
-    codec = outcome.codec
+    codec = tried.codec
     vendor = codec.vendor or fallback
     name = bare = file_name(vendor, codec.model)
     number = 1
@@ -136,14 +145,6 @@ def device_of(outcome: Outcome, fallback: str, taken: set[str]) -> tuple[str, Dr
         number += 1
         name = f"{bare}_{number}"
     taken.add(name)
-    said = [
-        Said(one.fixture.name, one.fixture.given, one.fixture.f_port, Output(one.result.data, one.result.warnings))
-        for one in outcome.tried
-        if one.fixture.way == "uplink"
-        and isinstance(one.fixture.given, bytes)
-        and isinstance(one.result.data, dict)
-        and not one.result.errors
-    ]
     about = About(
         title=codec.title or f"{vendor} {codec.model}",
         vendor=vendor,
@@ -151,7 +152,19 @@ def device_of(outcome: Outcome, fallback: str, taken: set[str]) -> tuple[str, Dr
         source=f"{codec.layout}: {codec.path}",
         codec={"script": f"{name}.js"},
     )
-    return name, draft(name, about, said)
+    return name, draft(name, about, [one.output for one in _said(tried)], _said(plainly))
+
+
+def _said(outcome: Outcome) -> list[Said]:
+    """Return what a codec says of the uplinks that it can read."""
+    return [
+        Said(one.fixture.name, one.fixture.given, one.fixture.f_port, Output(one.result.data, one.result.warnings))
+        for one in outcome.tried
+        if isinstance(one.fixture.given, bytes)
+        and one.fixture.way == "uplink"
+        and isinstance(one.result.data, dict)
+        and not one.result.errors
+    ]
 
 
 def write(folder: Path, name: str, script: str, device: str, *, force: bool) -> Path | None:

@@ -92,8 +92,8 @@ async def of_script(name: str, about: About, file: Path, examples: Sequence[Exam
     said += [one for one in refused if one is not None and one.error][:1] if not any(one.error for one in said) else []
     if not examples:
         notes.append("the script was not asked yet: give it payloads by --example HEX:PORT, and fields are proposed")
-    made = draft(name, replace(about, codec={"script": f"{name}.js"}), said, every=True)
-    return replace(_made(made), notes=notes, script=content)
+    made = _drafted(name, replace(about, codec={"script": f"{name}.js"}), said)
+    return replace(made, notes=notes, script=content)
 
 
 def _content(file: Path) -> bytes:
@@ -123,6 +123,10 @@ def of_sigfox(name: str, about: About, grammar: str, examples: Sequence[Example]
     return _of_format(name, replace(about, codec=codec), format_, [Example(_shortest(format_))], called=ALL_ZERO)
 
 
+def _drafted(name: str, about: About, said: Sequence[Said]) -> Made:
+    return _made(draft(name, about, [one.output for one in said if not one.error], said, every=True))
+
+
 def _made(made: Draft) -> Made:
     return Made(made.text, made.fields, made.unplaced)
 
@@ -141,7 +145,7 @@ def _of_format(
     said += [one for one in refused if one.error][:1] if not notes else []
     if not examples:
         notes.append("nothing was decoded yet: give payloads by --example HEX:PORT, and fields are proposed")
-    return replace(_made(draft(name, about, said, every=True)), notes=notes)
+    return replace(_drafted(name, about, said), notes=notes)
 
 
 def _of_payload(format_: Format, name: str, example: Example) -> Said:

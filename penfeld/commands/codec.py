@@ -101,17 +101,18 @@ async def _test(options: argparse.Namespace, found: "Found", codecs: Sequence["P
 
 
 async def _import(options: argparse.Namespace, codecs: Sequence["Published"]) -> int:
-    from penfeld.corpora import device_of, run_all, write
+    from penfeld.corpora import device_of, plain, run_all, write
 
     folder = options.to or Path(_OWN_FOLDER)
     fallback = options.vendor or (options.path if options.path.is_dir() else options.path.parent).resolve().name
     written = kept = 0
     taken: set[str] = set()
-    async for outcome in run_all(codecs):
-        name, made = device_of(outcome, fallback, taken)
-        if left := write(folder, name, outcome.codec.source, made.text, force=options.force):
+    outcomes = run_all([one for codec in codecs for one in (codec, plain(codec))])
+    async for tried in outcomes:
+        name, made = device_of(tried, await anext(outcomes), fallback, taken)
+        if left := write(folder, name, tried.codec.source, made.text, force=options.force):
             kept += 1
-            remark(f"{outcome.codec.name}: {left} is there already; --force writes over it")
+            remark(f"{tried.codec.name}: {left} is there already; --force writes over it")
             continue
         written += 1
         guessed = sum(not one.sure for one in made.fields)

@@ -23,7 +23,7 @@ ABOUT = About(
 def drafted(*outputs: Mapping[str, object], warnings: tuple[str, ...] = ()) -> Draft:
     """Return the draft for a codec that said this."""
     said = [Said(f"said {i}", bytes([i]), 1, Output(one, warnings)) for i, one in enumerate(outputs)]
-    return draft("lab_probe", ABOUT, said)
+    return draft("lab_probe", ABOUT, [one.output for one in said], said)
 
 
 def fields_of(made: Draft) -> dict[str, str]:
@@ -162,5 +162,5 @@ names = st.one_of(st.sampled_from(["temperature", "Bat_mV", "open", "value", "un
 def test_any_output_gives_a_device_file(outputs: list[dict[str, object]], title: str) -> None:
     """Whatever a codec says, under whatever names: the draft reads, and is what it says it is."""
     said = [Said(title, bytes([i]), None, Output(one, (title,))) for i, one in enumerate(outputs)]
-    made = draft("lab_probe", ABOUT, said)
+    made = draft("lab_probe", ABOUT, [one.output for one in said], said)
     assert [one.name for one in read_file("lab_probe", made.text).type.fields] == [one.name for one in made.fields]
