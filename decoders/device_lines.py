@@ -61,9 +61,10 @@ def example_lines(
     f_port: int | None,
     records: Sequence[Mapping[str, Value]] = (),
     *,
+    warnings: Sequence[str] = (),
     error: str = "",
 ) -> list[str]:
-    """Return the lines of an example: what its payload means, or why it is refused."""
+    """Return the lines of an example: what its payload means, and what is warned of; or why it is refused."""
     lines = ["[[example]]", f"name = {quoted(name)}"]
     if f_port is not None:
         lines.append(f"f_port = {f_port}")
@@ -74,11 +75,13 @@ def example_lines(
         ", ".join(f"{key} = {value_text(value)}" for key, value in one.items() if value is not None) for one in records
     ]
     tables = [f"{{ {one} }}" if one else "{}" for one in said]
-    if not tables:
-        return [*lines, "records = []", ""]
     if len(tables) == 1:
-        return [*lines, f"values = {tables[0]}", ""]
-    return [*lines, "records = [", *(f"  {one}," for one in tables), "]", ""]
+        lines.append(f"values = {tables[0]}")
+    else:
+        lines += ["records = [", *(f"  {one}," for one in tables), "]"] if tables else ["records = []"]
+    if warnings:
+        lines.append(f"warning = [{', '.join(quoted(warning) for warning in warnings)}]")
+    return [*lines, ""]
 
 
 def title_text(text: Text) -> str:

@@ -196,10 +196,8 @@ def _examples(name: str, head: str, said: Sequence[Said], *, every: bool) -> lis
 def _example(title: str, one: Said, mapped: Mapped) -> list[str]:
     if one.error:
         return example_lines(title, one.payload, one.f_port, error=one.error)
-    lines = example_lines(title, one.payload, one.f_port, [record.values for record in mapped.records])
-    if mapped.warnings:
-        lines.insert(-1, f"warning = [{', '.join(quoted(warning) for warning in mapped.warnings)}]")
-    return lines
+    records = [record.values for record in mapped.records]
+    return example_lines(title, one.payload, one.f_port, records, warnings=mapped.warnings)
 
 
 def _left(unplaced: Mapping[str, tuple[Value, ...]]) -> list[str]:

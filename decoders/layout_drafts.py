@@ -181,4 +181,5 @@ def _example(program: Program, name: str, payload: bytes) -> list[str]:
         decoded = program.decode(payload, None)
     except DecodeError as error:
         return example_lines(name, payload, None, error=str(error))
-    return example_lines(name, payload, None, [record.values for record in decoded.records])
+    records = [record.values for record in decoded.records]
+    return example_lines(name, payload, None, records, warnings=decoded.warnings)

@@ -118,15 +118,10 @@ async def inspect(cage: Cage, config: Config, word: str) -> Report:
     except UnknownTypeError as error:
         return Report(name=name, file=file, problems=[f"{error}; a file is named with its ending .toml"])
     if definition.script is not None:
-        script = Script(
-            name=definition.script.name,
-            source=definition.script.source,
-            probes=tuple(_call(definition, one.payload, one.f_port) for one in definition.examples),
-        )
-        if broken := await cage.problem(script):
+        if broken := await cage.problem(definition.script):
             return _report(definition, file, [], problems=[broken])
-        found = await _asked(cage, script, definition)
-        steady = await cage.steady(script)
+        found = await _asked(cage, definition.script, definition)
+        steady = await cage.steady(definition.script)
         return _report(definition, file, found, missing=[] if steady else [_UNSTEADY])
     return _report(definition, file, [_decoded(definition, one) for one in definition.examples])
 
