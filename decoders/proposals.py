@@ -334,8 +334,15 @@ def _named(words_: str, number: int, quantity: Quantity) -> str:
     if bare in {end[1:] for end in quantity.endings} and not number:
         return bare
     suffix = f"_{number}{ending}" if number else ending
-    name = f"{bare[: _LONGEST_NAME - len(suffix)].rstrip('_')}{suffix}"
-    return f"{name}_{_STATE}" if not quantity.endings and (ending_problem(name, quantity) or name in _TAKEN) else name
+    name = _cut(bare, suffix)
+    if not quantity.endings and (ending_problem(name, quantity) or name in _TAKEN):
+        return _cut(bare, f"{suffix}_{_STATE}")
+    return name
+
+
+def _cut(bare: str, suffix: str) -> str:
+    """Return a name with its ending, no longer than names may be."""
+    return f"{bare[: _LONGEST_NAME - len(suffix)].rstrip('_')}{suffix}"
 
 
 _TAKEN = frozenset({"age", "codec", "device", "flags", "frame", "received_at", "simulated", "time"})

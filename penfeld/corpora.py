@@ -7,6 +7,7 @@ from pathlib import Path
 
 from decoders.corpora import LOOKED_FOR, Fixture, Found, Published, read
 from decoders.corpora.comparison import difference
+from decoders.corpora.published import too_deep
 from decoders.drafts import About, Draft, Said, draft, file_name
 from decoders.output import Output
 from ingest.cage import Cage, CageConfig
@@ -120,7 +121,8 @@ async def _tried(cage: Cage, codec: Published) -> AsyncIterator[Tried]:
         fixtures = [fixture for fixture in codec.fixtures if fixture.way == way]
         results = await cage.run(codec.script, way, [fixture.call for fixture in fixtures])
         for fixture, result in zip(fixtures, results, strict=True):
-            yield Tried(fixture, result, difference(fixture.expected, result))
+            told = Result(errors=(f"{codec.path}: the answer is nested too deep",)) if too_deep(result.data) else result
+            yield Tried(fixture, told, difference(fixture.expected, told))
 
 
 def plain(codec: Published) -> Published:

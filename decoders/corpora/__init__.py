@@ -28,5 +28,9 @@ def read(files: Mapping[str, str]) -> Found:
     if not codecs and not problems:
         codecs += scripts.read(files).codecs
     codecs.sort(key=lambda codec: (codec.name, codec.path))
-    once = {(codec.name, codec.source, str(codec.fixtures)): codec for codec in reversed(codecs)}
-    return Found(tuple(reversed(once.values())), tuple(problems))
+    once: list[Published] = []
+    for codec in codecs:
+        alike = [other for other in once if (other.name, other.source) == (codec.name, codec.source)]
+        if not any(other.fixtures == codec.fixtures for other in alike):
+            once.append(codec)
+    return Found(tuple(once), tuple(problems))

@@ -14,7 +14,7 @@ from typing import Any
 
 import yaml
 
-from decoders.corpora.published import NOTHING, Expected, Fixture
+from decoders.corpora.published import NOTHING, Expected, Fixture, too_deep
 from model.script import Way
 
 _JSON_PARTS = re.compile(
@@ -26,6 +26,9 @@ _KNOWN = frozenset({
     "bytes", "context", "data", "fPort", "fport", "port", "recvTime", "thing", "time", "variables",
 })  # fmt: skip
 """Keys of an example's input that have a place of their own in ours; what else stands there is handed on."""
+_ALIAS = re.compile(r"(?:^|[\s\[{,])\*\w", re.MULTILINE)
+_MOST_ALIASES = 20
+"""No codec has any; a few lines of them can stand for more than fits into any machine."""
 _FRACTION = re.compile(r"\.\d+")
 
 
@@ -54,6 +57,8 @@ _LOADER = _loader()
 
 def from_yaml(text: str) -> Any:  # noqa: ANN401 - whatever the file holds
     """Return what a YAML text says; raise ``ValueError``."""
+    if sum(1 for _ in _ALIAS.finditer(text)) > _MOST_ALIASES:
+        raise ValueError(f"is no YAML to be read: more than {_MOST_ALIASES} aliases")
     try:
         return yaml.load(text, _LOADER)  # noqa: S506 - made of the safe loader
     except (yaml.YAMLError, RecursionError, ValueError, TypeError) as error:
@@ -117,6 +122,8 @@ def _fixture(entry: object, way: Way | None, number: int) -> Iterable[Fixture]:
     """Return an example; none, if it is of no function that we know."""
     if not isinstance(entry, dict):
         raise ValueError("is no object")  # noqa: TRY004 - a problem of the file, not of our call
+    if too_deep(entry):
+        raise ValueError("is nested too deep")
     if way is None:
         way = WAYS.get(str(entry.get("type", "uplink")))
         if way is None:

@@ -69,8 +69,9 @@ def _part(got: object, expected: object) -> object:
 def _differences(where: str, expected: object, got: object) -> Iterator[str]:
     """Yield what differs, in the order of what is expected."""
     if isinstance(expected, Mapping) and isinstance(got, Mapping):
+        expected, got = _by_text(expected), _by_text(got)
         for key in dict.fromkeys([*expected, *got]):
-            yield from _differences(f"{where}.{key}", expected.get(key), got.get(str(key), got.get(key)))
+            yield from _differences(f"{where}.{key}", expected.get(key), got.get(key))
     elif isinstance(expected, list) and isinstance(got, list):
         if len(expected) != len(got):
             yield f"{where} has {len(got)} entries and not {len(expected)}"
@@ -78,6 +79,11 @@ def _differences(where: str, expected: object, got: object) -> Iterator[str]:
             yield from _differences(f"{where}.{position}", one, other)
     elif not same(expected, got):
         yield f"{where} is {_shown(got)} and not {_shown(expected)}"
+
+
+def _by_text(values: Mapping[object, object]) -> dict[str, object]:
+    """Return an object with texts as keys: in YAML they may be numbers."""
+    return {str(key): value for key, value in values.items()}
 
 
 def same(expected: object, got: object) -> bool:

@@ -9,6 +9,20 @@ from model.script import Call, Script, Way
 NOTHING = object()
 """Where an example does not say what data is expected."""
 _MOST_PROBES = 5
+_DEEPEST = 64
+
+
+def too_deep(value: object) -> bool:
+    """Whether lists and objects stand in each other deeper than any codec means it; walking on would end badly."""
+    level = [value]
+    for _ in range(_DEEPEST):
+        level = [
+            inner
+            for outer in level
+            if isinstance(outer, dict | list)
+            for inner in (outer.values() if isinstance(outer, dict) else outer)
+        ]
+    return bool(level)
 
 
 @dataclass(frozen=True, slots=True)

@@ -3,17 +3,14 @@
 Rules:
 
 1. The document is one report, ``{"DevEUI_uplink": {…}}``, or it comes with the address that it was sent to, as
-   ``{"query": {…}, "body": {…}}``: that holds what ``token`` needs.
+   ``{"query": {…}, "body": {…}}``: the token of the query is verified where reports come in (``api``).
 2. Numbers may be texts, as in the XML of old, and ``Lrrs.Lrr`` an object where there is one gateway.
 3. ``Time`` is the radio's, also of a frame that a gateway kept while it had no network (``Late``).
 4. A payload still encrypted (``PayloadEncryption``) is refused: decoding it would give numbers without meaning.
 5. A join request is no frame; that the device joined is told by ``DevEUI_notification``.
 """
 
-from collections.abc import Mapping
 from datetime import datetime
-from hashlib import sha256
-from hmac import compare_digest
 
 import msgspec
 
@@ -27,13 +24,6 @@ NAME = "thingpark"
 TOPICS = ("mqtt/things/+/uplink", "penfeld/v1/callbacks/thingpark")
 
 _Number = str | float | None
-_BODY_ELEMENTS = {
-    "DevEUI_uplink": ("CustomerID", "DevEUI", "FPort", "FCntUp", "payload_hex"),
-    "DevEUI_downlink_Sent": ("CustomerID", "DevEUI", "FPort", "FCntDn"),
-    "DevEUI_location": ("CustomerID", "DevEUI"),
-}
-_ABSENT = {"FPort": "0"}
-_QUERY = ("LrnDevEui", "LrnFPort", "LrnInfos", "AS_ID", "Time")
 _NO_CAUSE = "00"
 
 
@@ -124,32 +114,6 @@ def uplinks(topic: str, payload: bytes) -> tuple[Uplink | Told, ...]:  # noqa: A
     if report.multicast is not None:
         return ()
     raise EnvelopeError("DevEUI_uplink: missing")
-
-
-def token(query: Mapping[str, str], body: Mapping[str, object], key: str) -> str:
-    """Return the token that ThingPark computes for a report: SHA-256 as hexadecimal digits.
-
-    Over, without anything between them: the body's elements (for an uplink CustomerID, DevEUI, FPort, FCntUp and
-    payload_hex, for a downlink sent CustomerID, DevEUI, FPort and FCntDn, for a location CustomerID and the DevEUI in
-    lower case), the query ``LrnDevEui=…&LrnFPort=…&LrnInfos=…&AS_ID=…&Time=…`` in this order and decoded, and the key.
-    Raise ``EnvelopeError`` for a report of which nobody has published the elements.
-    """
-    for name, elements in _BODY_ELEMENTS.items():
-        report = body.get(name)
-        if isinstance(report, Mapping):
-            values = {element: str(report.get(element, _ABSENT.get(element, ""))) for element in elements}
-            if name == "DevEUI_location":
-                values["DevEUI"] = values["DevEUI"].lower()
-            asked = "&".join(f"{part}={query[part]}" for part in _QUERY if part in query)
-            return sha256("".join((*values.values(), asked, key)).encode()).hexdigest()
-    raise EnvelopeError(f"Token: only of {', '.join(_BODY_ELEMENTS)} is it known how ThingPark computes it")
-
-
-def is_genuine(query: Mapping[str, str], body: Mapping[str, object], key: str) -> bool:
-    """Return whether the report's ``Token`` is that of this key, which may be written in upper or lower case."""
-    given = query.get("Token", "").lower().encode()
-    found = [compare_digest(given, token(query, body, one).encode()) for one in (key, key.lower())]
-    return any(found)
 
 
 def _of_uplink(report: _Uplink) -> tuple[Uplink | Told, ...]:

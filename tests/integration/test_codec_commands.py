@@ -72,6 +72,31 @@ def test_programs_get_every_failure_with_input_and_output(tmp_path: Path, capsys
     assert unread == {"codec": "a", "difference": "a.examples.json: example 2 has no payload: bytes is None"}
 
 
+def test_scripts_that_mean_harm_are_told_like_others(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    """A script that never ends, one that cannot be read, one that answers nonsense: a line each, and the rest runs."""
+    folder = tmp_path / "codecs"
+    folder.mkdir()
+    for name, source in {
+        "deep": "function Decoder() { var a = []; for (var i = 0; i < 500; i++) a = [a]; return { a: a }; }",
+        "endless": "function Decoder() { for (;;); }",
+        "good": "function Decoder(bytes) { return { n: bytes[0] }; }",
+        "unread": "function Decoder( {",
+    }.items():
+        (folder / f"{name}.js").write_text(source)
+        (folder / f"test_decode_{name}.json").write_text(
+            '[{"input": {"fPort": 1, "bytes": [1]}, "expected": {"data": {"n": 1}}}]'
+        )
+    code, out, _ = said(capsys, "test", tmp_path)
+    deep, endless, good, unread = out.splitlines()[:4]
+
+    assert code == 1
+    assert "0/1" in deep
+    assert "nested too deep" in deep
+    assert "stopped after 50 ms" in endless
+    assert good.endswith("1/1")
+    assert "SyntaxError" in unread
+
+
 def test_codecs_are_chosen_by_name(capsys: pytest.CaptureFixture[str]) -> None:
     """``--only`` takes a part of a name, or a pattern, and may be repeated; a name that is none is told with others."""
     assert said(capsys, "test", CORPORA, "--only", "tide")[1].startswith("lab/tide")

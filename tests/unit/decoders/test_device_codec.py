@@ -85,6 +85,13 @@ def test_an_error_of_the_script_is_a_decode_error() -> None:
         definition(script="function decodeUplink() { throw new Error('short') }").decode(b"\xd7")
 
 
+def test_a_script_that_remembers_says_the_same_every_time() -> None:
+    """Where its examples show that answers depend on earlier calls, each call has a realm of its own."""
+    second = FILE + '[[example]]\nname = "again"\npayload = "d700"\nvalues = { temperature_c = 1.0 }\n'
+    probe = definition(second, "var n = 0; function decodeUplink() { return { data: { t: ++n } } }")
+    assert [probe.decode(b"\1").records[0].values["temperature_c"] for _ in range(3)] == [1.0, 1.0, 1.0]
+
+
 def test_a_script_that_cannot_be_loaded_is_found_when_it_is_used() -> None:
     """Reading the file needs no engine; using it says what is wrong with the script."""
     broken = definition(script="function (")

@@ -171,6 +171,15 @@ def test_names_that_meet_are_made_to_differ() -> None:
     ]
 
 
+def test_a_long_name_is_cut_before_its_ending() -> None:
+    """A name has at most 55 characters, with the ending that it must have."""
+    state, number = propose(f"open.{'x' * 48}_a", [True]), propose(f"{'x' * 60}Temperature", [21.5])
+    assert state is not None
+    assert number is not None
+    assert state.name == f"open_{'x' * 44}_state"
+    assert number.name == f"{'x' * 53}_c"
+
+
 values = st.lists(st.one_of(st.none(), st.booleans(), st.integers(), st.floats(), st.text(), st.lists(st.none())))
 keys = st.text("੦tTeEmMpPcC_ .0123456789°%µäß\\=*-", max_size=60)
 shouted = st.lists(

@@ -75,6 +75,12 @@ def test_keys_without_a_value_are_as_good_as_none() -> None:
     assert difference(Expected({}), Result({"a": None})) is None
 
 
+def test_keys_are_texts() -> None:
+    """YAML's keys may be numbers; a script's are texts."""
+    assert difference(Expected({1: "a"}), Result({"1": "a"})) is None
+    assert difference(Expected({1: "a"}), Result({"1": "b"})) == "data.1 is 'b' and not 'a'"
+
+
 def test_any_error_satisfies_an_expected_one() -> None:
     """Error texts are those of the engine in which they were written: that there is one counts."""
     promised = Expected(NOTHING, errors=("bad length",))

@@ -71,6 +71,22 @@ def test_a_yaml_with_two_scripts_is_two_codecs() -> None:
     ]
 
 
+def test_yaml_that_grows_is_refused() -> None:
+    """A few lines of aliases can stand for more than fits into a machine: such a file is told, and not read."""
+    lines = ["a0: &a0 [1, 1]", *(f"a{n}: &a{n} [*a{n - 1}, *a{n - 1}]" for n in range(1, 40)), "uplinkDecoder: *a39"]
+    [problem] = read({"vendor/v/a.yaml": "\n".join(lines)}).problems
+    assert "more than 20 aliases" in problem
+
+
+def test_a_copy_counts_once() -> None:
+    """The same script with the same examples, published twice, is one codec."""
+    files = {f"{folder}/a/{name}": text for folder in ("devices", "distrib")
+             for name, text in (("examples.json", f"[{UPLINK}]"), ("main.js", SCRIPT))}  # fmt: skip
+    assert [codec.path for codec in read(files).codecs] == ["devices/a/main.js"]
+    files["distrib/a/examples.json"] = "[]"
+    assert len(read(files).codecs) == 2
+
+
 def test_a_script_that_is_missing_is_told() -> None:
     """A codec that names a script which is not there, or names none, is told with its file."""
     missing = {"vendor/v/a.yaml": "uplinkDecoder: {fileName: a.js}"}
@@ -166,6 +182,13 @@ def test_an_example_that_cannot_be_read_costs_no_other() -> None:
         "examples.json: example 4 is no object",
         "examples.json: example 5 has no object `data` to encode",
     )
+
+
+def test_an_example_that_is_nested_too_deep_is_told() -> None:
+    """Lists in lists in lists, hundreds of them, are nobody's example."""
+    deep = f'{{"input": {{"bytes": [1]}}, "output": {{"data": {"[" * 200}{"]" * 200}}}}}'
+    codec = only(read({"d/examples.json": f"[{UPLINK}, {deep}]", "d/index.js": SCRIPT}))
+    assert (len(codec.fixtures), codec.broken) == (1, ("examples.json: example 2 is nested too deep",))
 
 
 @pytest.mark.parametrize("text", ["{", "[[", "7", '{"a": 1}', "[" * 100_000])

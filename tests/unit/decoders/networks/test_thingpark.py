@@ -1,7 +1,6 @@
-"""Actility ThingPark's reports, with numbers or texts, bare or with the address they came to; and its token."""
+"""Actility ThingPark's reports, with numbers or texts, bare or with the address they came to."""
 
 from datetime import UTC, datetime
-from typing import Any
 
 import pytest
 
@@ -12,13 +11,6 @@ from model.uplink import Uplink
 from tests.unit.decoders.networks.events import EUI, EVENTS, MAIN, encoded, frame, told
 
 TIME = datetime(2026, 5, 4, 6, 12, 9, 120_000, tzinfo=UTC)
-QUERY = {
-    "LrnDevEui": "20635F0108000496",
-    "LrnFPort": "17",
-    "LrnInfos": "TWA_100002167.1111.AS-1-111974",
-    "AS_ID": "TWA_100002167.1111.AS",
-    "Time": "2021-04-07T08:49:51.551+00:00",
-}
 
 
 def of(kind: str, **changes: object) -> tuple[Uplink | Told, ...]:
@@ -207,84 +199,3 @@ def test_wrong_document(document: dict[str, object], message: str) -> None:
     """A document that holds no report is refused with the path of what is missing in it."""
     with pytest.raises(EnvelopeError, match=message):
         thingpark.uplinks("", encoded(document))
-
-
-KEY = "f3203a20a2e8dfaf6686b621f56d05e3"
-UPLINK = {
-    "DevEUI_uplink": {
-        "DevEUI": "20635F0108000496",
-        "FPort": 17,
-        "FCntUp": 18,
-        "payload_hex": "032ce4850919d85d4c9f793ad148d24f32f3c6b5488f5a087cbeb1488f5a998c83ab",
-        "CustomerID": "100002167",
-    }
-}
-TOKEN = "196c22898bf95fcf48b72be198c89256410660b9b514539651344baa594ad74f"  # noqa: S105 - a published example
-
-
-def test_token() -> None:
-    """The token of Actility's published example comes out, from numbers and from texts, in any order of the query."""
-    texts: dict[str, Any] = {key: str(value) for key, value in UPLINK["DevEUI_uplink"].items()}
-
-    assert thingpark.token(QUERY, UPLINK, KEY) == TOKEN
-    assert thingpark.token(dict(sorted(QUERY.items())), {"DevEUI_uplink": texts}, KEY) == TOKEN
-    assert thingpark.token({**QUERY, "Token": "x", "more": "y"}, UPLINK, KEY) == TOKEN
-
-
-@pytest.mark.parametrize(
-    ("eui", "port", "report", "token"),
-    [
-        (
-            "0059AC0000000001",
-            "1",
-            {"DevEUI_uplink": {"FPort": "1", "FCntUp": "1", "payload_hex": "000102030405"}},
-            "5b7ec8b0b2c250fc792c76348de3b16ff04e27050baf8a37c891dcc85e88b0d4",
-        ),
-        (
-            "0059AC0000000001",
-            "1",
-            {"DevEUI_downlink_Sent": {"FPort": "1", "FCntDn": "1", "FCntUp": "9"}},
-            "345dc204c72a9769441c4700cd0a0fb76c5b356e3931540e891fc7e68f236c98",
-        ),
-        (
-            "0059ac0000000001",
-            "0",
-            {"DevEUI_location": {}},
-            "d23b3507663d817c77d124cfbe4f1d5a67ba957e91471b39512b8f103fe46a17",
-        ),
-    ],
-)
-def test_token_of_each_report(eui: str, port: str, report: dict[str, dict[str, str]], token: str) -> None:
-    """The tokens of KPN's published examples come out, each with the elements of its report."""
-    ((root, fields),) = report.items()
-    query = {
-        "LrnDevEui": eui,
-        "LrnFPort": port,
-        "LrnInfos": "TWA_100000001.999.AS-1-12345678",
-        "AS_ID": "TWA_100000001.999",
-        "Time": "2018-01-12T10:00:00.000+01:00",
-    }
-    body = {root: {"DevEUI": "0059AC0000000001", "CustomerID": "100000001", **fields}}
-
-    assert thingpark.token(query, body, "c6f5e3b263092120b8766b9aed9c41b4") == token
-    assert thingpark.is_genuine({**query, "Token": token}, body, "C6F5E3B263092120B8766B9AED9C41B4")
-
-
-def test_genuine() -> None:
-    """A report is genuine with its own token only; without one, or changed, it is not."""
-    query = {**QUERY, "Token": TOKEN}
-    changed = {"DevEUI_uplink": {**UPLINK["DevEUI_uplink"], "FCntUp": 19}}
-
-    assert thingpark.is_genuine(query, UPLINK, KEY)
-    assert thingpark.is_genuine({**QUERY, "Token": TOKEN.upper()}, UPLINK, KEY)
-    assert not thingpark.is_genuine(QUERY, UPLINK, KEY)
-    assert not thingpark.is_genuine({**QUERY, "Token": "é"}, UPLINK, KEY)
-    assert not thingpark.is_genuine(query, changed, KEY)
-    assert not thingpark.is_genuine({**query, "Time": "2021-04-07T08:49:52.551+00:00"}, UPLINK, KEY)
-    assert not thingpark.is_genuine(query, UPLINK, "00" * 16)
-
-
-def test_token_of_unknown_reports() -> None:
-    """Of reports whose elements nobody has published, no token is made up."""
-    with pytest.raises(EnvelopeError, match="Token: only of DevEUI_uplink"):
-        thingpark.token(QUERY, {"DevEUI_notification": {}}, KEY)
