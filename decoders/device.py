@@ -17,7 +17,7 @@ from decoders.device_file import DeviceFile, Example, ExampleRecord, read_file
 from decoders.layout import INT64_MAX, INT64_MIN, TIME, Derived, Item, Repeat
 from decoders.layout_encoding import encode
 from decoders.layout_shape import Decoded, FrameLayout, Program, Record
-from decoders.mapping import EACH, Mapped, steps
+from decoders.mapping import EACH, Mapped, Taken, steps
 from decoders.output import Output
 from model.device import DeviceType, Field, Kind
 from model.errors import ConfigError, DecodeError, EncodeError
@@ -260,23 +260,35 @@ class Definition:
 
     def mismatches(self, example: Example) -> Iterator[str]:
         """Yield every difference between an example and what its payload decodes to."""
+        found: Decoded | DecodeError
         try:
-            decoded = self.decode(example.payload, f_port=example.f_port)
+            found = self.decode(example.payload, f_port=example.f_port)
         except DecodeError as error:
-            if example.error is None:
-                yield f"does not decode: {error} (at byte {error.offset})"
-            elif example.error not in str(error):
-                yield f"fails with '{error}' and not with '{example.error}'"
-            return
-        if example.error is not None:
-            yield f"decodes, but should fail with '{example.error}'"
-            return
-        yield from _record_differences(decoded, example)
-        for part in example.warnings:
-            if not any(part in warning for warning in decoded.warnings):
-                yield f"does not warn of '{part}' but of {list(decoded.warnings)}"
-        if decoded.warnings and not example.warnings:
-            yield f"warns: {'; '.join(decoded.warnings)}"
+            found = error
+        yield from differences(found, example)
+
+    def explained(self, output: Output) -> Iterator[Taken]:
+        """Yield every value that the codec said, with the fields that take it."""
+        return self._map.explained(output) if self._map is not None else iter(())
+
+
+def differences(found: Decoded | DecodeError, example: Example) -> Iterator[str]:
+    """Yield every difference between an example and what was found in its payload."""
+    if isinstance(found, DecodeError):
+        if example.error is None:
+            yield f"does not decode: {found} (at byte {found.offset})"
+        elif example.error not in str(found):
+            yield f"fails with '{found}' and not with '{example.error}'"
+        return
+    if example.error is not None:
+        yield f"decodes, but should fail with '{example.error}'"
+        return
+    yield from _record_differences(found, example)
+    for part in example.warnings:
+        if not any(part in warning for warning in found.warnings):
+            yield f"does not warn of '{part}' but of {list(found.warnings)}"
+    if found.warnings and not example.warnings:
+        yield f"warns: {'; '.join(found.warnings)}"
 
 
 def _script(file: DeviceFile, source: str) -> "Script":

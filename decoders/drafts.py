@@ -4,7 +4,8 @@ Rules:
 
 1. What is written is a device file that can be used as it stands. What was guessed says so in a remark behind it.
 2. Nothing that the codec says is passed over: paths that could not be placed stand in remarks at the end, with values.
-3. Examples hold: their values are what the fields written here make of what the codec said.
+3. Examples hold: their values are what the fields written here make of what the codec said, and a payload that it
+   refused is an example that fails.
 """
 
 import json
@@ -12,12 +13,14 @@ import re
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 
-from decoders.device_file import DOMAINS, read_file
+from decoders.device_file import read_file
+from decoders.device_lines import About, example_lines, head_lines, quoted, range_lines, title_text
 from decoders.mapping import FieldMap, Mapped
 from decoders.output import Output
 from decoders.proposals import Proposal, differing_names, is_moment, propose
-from model.device import Text
 from model.value import Value
+
+__all__ = ["About", "Draft", "Said", "draft", "file_name", "names_element", "unit_beside"]
 
 _MOST_EXAMPLES = 12
 _MOST_SHOWN = 3
@@ -27,24 +30,13 @@ _LONGEST_NAME = 55
 
 @dataclass(frozen=True, slots=True)
 class Said:
-    """A payload, and what the codec said of it. ``name``: what the example is called."""
+    """A payload, and what the codec said of it, or by which ``error`` it refused it. ``name``: of the example."""
 
     name: str
     payload: bytes
     f_port: int | None
     output: Output
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class About:
-    """What a draft says of the device. ``source``: where the codec comes from; ``codec``: the lines of ``[codec]``."""
-
-    title: str
-    vendor: str
-    model: str
-    source: str
-    codec: Mapping[str, str]
-    networks: tuple[str, ...] = ("lorawan",)
+    error: str = ""
 
 
 @dataclass(frozen=True, slots=True)
@@ -56,15 +48,20 @@ class Draft:
     unplaced: Mapping[str, tuple[Value, ...]] = field(default_factory=dict)
 
 
-def draft(name: str, about: About, outputs: Sequence[Output], said: Sequence[Said] = ()) -> Draft:
-    """Return a device file of that name, with fields for these outputs and examples of what was said."""
+def draft(
+    name: str, about: About, outputs: Sequence[Output], said: Sequence[Said] = (), *, every: bool = False
+) -> Draft:
+    """Return a device file of that name, with fields for these outputs and examples of what was said.
+
+    ``every``: all that was said becomes an example, not only what says more than that before it.
+    """
     seen = _seen(outputs)
     times = [path for path, values in seen.items() if is_moment(path, values)]
     fields = tuple(_fields(seen))
     placed = {proposal.path for proposal in fields}
-    unplaced = {path: values for path, values in seen.items() if path not in placed}
+    unplaced = {path: values for path, values in seen.items() if path not in placed and not names_element(path)}
     head = "\n".join([*_head(about, fields), *_codec(about, times), *_field_lines(fields)])
-    text = "\n".join([head, *_examples(name, head, said), *_left(unplaced)])
+    text = "\n".join([head, *_examples(name, head, said, every=every), *_left(unplaced)])
     return Draft(f"{text.rstrip()}\n", fields, unplaced)
 
 
@@ -93,7 +90,7 @@ def _fields(seen: Mapping[str, tuple[Value, ...]]) -> Iterator[Proposal]:
     """Yield a field for each path that can be placed, each value once, under names that differ."""
     found: list[Proposal] = []
     for path in sorted(seen, key=lambda path: path.count(".")):  # what is said twice is taken where it is said plainest
-        proposal = propose(path, seen[path], unit=_unit(path, seen))
+        proposal = propose(path, seen[path], unit=unit_beside(path, seen))
         if proposal is None:
             continue
         again = any(one.name == proposal.name and seen[one.path] == seen[path] for one in found)
@@ -107,7 +104,13 @@ def _fields(seen: Mapping[str, tuple[Value, ...]]) -> Iterator[Proposal]:
         )
 
 
-def _unit(path: str, seen: Mapping[str, tuple[Value, ...]]) -> str | None:
+def names_element(path: str) -> bool:
+    """Whether a path leads to what names the element of a list that it goes through: ``list.variable=ec.variable``."""
+    *_, element, last = ["", *path.split(".")]
+    return element.startswith(f"{last}=")
+
+
+def unit_beside(path: str, seen: Mapping[str, Sequence[Value]]) -> str | None:
     """Return the unit that the codec says beside a value, where it is always one."""
     stem, dot, last = path.rpartition(".")
     beside = [f"{path}_unit", f"{path}_units", f"{path}Unit"]
@@ -117,45 +120,58 @@ def _unit(path: str, seen: Mapping[str, tuple[Value, ...]]) -> str | None:
 
 
 def _head(about: About, fields: Sequence[Proposal]) -> list[str]:
-    return [
-        f"# Written from what the codec says ({about.source}). Look it over: what was guessed is marked.",
-        "# A codec stays under its maker's licence: ask there before you hand it on.",
-        f"title = {_text(Text(en=about.title, fr=about.title))}",
-        f"vendor = {_quoted(about.vendor)}",
-        f"model = {_quoted(about.model)}",
-        f"domain = {_quoted(_domain(fields))}  # guessed; there are {', '.join(DOMAINS)}",
-        f"networks = [{', '.join(_quoted(network) for network in about.networks)}]",
-        'period = "1 h"  # guessed: how often it is expected to speak',
-        f"source = {_quoted(about.source)}",
-        "",
-    ]
+    lines = ["# Written from what the codec says of some payloads. Look it over: what was guessed is marked."]
+    if "script" in about.codec:
+        lines.append("# The script stays under its maker's licence: ask there before you hand it on.")
+    return [*lines, *head_lines(about, _domain(fields))]
 
 
 def _codec(about: About, times: Sequence[str]) -> list[str]:
-    lines = ["[codec]", *(f"{key} = {_quoted(value)}" for key, value in about.codec.items())]
+    lines = ["[codec]"]
+    for key, value in about.codec.items():
+        lines.append(
+            f"{key} = {quoted(value)}" + ("  # the maker's, as it is, beside this file" if key == "script" else "")
+        )
     if times:
         lines.append(
             "# Where a reading's own time stands, if the device's clock is to be trusted (else the network's):"
         )
-        lines += [f"# time = {_quoted(path)}" for path in times[:_MOST_SHOWN]]
+        lines += [f"# time = {quoted(path)}" for path in times[:_MOST_SHOWN]]
     return [*lines, ""]
 
 
 def _field_lines(fields: Sequence[Proposal]) -> list[str]:
-    lines: list[str] = []
+    lines: list[str] = [] if fields else _NO_FIELD
     for one in fields:
+        if one is fields[0]:
+            lines += _ABOUT_FIELDS
         lines.append(f"[field.{one.name}]" + ("" if one.sure else "  # guessed from its values: check the unit"))
         if one.title is not None:
-            lines.append(f"title = {_text(one.title)}")
-        lines += [f"path = {_quoted(one.path)}", f"kind = {_quoted(one.kind)}", f"quantity = {_quoted(one.quantity)}"]
+            lines.append(f"title = {title_text(one.title)}")
+        lines += [f"path = {quoted(one.path)}", f"kind = {quoted(one.kind)}", f"quantity = {quoted(one.quantity)}"]
         if one.unit is not None:
-            lines.append(f"unit = {_quoted(one.unit)}")
-        lines.append("")
+            lines.append(f"unit = {quoted(one.unit)}")
+        lines += [*range_lines(one.kind, one.quantity), ""]
     return lines
 
 
-def _examples(name: str, head: str, said: Sequence[Said]) -> list[str]:
-    """Return examples: those that say something that those before do not."""
+_ABOUT_FIELDS = [
+    "# A field is a column, and its name ends in the unit of its quantity. path: where the codec says it; kind: float,",
+    "# int, bool or text; unit: what the codec says it in, where that is not the quantity's; range: what is plausible.",
+]
+_NO_FIELD = [
+    "# No field yet: what the codec says is kept with each frame; `penfeld device check` shows it. A field looks so:",
+    "# [field.temperature_c]      its name ends in the unit of its quantity",
+    '# path = "data.temperature"  where the codec says it',
+    '# kind = "float"             float, int, bool or text',
+    '# quantity = "temperature"   what it measures',
+    "# range = [-40, 85]          what is plausible: other values are kept, and flagged",
+    "",
+]
+
+
+def _examples(name: str, head: str, said: Sequence[Said], *, every: bool) -> list[str]:
+    """Return examples: those that say something that those before do not, or all."""
     codec = read_file(name, head).codec
     if codec is None:
         return []
@@ -166,7 +182,8 @@ def _examples(name: str, head: str, said: Sequence[Said]) -> list[str]:
     for one in said:
         mapped = mapping.read(one.output)
         kinds = {(one.f_port, key) for record in mapped.records for key in record.values}
-        if len(names) == _MOST_EXAMPLES or not mapped.records or (kinds <= told):
+        news = every or bool(mapped.records and not kinds <= told)
+        if len(names) == _MOST_EXAMPLES or not news:
             continue
         told |= kinds
         title = one.name.strip() or "example"
@@ -177,21 +194,10 @@ def _examples(name: str, head: str, said: Sequence[Said]) -> list[str]:
 
 
 def _example(title: str, one: Said, mapped: Mapped) -> list[str]:
-    lines = ["[[example]]", f"name = {_quoted(title)}"]
-    if one.f_port is not None:
-        lines.append(f"f_port = {one.f_port}")
-    lines.append(f"payload = {_quoted(one.payload.hex())}")
-    records = [
-        f"{{ {', '.join(f'{key} = {_value(value)}' for key, value in record.values.items() if value is not None)} }}"
-        for record in mapped.records
-    ]
-    if len(records) == 1:
-        lines.append(f"values = {records[0]}")
-    else:
-        lines += ["records = [", *(f"  {record}," for record in records), "]"]
-    if mapped.warnings:
-        lines.append(f"warning = [{', '.join(_quoted(warning) for warning in mapped.warnings)}]")
-    return [*lines, ""]
+    if one.error:
+        return example_lines(title, one.payload, one.f_port, error=one.error)
+    records = [record.values for record in mapped.records]
+    return example_lines(title, one.payload, one.f_port, records, warnings=mapped.warnings)
 
 
 def _left(unplaced: Mapping[str, tuple[Value, ...]]) -> list[str]:
@@ -230,21 +236,6 @@ _DOMAINS = (
 )
 
 
-def _text(text: Text) -> str:
-    return f"{{ en = {_quoted(text.en)}, fr = {_quoted(text.fr)} }}"
-
-
-def _value(value: Value) -> str:
-    if isinstance(value, bool):
-        return "true" if value else "false"
-    return _quoted(value) if isinstance(value, str) else repr(value)
-
-
 def _remark(value: object) -> str:
     plain = value if isinstance(value, str) else json.dumps(value)
     return " ".join("".join(sign if sign.isprintable() else " " for sign in plain).split())
-
-
-def _quoted(text: str) -> str:
-    told = text.encode(errors="replace").decode()  # scripts may give half a character
-    return json.dumps(told, ensure_ascii=False).replace("\x7f", "\\u007f")

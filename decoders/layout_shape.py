@@ -182,6 +182,24 @@ class Program:
         self._remember((f_port, len(payload)), shape)
         return shape
 
+    def parts(self, payload: bytes, f_port: int | None) -> tuple[AnySlot, ...]:
+        """Return all that the layout finds in ``payload``, in its order: fields, words, constants and headers alike.
+
+        Of a payload that fits no frame, what the frame that came furthest found.
+        """
+        tracer, furthest, found = _Tracer(payload), -1, tuple[AnySlot, ...]()
+        for frame in self.frames if len(payload) <= MOST_BYTES else ():
+            if not frame.fits_port(f_port):
+                continue
+            try:
+                tracer.shape(frame)
+            except DecodeError as error:
+                if error.offset > furthest:
+                    furthest, found = error.offset, tuple(tracer.parts)
+            else:
+                return tuple(tracer.parts)
+        return found
+
     def _remember(self, key: tuple[int | None, int], shape: Shape) -> None:
         """Keep a shape, and forget others where they are too many: whoever sends garbage must not fill the memory."""
         self._slots += shape.size()
@@ -260,6 +278,7 @@ class _Tracer:
         self.bit, self.limit = 0, 8 * len(self.payload)
         self.names: dict[str, AnySlot] = {}
         self.slots: dict[str, AnySlot] = {}
+        self.parts: list[AnySlot] = []
         self.warnings: list[str] = []
         self.log: tuple[Repeat, int, list[dict[str, AnySlot]]] | None = None
         self.block(frame.layout.body)
@@ -312,6 +331,7 @@ class _Tracer:
             if not isinstance(word, Slot):
                 return
             slot = word.inside(item)
+            self.parts.append(slot)
         else:
             slot = self.place(item, item.raw_type)
         if item.constant is not None and (found := self.integer(slot)) != item.constant:
@@ -332,6 +352,7 @@ class _Tracer:
             need, left = (self.bit % 8 + width + 7) // 8, (self.limit - self.bit + 7) // 8
             raise DecodeError(f"{item.name} needs {_count(need)}, {left} left", offset=self.bit // 8)
         slot = Slot(item, self.bit, raw_type)
+        self.parts.append(slot)
         self.bit += width
         return slot
 
@@ -355,6 +376,7 @@ class _Tracer:
             return
         sources = {name: self.names[name] for name in derived.expression.names}
         slot = DerivedSlot(derived.name, derived.expression, sources)
+        self.parts.append(slot)
         self.names[derived.name] = slot
         if not derived.name.startswith("_"):
             self.slots[derived.name] = slot

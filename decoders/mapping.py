@@ -17,7 +17,7 @@ from datetime import UTC, datetime
 from typing import TYPE_CHECKING, TypeVar
 
 from decoders.formats import join_path, split_path
-from decoders.layout import INT64_MAX, INT64_MIN
+from decoders.layout import INT64_MAX, INT64_MIN, TIME
 from decoders.layout_shape import Record
 from decoders.output import Output
 from model.device import Kind
@@ -77,6 +77,15 @@ class Mapped:
     rest: Mapping[str, Value] = field(default_factory=dict)
 
 
+@dataclass(frozen=True, slots=True)
+class Taken:
+    """A value that a codec said, by its path, shortened. ``fields``: which take it, ``time`` too, as which value."""
+
+    path: str
+    value: Value
+    fields: Mapping[str, Value]
+
+
 def steps(path: str) -> Steps:
     """Return the steps of a path; raise ``ValueError`` for one with an empty step."""
     found = split_path(path)
@@ -131,6 +140,17 @@ class FieldMap:
 
     def read(self, output: Output) -> Mapped:
         """Return what the fields say, and what they leave."""
+        reading, records = self._reading(output)
+        return Mapped(tuple(records), tuple(reading.warnings), reading.rest())
+
+    def explained(self, output: Output) -> Iterator[Taken]:
+        """Yield every value that the codec said, in its order, with the fields that take it."""
+        reading, _ = self._reading(output)
+        for way, value in _leaves((), output.data):
+            path = _UNPRINTABLE.sub("\ufffd", path_of(_told(output.data, way)))
+            yield Taken(path, _short(value), reading.taken.get(way, {}))
+
+    def _reading(self, output: Output) -> "tuple[_Reading, list[Record]]":
         reading = _Reading(output)
         records = list(reading.records((), output.data, self._plain, [way for way in self._times if EACH not in way]))
         for prefix, places in self._each.items():
@@ -138,7 +158,7 @@ class FieldMap:
             for base, elements in _find(output.data, prefix):
                 for number, element in enumerate(elements if isinstance(elements, list) else ()):
                     records += reading.records((*base, str(number)), element, places, own)
-        return Mapped(tuple(records), tuple(reading.warnings), reading.rest())
+        return reading, records
 
 
 class _Reading:
@@ -147,7 +167,7 @@ class _Reading:
     def __init__(self, output: Output) -> None:
         self.output = output
         self.warnings = list(output.warnings)
-        self.taken: set[Steps] = set()
+        self.taken: dict[Steps, dict[str, Value]] = {}
 
     def records(
         self, base: Steps, data: object, places: Sequence[tuple[Place, Steps]], times: Sequence[Steps]
@@ -157,11 +177,11 @@ class _Reading:
         for place, way in places:
             for at, raw in _find(data, way):
                 try:
-                    values[place.field] = _value(place, raw)
+                    value = values[place.field] = _value(place, raw)
                 except ValueError as error:
                     self.warnings.append(f"{path_of((*base, *at))}: {error}")
                 else:
-                    self.taken.add((*base, *at))
+                    self.taken.setdefault((*base, *at), {})[place.field] = value
         time_us, age_us = self.time(base, data, times)
         if values:
             yield Record(values, time_us, age_us)
@@ -174,7 +194,7 @@ class _Reading:
         for way in times:
             for at, raw in _find(data, way):
                 if (time_us := _time_us(raw)) is not None:
-                    self.taken.add((*base, *at))
+                    self.taken.setdefault((*base, *at), {})[TIME] = time_us
                     return (None, -time_us) if time_us <= 0 else (time_us, 0)
                 self.warnings.append(f"{path_of((*base, *at))}: {str(raw)[:40]!r} is no time")
         return None, 0

@@ -138,7 +138,12 @@ class Cage:
 
     async def problem(self, script: Script) -> str:
         """Return why a script cannot be called at all, empty where it can."""
-        return (await self._ask(script, "uplink", ())).broken
+        answer = await self._ask(script, "uplink", ())
+        return answer.broken or answer.stopped
+
+    async def steady(self, script: Script) -> bool:
+        """Return whether a script's answers to its probes do not depend on what it was asked before."""
+        return not (await self._ask(script, "uplink", ())).fresh
 
     async def close(self) -> None:
         """End the processes."""

@@ -42,7 +42,8 @@ class Question(msgspec.Struct, frozen=True, kw_only=True):
 class Answer(msgspec.Struct, frozen=True, kw_only=True):
     """Results; or that a limit stopped the calls together; or that the source is needed; or what is wrong with it.
 
-    ``cpu_s``: processor time that the calls took.
+    ``cpu_s``: processor time that the calls took. ``fresh``: each call has a realm of its own, as the codec's answers
+    depend on what it was asked before.
     """
 
     results: msgspec.Raw = msgspec.Raw(b"[]")
@@ -50,6 +51,7 @@ class Answer(msgspec.Struct, frozen=True, kw_only=True):
     needed: bool = False
     broken: str = ""
     cpu_s: float = 0.0
+    fresh: bool = False
 
 
 def read(stream: IO[bytes]) -> bytes:
@@ -88,7 +90,8 @@ class Codecs:
             )
         except Stopped as error:
             return Answer(stopped=str(error), cpu_s=time.process_time() - began)
-        return Answer(results=msgspec.Raw(text.encode(errors="replace")), cpu_s=time.process_time() - began)
+        took_s = time.process_time() - began
+        return Answer(results=msgspec.Raw(text.encode(errors="replace")), cpu_s=took_s, fresh=codec.fresh)
 
 
 def _load(script: Script) -> Codec | str:

@@ -24,6 +24,7 @@ COMMANDS = {
     "decode": "decode one payload of a device type",
     "encode": "encode values as a device of a type would send them",
     "codec": "makers' JavaScript codecs: try their published examples, make devices of them",
+    "device": "make a device file from nothing, a script, a grammar or a format; look one over",
     "devices": "list, show, add, import and export devices; list device types",
     "ledger": "what became of every frame, and whether it balances",
     "quarantine": "frames that were not understood: list, inspect, replay after a fix",

@@ -20,6 +20,7 @@ APPLICATION = "52f14cd4-c6f1-4fbd-8f87-4025e1d49242"
 _TENANT = "c0e2f6a7-2d31-4b3e-9d0a-7a4f4f0b2c11"
 _CHANNELS_HZ = (868_100_000, 868_300_000, 868_500_000, 867_100_000, 867_300_000, 867_500_000, 867_700_000, 867_900_000)
 _SIGFOX_SEQUENCE = 4096
+_ANY_PORT = 1  # where any will do: what comes on port 0 is for the network server
 
 
 class Heard(msgspec.Struct, frozen=True, gc=False):
@@ -161,7 +162,7 @@ def _chirpstack(frame: Frame, copy: int) -> Event:
         adr=True,
         dr=sender.data_rate,
         f_cnt=frame.counter,
-        f_port=frame.f_port or 0,
+        f_port=_ANY_PORT if frame.f_port is None else frame.f_port,
         confirmed=False,
         data=_text(frame.payload),
         rx_info=tuple(
@@ -242,7 +243,7 @@ def _thethingsstack(frame: Frame, copy: int) -> Event:
         received_at=received,
         uplink_message=_UplinkMessage(
             session_key_id=sender.session,
-            f_port=frame.f_port or 0,
+            f_port=_ANY_PORT if frame.f_port is None else frame.f_port,
             f_cnt=frame.counter,
             frm_payload=_text(frame.payload),
             rx_metadata=tuple(

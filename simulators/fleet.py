@@ -5,6 +5,7 @@
 2. A device speaks every ``period`` of its type, divided by ``speed`` (once a second at most), at a moment of its own.
    Its frame counter counts these moments since the beginning of the city.
 3. Values come from the world, or from a type's ranges; bytes from its ``encode``; events from ``simulators.envelopes``.
+   What can only be read, as a maker's script, sends the examples of its device file.
 4. In the history a type with a log frame sends its memory by it, many readings a frame, and what the log leaves out
    every two hours; the other types send a frame an hour. Of what speaks more often than once a minute, memory before
    the last two hours is a minute out of ten.
@@ -24,13 +25,14 @@ import numpy as np
 from decoders.catalogue import Catalogue
 from decoders.device import Definition
 from model.device import Device
+from model.errors import ConfigError
 from simulators.chance import Floats, Ints, draw, key
 from simulators.days import START_S
 from simulators.envelopes import Event, Frame, Heard, Sender, event
 from simulators.faults import Faults
 from simulators.places import Site, distance_m, gateways
 from simulators.speech import Speech
-from simulators.voices import Modelled, Moment, Ranged, Voice
+from simulators.voices import Modelled, Moment, Ranged, Replayed, Voice
 from simulators.world import World
 
 _FASTEST_S = 1.0
@@ -41,7 +43,6 @@ _SOON_S = 8.0
 _FULL_MEMORY_S, _THIN_EVERY_S = 7_200.0, 600.0
 _NETWORK = {"lorawan": "chirpstack", "sigfox": "sigfox", "native": "native"}
 _REPEAT_S = {"chirpstack": 0.4, "thethingsstack": 1.4, "native": 0.2, "sigfox": 60.0}
-_RARELY = 12  # every so many frames, a device that has several kinds of them sends another one
 _FLOOR_DBM = -120.0  # below, a gateway hears nothing
 _FAST_DBM = -105.0  # above, the highest data rate
 
@@ -71,9 +72,12 @@ class Rhythm:
 
 
 class Told(NamedTuple):
-    """One way to tell the past: at these moments, if they are between ``youngest_s`` and ``oldest_s`` ago."""
+    """One way to tell the past: at these moments, if they are between ``youngest_s`` and ``oldest_s`` ago.
 
-    speech: Speech
+    ``speech``: ``None`` for one after the other.
+    """
+
+    speech: Speech | None
     rhythm: Rhythm
     youngest_s: float = 0.0
     oldest_s: float = np.inf
@@ -118,8 +122,7 @@ class Group:
     def live(self, start: float, end: float, faults: Faults, tally: Counter[str]) -> Iterator[Sending]:
         """Yield what leaves because somebody speaks from ``start`` to before ``end``."""
         who, at, number = self._live.due(start, end)
-        for speech, chosen in self._choices(number):
-            yield from self._sendings(speech, who[chosen], at[chosen], number[chosen], faults, tally)
+        yield from self._spoken(None, who, at, number, faults, tally)
 
     def switched_on(self, now: float, faults: Faults, tally: Counter[str]) -> Iterator[Sending]:
         """Yield the first report of each device that would not speak soon by itself."""
@@ -129,7 +132,7 @@ class Group:
             phase = self._live.phase[who]
             at = now + _SOON_S * phase / self._live.interval_s
             number = np.floor((at - START_S - phase) / self._live.interval_s).astype(np.int64)
-            yield from self._sendings(self._voice.speeches[0], who, at, number, faults, tally)
+            yield from self._spoken(self._voice.usual, who, at, number, faults, tally)
 
     def history(self, start: float, end: float, now: float, faults: Faults, tally: Counter[str]) -> Iterator[Sending]:
         """Yield what was on air from ``start`` to before ``end``, as told at ``now``."""
@@ -157,22 +160,24 @@ class Group:
             first = Moment(np.zeros(1, np.int64), self.keys[:1], np.full(1, now), Faults())
             self._voice.payloads(self._voice.speeches[0], first)
 
-    def _choices(self, number: Ints) -> Iterator[tuple[Speech, Ints]]:
-        """Yield the ways to speak with the positions of the frames that use each."""
-        speeches = self._voice.speeches
-        if len(speeches) == 1:
-            yield speeches[0], np.arange(len(number))
+    def _spoken(
+        self, speech: Speech | None, who: Ints, at: Floats, number: Ints, faults: Faults, tally: Counter[str]
+    ) -> Iterator[Sending]:
+        """Yield what leaves when devices speak in one way, or each frame in the way whose turn it is."""
+        if speech is not None:
+            yield from self._sendings(speech, who, at, number, faults, tally)
             return
-        turn, rest = np.divmod(number, _RARELY)
-        which = np.where(rest == _RARELY - 1, 1 + turn % (len(speeches) - 1), 0)
+        which = self._voice.turns(who, number)
         for index in np.unique(which):
-            yield speeches[int(index)], np.flatnonzero(which == index)
+            chosen = np.flatnonzero(which == index)
+            spoken = self._voice.speeches[int(index)]
+            yield from self._sendings(spoken, who[chosen], at[chosen], number[chosen], faults, tally)
 
     def _ways_to_tell(self, phase: Floats) -> tuple[Told, ...]:
         """Return the ways to tell the past. Logs stand on a grid of their step: the same, whoever asks when."""
         if not len(phase):
             return ()
-        usual, log = self._voice.speeches[0], self._voice.log
+        usual, log = self._voice.usual, self._voice.log
         if log is None:
             step = max(self._counter_s, _HISTORY_S)
             return (Told(usual, Rhythm(interval_s=step, phase=phase * step), self._counter_s),)
@@ -184,13 +189,15 @@ class Group:
             slots = _THIN_EVERY_S // log.step_s
             thin = Rhythm(interval_s=slots * log.step_s, phase=np.floor(phase * slots) * log.step_s)
             told = [Told(log, whole, 0.0, _FULL_MEMORY_S), Told(short, thin, _FULL_MEMORY_S)]
-        if not set(usual.fields[0]) <= {name for names in log.fields for name in names}:
+        if usual is None or not set(usual.fields[0]) <= {name for names in log.fields for name in names}:
             told.append(Told(usual, Rhythm(interval_s=_LOG_REST_S, phase=phase * _LOG_REST_S), self._counter_s))
         return tuple(told)
 
-    def _told(self, speech: Speech, who: Ints, at: Floats, faults: Faults, tally: Counter[str]) -> Iterator[Sending]:
+    def _told(
+        self, speech: Speech | None, who: Ints, at: Floats, faults: Faults, tally: Counter[str]
+    ) -> Iterator[Sending]:
         number = np.floor((at - START_S) / self._counter_s - self._phase[who]).astype(np.int64)
-        yield from self._sendings(speech, who, at, number, faults, tally)
+        yield from self._spoken(speech, who, at, number, faults, tally)
 
     def _sendings(
         self, speech: Speech, who: Ints, at: Floats, number: Ints, faults: Faults, tally: Counter[str]
@@ -306,15 +313,24 @@ def city(
 def of_type(
     definition: Definition, count: int, *, seed: int = 1, speed: float = 1.0, faults: Faults | None = None
 ) -> Fleet:
-    """Return ``count`` devices of a type: from the world if it has a model, else from the type's ranges."""
+    """Return ``count`` devices of a type: from the world, else from the type's ranges, else from its examples."""
     network = _NETWORK[definition.type.networks[0]]
-    world = World(seed)
-    voice: Voice
-    if world.knows(definition.type.name):
-        voice = Modelled(definition, world.things(definition.type.name, count), network)
-    else:
-        voice = Ranged(definition, count, seed)
+    voice = _voice(definition, count, network, seed)
     return Fleet([Group(definition, voice, network=network, seed=seed, speed=speed)], faults)
+
+
+def _voice(definition: Definition, count: int, network: str, seed: int) -> Voice:
+    world = World(seed)
+    if world.knows(definition.type.name) and definition.codec is None:
+        return Modelled(definition, world.things(definition.type.name, count), network)
+    if definition.script is not None:
+        return Replayed(definition, count, seed)
+    try:
+        return Ranged(definition, count, seed)
+    except ConfigError:
+        if definition.codec is None:
+            raise
+        return Replayed(definition, count, seed)  # a format that nothing can be written in
 
 
 def _number(text: str) -> int:

@@ -2,9 +2,10 @@
 
 1. Every example of the device file that decodes is a pattern: which port, which fields together, how many records.
    A file without such examples gives one pattern a frame, from its fields; one without frames, one of all fields.
-2. A number wanders smoothly through its plausible range, narrowed until the layout takes it; counters and registers
-   only rise; states and texts change now and then. What cannot be varied stays as the example has it.
-3. So any type of the catalogue can be simulated, the one written this morning too.
+2. A number wanders smoothly through its plausible range, narrowed until the layout or the format takes it; counters and
+   registers only rise; states and texts change now and then. What cannot be varied stays as the example has it.
+3. So any type of the catalogue can be simulated, the one written this morning too: ``simulators.voices`` replays the
+   examples of those that can only be read.
 """
 
 from collections.abc import Iterator, Mapping
@@ -12,7 +13,8 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from decoders.device import Definition, Example, Frame
+from decoders.device import Decoded, Definition, Example, Frame
+from decoders.mapping import EACH, steps
 from model.device import Field, Kind
 from model.errors import ConfigError, DecodeError, EncodeError
 from model.readings import Array
@@ -20,7 +22,7 @@ from model.uplink import Value
 from simulators.chance import Floats, Ints, draw, key, smooth
 from simulators.days import DAY_S, START_S
 from simulators.places import around_quarters
-from simulators.speech import Row, Speech, encoded
+from simulators.speech import Row, Speech, encoded, speaks_by_name
 
 _HALVINGS = 8
 _RISING = {"energy", "thermal_energy", "reactive_energy", "apparent_energy", "volume", "pulse_count", "operating_time"}
@@ -88,7 +90,7 @@ def _patterns(definition: Definition) -> tuple[Pattern, ...]:
         except EncodeError:
             continue  # a pattern that cannot be said, an example of a broken device, say
         known = (speech.frame, speech.f_port, speech.fields)
-        if known not in found:
+        if known not in found and (definition.codec is None or _Sayable(definition, speech, values)({})):
             found[known] = _pattern(definition, speech, values)
     if not found:
         name = definition.type.name
@@ -116,9 +118,11 @@ def _said(definition: Definition, example: Example) -> tuple[Speech, tuple[Row, 
         decoded = definition.decode(example.payload, f_port=example.f_port)
     except DecodeError:
         return None
-    frame = next(frame for frame in definition.frames if frame.name == decoded.frame)
     if not decoded.records:
         return None
+    if definition.codec is not None:
+        return _told(example, decoded)
+    frame = next(frame for frame in definition.frames if frame.name == decoded.frame)
     words = _step(frame, [record.age_us for record in decoded.records])
     newest = 0 if frame.log is None or frame.log.newest_first else -1
     fixed: list[Row] = [{} for _ in decoded.records]
@@ -135,6 +139,14 @@ def _said(definition: Definition, example: Example) -> tuple[Speech, tuple[Row, 
         fixed=tuple(fixed),
         timed=_timed(frame, len(decoded.records), newest),
     ), rows
+
+
+def _told(example: Example, decoded: Decoded) -> tuple[Speech, tuple[Row, ...]] | None:
+    """Return how an example of a format speaks; ``None`` for several readings, which no format writes."""
+    if len(decoded.records) > 1:
+        return None
+    row = {name: value for name, value in decoded.records[0].values.items() if value is not None}
+    return Speech(frame=None, f_port=example.f_port, fields=(tuple(row),)), (row,)
 
 
 def _timed(frame: Frame, count: int, newest: int) -> tuple[bool, ...]:
@@ -155,9 +167,12 @@ def _step(frame: Frame, ages_us: list[int]) -> Row:
 
 def _from_frames(definition: Definition) -> Iterator[tuple[Speech, tuple[Row, ...]]]:
     fields = {field.name: field for field in definition.type.fields}
-    if not definition.frames:  # values go by name, in JSON
-        row = {name: _somewhere(field) for name, field in fields.items()}
-        yield Speech(frame=None, f_port=None, fields=(tuple(row),), timed=(True,)), (row,)
+    if not definition.frames:
+        listed = (
+            {place.field for place in definition.codec.places if EACH in steps(place.path)} if definition.codec else ()
+        )
+        row = {name: _somewhere(field) for name, field in fields.items() if name not in listed}
+        yield Speech(frame=None, f_port=None, fields=(tuple(row),), timed=(speaks_by_name(definition),)), (row,)
     for frame in definition.frames:
         row = {name: _somewhere(fields[name]) for name in frame.fields if name in fields}
         port = frame.f_ports[0] if frame.f_ports else None
@@ -211,14 +226,14 @@ def _as(kind: Kind, value: Value) -> Value:
 
 
 class _Sayable:
-    """Tells whether the layout takes a pattern's values with some of them changed."""
+    """Tells whether the layout or the format takes a pattern's values with some of them changed."""
 
     def __init__(self, definition: Definition, speech: Speech, values: tuple[Row, ...]) -> None:
         self._definition, self._speech, self._values = definition, speech, values
 
     def __call__(self, changed: Row) -> bool:
         """Tell whether these values can be said, all else unchanged: the layout reads the same fields again."""
-        if not self._definition.frames:
+        if speaks_by_name(self._definition):
             return True
         kinds = {field.name: field.kind for field in self._definition.type.fields}
         values = {name: _as(kinds[name], value) for name, value in changed.items()}

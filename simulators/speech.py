@@ -1,7 +1,7 @@
 """How a device of a type says values: which frame, how many records, which fields in each.
 
 1. Bytes are made by the type's ``encode`` alone: what the simulator says is what the device file says.
-   A type without a layout speaks native JSON instead.
+   A type with neither layout nor codec speaks native JSON instead; one whose codec only reads says its examples again.
 2. ``statuses`` are the frames in which a modelled device reports now, ``log`` the one in which it sends its memory.
 """
 
@@ -28,7 +28,7 @@ class Speech:
     """One way to speak. ``ages_s``: how old each record is, in payload order; ``fields``: what each of them says.
 
     ``fixed``: values that a record always has; ``timed``: whether it carries its time; ``step_s``: seconds between the
-    records of a log.
+    records of a log. ``payload``: what is said word for word, by devices that nobody can encode for.
     """
 
     frame: str | None
@@ -38,16 +38,22 @@ class Speech:
     fixed: tuple[Row, ...] = ({},)
     timed: tuple[bool, ...] = (False,)
     step_s: int = 0
+    payload: bytes = b""
 
 
 def encoded(definition: Definition, speech: Speech, rows: Sequence[Row]) -> bytes:
     """Return the payload that says ``rows`` (one for each record); raise ``EncodeError``."""
     records = [{**fixed, **row} for fixed, row in zip(speech.fixed, rows, strict=True)]
-    if not definition.frames:
+    if speaks_by_name(definition):
         values = dict(records[0])
         time = {"time": values.pop("time")} if "time" in values else {}
         return msgspec.json.encode({**time, "values": values})
     return definition.encode(records, frame=speech.frame, f_port=speech.f_port).payload
+
+
+def speaks_by_name(definition: Definition) -> bool:
+    """Tell whether a type has neither layout nor codec: its values go by name, in JSON."""
+    return not definition.frames and definition.codec is None
 
 
 def statuses(definition: Definition, known: frozenset[str]) -> tuple[Speech, ...]:

@@ -1,4 +1,4 @@
-"""What devices say: values of the world, or of a type's ranges, as payloads.
+"""What devices say: values of the world, or of a type's ranges, as payloads; or the examples of its device file.
 
 A voice belongs to one device type. It knows the ways to speak (``simulators.speech``) and asks, for many devices and
 times at once, what is true then.
@@ -16,11 +16,12 @@ from model.uplink import Value
 from simulators.chance import Floats, Ints
 from simulators.days import START_S
 from simulators.faults import Faults
-from simulators.places import Site
+from simulators.places import Site, around_quarters
 from simulators.ranges import Ranges
 from simulators.speech import LORAWAN_BYTES, NATIVE_BYTES, SIGFOX_BYTES, Speech, as_values, encoded, log, rows, statuses
 from simulators.world import Model
 
+_RARELY = 12  # every so many frames, a device that has several kinds of them sends another one
 _LOG_STEP_S = {"chirpstack": 900, "thethingsstack": 600, "native": 60}
 _MOST_BYTES = {
     "chirpstack": LORAWAN_BYTES,
@@ -67,6 +68,15 @@ class Voice(Protocol):
         ...
 
     @property
+    def usual(self) -> Speech | None:
+        """The way in which the past is told where there is no log; ``None``: in turn, as now."""
+        ...
+
+    def turns(self, who: Ints, number: Ints) -> Ints:
+        """Return which of ``speeches`` each frame is: the ``number``-th of the device ``who``."""
+        ...
+
+    @property
     def log(self) -> Speech | None:
         """The way to send the memory, if there is one."""
         ...
@@ -80,7 +90,25 @@ class Voice(Protocol):
         ...
 
 
-class Modelled:
+class _Usual:
+    """Devices that have a usual way to speak, and now and then use another."""
+
+    speeches: tuple[Speech, ...]
+
+    @property
+    def usual(self) -> Speech | None:
+        """The first of the ways to speak."""
+        return self.speeches[0] if self.speeches else None
+
+    def turns(self, who: Ints, number: Ints) -> Ints:  # noqa: ARG002 all devices alike
+        """Return 0 for the usual way, and for every twelfth frame one of the others, in turn."""
+        others = max(len(self.speeches) - 1, 1)
+        turn, rest = np.divmod(number, _RARELY)
+        which: Ints = np.where((rest == _RARELY - 1) & (len(self.speeches) > 1), 1 + turn % others, 0)
+        return which
+
+
+class Modelled(_Usual):
     """Devices that measure the world. Raises ``ConfigError`` where no frame can be filled from the model."""
 
     def __init__(self, definition: Definition, model: Model, network: str) -> None:
@@ -113,7 +141,7 @@ class Modelled:
         return [encoded(self._definition, speech, records) for records in rows(speech, plain, moment.clock)]
 
 
-class Ranged:
+class Ranged(_Usual):
     """Devices of a type that the world has no model for: ``simulators.ranges``."""
 
     log: Speech | None = None
@@ -146,3 +174,41 @@ class Ranged:
             except EncodeError:
                 payloads.append(encoded(self._definition, speech, example))
         return payloads
+
+
+class Replayed:
+    """Devices that can only be read: each sends the examples of its file in turn, starting with another one.
+
+    What an example promises counts: a maker's script runs in the cage of ingest, never here. Examples with a time of
+    their own would tell the same moment again and again, so they are left out where there are others.
+    """
+
+    log: Speech | None = None
+    usual: Speech | None = None
+
+    def __init__(self, definition: Definition, count: int, seed: int) -> None:
+        name = definition.type.name
+        said = [one for one in definition.examples if any(record.values for record in one.records)]
+        said = [one for one in said if all(record.time is None for record in one.records)] or said
+        if not said:
+            raise ConfigError(
+                [f"{name}: it can only be read, so its examples are sent: give the file an [[example]] that decodes"]
+            )
+        self.sites = around_quarters(seed, count, (definition.type.title.fr,), name)
+        self.speeches = tuple(
+            Speech(frame=None, f_port=one.f_port, fields=((),), payload=one.payload)
+            for one in {(one.f_port, one.payload): one for one in said}.values()
+        )
+
+    def turns(self, who: Ints, number: Ints) -> Ints:
+        """Return the next example of each device."""
+        which: Ints = (who + number) % len(self.speeches)
+        return which
+
+    def shorter_log(self, records: int) -> Speech | None:  # noqa: ARG002 there is none
+        """Return ``None``: the past of such a device is told by its examples."""
+        return None
+
+    def payloads(self, speech: Speech, moment: Moment) -> list[bytes]:
+        """Return the example for each frame."""
+        return [speech.payload] * len(moment.clock)

@@ -3,14 +3,22 @@
 import argparse
 import base64
 import binascii
+from typing import TYPE_CHECKING
 
 from model.errors import BadRequestError
 from penfeld.config import load
 from penfeld.output import as_json, remark, table
 
+if TYPE_CHECKING:
+    from collections.abc import Mapping
+
+    from decoders.device import Decoded, Definition
+    from model.value import Value
+
 DESCRIPTION = """\
 Decode one payload of a device type, as its network hands it over: hex (spaces, colons and 0x are allowed) or base64.
-A type is a file's name: `penfeld devices types` lists them. The folders of `catalogue` in penfeld.toml count too."""
+A type is a file's name: `penfeld devices types` lists them. The folders of `catalogue` in penfeld.toml count too. What
+a maker's script says that no field takes is shown, too."""
 EXAMPLES = """\
   penfeld decode yobiiq_em4301 --port 1 0114000003e80115000007d0011600000bb8012400000006012500001770
   penfeld decode elsys_ers 0100e202290400270506060308070d62 --json
@@ -31,7 +39,8 @@ def run(options: argparse.Namespace) -> int:
     from penfeld.devicefiles import definition
 
     device_type = definition(load(getattr(options, "config", None)), options.type)
-    decoded = device_type.decode(payload_of("".join(options.payload), in_base64=options.base64), f_port=options.port)
+    payload = payload_of("".join(options.payload), in_base64=options.base64)
+    decoded, rest = _decoded(device_type, payload, options.port)
     if options.json:
         records = [
             {"values": record.values, "age_s": record.age_us / 1e6, "time_us": record.time_us}
@@ -44,6 +53,7 @@ def run(options: argparse.Namespace) -> int:
                 "frame": decoded.frame,
                 "records": records,
                 "warnings": decoded.warnings,
+                **({"rest": rest} if device_type.codec is not None else {}),
             }
         )
         return 0
@@ -54,9 +64,29 @@ def run(options: argparse.Namespace) -> int:
             )
         units = {field.name: field.unit for field in device_type.type.fields}
         table(("field", "value", "unit"), [(name, value, units.get(name, "")) for name, value in record.values.items()])
+    for path, value in rest.items():
+        print(f"no field takes {path}: {value}")
     for warning in decoded.warnings:
         remark(f"warning: {warning}")
     return 0
+
+
+def _decoded(definition: "Definition", payload: bytes, f_port: int | None) -> tuple["Decoded", "Mapping[str, Value]"]:
+    """Return what a payload says, and what no field takes of what a codec said. A maker's script runs in the cage."""
+    if definition.codec is None:
+        return definition.decode(payload, f_port=f_port), {}
+    from decoders.device import Decoded
+
+    if definition.script is not None:
+        import asyncio
+
+        from penfeld.inspection import answered
+
+        output = definition.told(asyncio.run(answered(definition, payload, f_port)))
+    else:
+        output = definition.output(payload, f_port=f_port)
+    mapped = definition.mapped(output)
+    return Decoded(mapped.records, mapped.warnings), mapped.rest
 
 
 def payload_of(text: str, *, in_base64: bool = False) -> bytes:

@@ -334,3 +334,38 @@ def test_a_device_type_of_ones_own_is_one_file(folder: Path) -> None:
     assert "may go to quarantine" not in done.stderr
     assert {name for item in items for name in item["values"]} == {"moisture_percent", "temperature_c"}
     assert totals["quarantined"] == 0
+
+
+def test_a_makers_script_becomes_a_device_whose_readings_are_served(folder: Path) -> None:
+    """From a script on disk: a device file, looked over, taken by what runs, simulated, and heard over MQTT, stored."""
+    script, payload = ROOT / "tests" / "data" / "devices" / "lab_tide.js", "02c55aa0"
+    words = ("--port", "0", "--no-history", "--lamps", "0", "--meters", "0", "--sigfox", "0", "--trams", "1")
+    device = "70b3d50000000088"
+    with service("demo", *words, folder=folder) as running:
+        api = until(lambda: running.runtime["api"], running)
+        until(lambda: get(f"{api}/readyz")["ready"], running)
+        about = ("--period", "15 min", "--title-fr", "Marégraphe")
+        made = penfeld(
+            "device", "new", "lab_gauge", "--script", str(script), f"--example={payload}:1", *about, folder=folder
+        )
+        checked = penfeld("device", "check", "lab_gauge", "--json", folder=folder)
+        done = penfeld("simulate", "--devices", "lab_gauge", "--count=2", "--speed=900", "--for=3", folder=folder)
+        simulated = until(lambda: get(f"{api}/api/v1/latest?device_type=lab_gauge")["items"], running)
+
+        added = penfeld("devices", "add", device, "--type", "lab_gauge", "--name", "Quay", folder=folder)
+        data = b64encode(bytes.fromhex("02c55ab4")).decode()
+        up = {"deviceInfo": {"devEui": device}, "fCnt": 1, "fPort": 1, "data": data}
+        event = {"topic": f"application/1/device/{device}/event/up", "payload": json.dumps(up)}
+        (folder / "heard.json").write_text(json.dumps([{**event, "time": "2026-03-01T12:00:00Z"}]))
+        penfeld("replay", "heard.json", "--speed", "max", folder=folder)
+        [heard] = until(lambda: get(f"{api}/api/v1/readings?device={device}")["items"], running)
+        totals = get(f"{api}/api/v1/ledger")["totals"]
+
+    assert made.returncode == 0, made.stderr
+    assert [(report["name"], report["well"]) for report in json.loads(checked.stdout)] == [("lab_gauge", True)]
+    assert done.returncode == 0, done.stderr
+    assert "may go to quarantine" not in done.stderr
+    assert {item["device"]["simulated"] for item in simulated} == {True}
+    assert added.stdout.startswith("1 created")
+    assert heard["values"] == {"battery_v": 3.8, "tide_temperature_c": 12.5}
+    assert totals["quarantined"] == 0

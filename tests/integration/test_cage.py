@@ -167,3 +167,18 @@ async def test_a_worker_that_cannot_start_is_an_outage_and_no_fault_of_the_codec
         with pytest.raises(UnavailableError, match="does not start"):
             await cage.run(GOOD, "uplink", calls(1))
         assert cage.suspended() == ()
+
+
+async def test_who_asks_is_told_of_a_codec_that_remembers(cage: Cage) -> None:
+    """Whether answers depend on what was asked before, and why a script cannot be called, can be asked."""
+    source = "let n = 0; function decodeUplink(i) { n += i.bytes[0]; return { data: { n } } }"
+    probes = (Call([1]), Call([2]))
+    assert not await cage.steady(Script(name="sum.js", source=source, probes=probes))
+    assert await cage.steady(Script(name="good.js", source=GOOD.source, probes=probes))
+    assert await cage.problem(GOOD) == ""
+    assert (
+        await cage.problem(Script(name="bad.js", source="function ("))
+        == "bad.js:1: SyntaxError: function name expected"
+    )
+    endless = Script(name="endless.js", source="Array.prototype.reverse.call({ length: 2 ** 53 - 1 })")
+    assert (await cage.problem(endless)).startswith("endless.js: loading it ended after")

@@ -1,6 +1,7 @@
-"""What every device file promises, those not yet written included."""
+"""What every device file promises, those not yet written included, whatever reads their payloads."""
 
 from collections.abc import Sequence
+from pathlib import Path
 
 import numpy as np
 import pytest
@@ -10,10 +11,17 @@ from hypothesis import strategies as st
 from decoders.batch import NO_TIME, DecodedBatch
 from decoders.catalogue import Catalogue
 from decoders.device import Decoded, Definition, Record
+from decoders.output import Output
 from model.errors import DecodeError, EncodeError
 from model.uplink import Value
 
-CATALOGUE = Catalogue.builtin()
+BUILTIN = Catalogue.builtin()
+MADE_UP = Path(__file__).parents[2] / "data" / "devices"
+CATALOGUE = Catalogue.builtin(
+    {file.stem: file.read_text() for file in MADE_UP.glob("*.toml")},
+    {file.name: file.read_text() for file in MADE_UP.glob("*.js")},
+)
+"""All types of the package, and some with a codec: of makers' scripts, and of formats."""
 
 
 @pytest.fixture(params=CATALOGUE.names())
@@ -47,20 +55,33 @@ def known(decoded: Decoded) -> list[Record]:
 
 def assert_batch_agrees(definition: Definition, payloads: Sequence[bytes], ports: Sequence[int | None]) -> None:
     """Decode payloads together and alone; compare every value to the last bit, every warning and every error."""
-    batch = definition.decode_batch(payloads, ports)
+    batch = together(definition, payloads, ports)
     assert np.all(np.diff(batch.frame) >= 0)
     for position, (payload, port) in enumerate(zip(payloads, ports, strict=True)):
         try:
             alone = definition.decode(payload, f_port=port)
         except DecodeError as error:
-            together = batch.errors[position]
-            assert (str(together), together.offset) == (str(error), error.offset)
+            found = batch.errors[position]
+            assert (str(found), found.offset) == (str(error), error.offset)
             assert 0 <= error.offset <= len(payload)
             assert records_of(batch, position) == []
         else:
             assert position not in batch.errors
             assert repr(records_in_order(records_of(batch, position))) == repr(records_in_order(known(alone)))
             assert batch.warnings.get(position, ()) == alone.warnings
+
+
+def together(definition: Definition, payloads: Sequence[bytes], ports: Sequence[int | None]) -> DecodedBatch:
+    """Decode payloads together, as ingest does: it asks the cage first where there is a script."""
+    if definition.script is None:
+        return definition.decode_batch(payloads, ports)
+    outputs: list[Output | DecodeError] = []
+    for payload, port in zip(payloads, ports, strict=True):
+        try:
+            outputs.append(definition.output(payload, f_port=port))
+        except DecodeError as error:
+            outputs.append(error)
+    return definition.decode_outputs(outputs)
 
 
 def records_in_order(records: list[Record]) -> list[Record]:
@@ -98,7 +119,9 @@ def test_any_bytes_decode_or_say_where_they_stop(data: st.DataObject) -> None:
 
 def ports_of(definition: Definition) -> list[int | None]:
     """Return the ports of a device type, one that it has not, and none."""
-    return [None, 222, *sorted({port for frame in definition.frames for port in frame.f_ports})]
+    own = {port for frame in definition.frames for port in frame.f_ports}
+    own |= {example.f_port for example in definition.examples if example.f_port is not None}
+    return [None, 222, *sorted(own)]
 
 
 def mutated(definition: Definition) -> st.SearchStrategy[bytes]:
@@ -136,7 +159,7 @@ def test_random_payloads_of_every_length_agree(name: str) -> None:
 def test_examples_come_back_from_encoding(definition: Definition) -> None:
     """What an example says can be encoded and decodes to the same again; encoding refuses what a layout cannot say.
 
-    The devices of our own must be able to say all that they decode without a warning.
+    The devices of our own must be able to say all that they decode without a warning; a maker's script only reads.
     """
     for example in definition.examples:
         if example.error is not None:
@@ -185,8 +208,24 @@ def said(definition: Definition, decoded: Decoded) -> list[dict[str, Value]]:
         if record.time_us is not None and not record.age_us:
             values["time"] = record.time_us / 1e6
         records.append(values)
-    log = next(frame.log for frame in definition.frames if frame.name == decoded.frame)
+    log = next((frame.log for frame in definition.frames if frame.name == decoded.frame), None)
     if log is not None and log.step_word and len(records) > 1:
         step_us = abs(decoded.records[1].age_us - decoded.records[0].age_us)
         records[0 if log.newest_first else -1][log.step_word] = step_us // (1_000_000 * log.step_s)
     return records
+
+
+@pytest.mark.parametrize("name", [name for name in CATALOGUE if name not in BUILTIN])
+def test_what_no_field_takes_is_not_lost(name: str) -> None:
+    """What a codec says of an example is taken by a field or left by its path, and nothing is both."""
+    definition = CATALOGUE[name]
+    for example in definition.examples:
+        if example.error is not None:
+            continue
+        output = definition.output(example.payload, f_port=example.f_port)
+        told = list(definition.explained(output))
+        left = {one.path for one in told if not one.fields}
+        assert left == set(definition.mapped(output).rest)
+        assert {field for one in told for field in one.fields} - {"time"} == {
+            field for record in example.records for field in record.values
+        }
