@@ -31,6 +31,7 @@ from model.views import (
     Ranking,
     ReadingPage,
     StateValue,
+    UnmappedPath,
     WorkerSums,
 )
 
@@ -230,6 +231,13 @@ class Queries(Protocol):
 
     async def state(self, device: str) -> Mapping[str, StateValue]:
         """Return what networks told of a device, fact by fact in order of name; nothing of one that there is not."""
+        ...
+
+    async def unmapped(self, device_type: DeviceType, *, device: str | None = None) -> Sequence[UnmappedPath]:
+        """Return what codecs said of the newest frames that no field took then, in order of path.
+
+        Only a few frames are looked at, of the devices of the type that spoke last; ``device``: only of this one.
+        """
         ...
 
     async def ledger(

@@ -44,6 +44,7 @@ from model.views import (
     ReadingPage,
     ReadingRow,
     StateValue,
+    UnmappedPath,
     WorkerSums,
 )
 
@@ -296,6 +297,10 @@ class Queries:
             "rssi_dbm": told,
             "snr_db": replace(told, value=-4.25),
         }
+
+    async def unmapped(self, device_type: DeviceType, *, device: str | None = None) -> Sequence[UnmappedPath]:
+        del device_type, device
+        return []
 
     async def ledger(
         self, *, start: datetime | None = None, end: datetime | None = None, source: str | None = None
