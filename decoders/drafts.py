@@ -63,7 +63,7 @@ def draft(name: str, about: About, said: Sequence[Said]) -> Draft:
     fields = tuple(_fields(seen))
     placed = {proposal.path for proposal in fields}
     unplaced = {path: values for path, values in seen.items() if path not in placed}
-    head = "\n".join([*_head(about, fields), *_codec(about, times), *_field_lines(fields)])
+    head = "\n".join([*_head(about, fields), *_codec(about, times), *field_lines(fields)])
     text = "\n".join([head, *_examples(name, head, said), *_left(unplaced)])
     return Draft(f"{text.rstrip()}\n", fields, unplaced)
 
@@ -93,7 +93,7 @@ def _fields(seen: Mapping[str, tuple[Value, ...]]) -> Iterator[Proposal]:
     """Yield a field for each path that can be placed, each value once, under names that differ."""
     found: list[Proposal] = []
     for path in sorted(seen, key=lambda path: path.count(".")):  # what is said twice is taken where it is said plainest
-        proposal = propose(path, seen[path], unit=_unit(path, seen))
+        proposal = propose(path, seen[path], unit=unit_beside(path, seen))
         if proposal is None:
             continue
         again = any(one.name == proposal.name and seen[one.path] == seen[path] for one in found)
@@ -107,7 +107,7 @@ def _fields(seen: Mapping[str, tuple[Value, ...]]) -> Iterator[Proposal]:
         )
 
 
-def _unit(path: str, seen: Mapping[str, tuple[Value, ...]]) -> str | None:
+def unit_beside(path: str, seen: Mapping[str, tuple[Value, ...]]) -> str | None:
     """Return the unit that the codec says beside a value, where it is always one."""
     stem, dot, last = path.rpartition(".")
     beside = [f"{path}_unit", f"{path}_units", f"{path}Unit"]
@@ -141,7 +141,8 @@ def _codec(about: About, times: Sequence[str]) -> list[str]:
     return [*lines, ""]
 
 
-def _field_lines(fields: Sequence[Proposal]) -> list[str]:
+def field_lines(fields: Sequence[Proposal]) -> list[str]:
+    """Return the tables of these fields, an empty line behind each."""
     lines: list[str] = []
     for one in fields:
         lines.append(f"[field.{one.name}]" + ("" if one.sure else "  # guessed from its values: check the unit"))

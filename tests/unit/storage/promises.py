@@ -746,7 +746,7 @@ class StoragePromises:
         assert [one.path for one in await house.queries.unmapped(PROBE, device="lamp-1")] == ["battery"]
 
     async def test_of_who_never_spoke_nothing_is_told(self, house: House) -> None:
-        """Devices without a frame, and those that there are not, leave nothing; what an earlier type left is its own."""
+        """Devices without a frame, and those that there are not, leave nothing; nor does what was of another type."""
         batch = await house.builder()
         batch.frame("lamp-1", NOON, {"steps": 0}, rest=Rest(paths={"battery": 3.6}))
         await house.sink.write(batch.build())
