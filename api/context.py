@@ -13,7 +13,7 @@ from fastapi import Depends, FastAPI, Request
 from api.live import Hub
 from api.metrics import LedgerTotals, Meter
 from decoders.catalogue import Catalogue
-from model.ports import Interpreter, Publisher, Quarantine, Queries, Registry
+from model.ports import Codecs, DeviceFiles, Interpreter, Publisher, Quarantine, Queries, Registry
 
 Clock = Callable[[], datetime]
 
@@ -53,6 +53,8 @@ class Context:
     quarantine: Quarantine
     interpreter: Interpreter
     catalogue: Catalogue
+    codecs: Codecs
+    device_files: DeviceFiles
     publisher: Publisher
     hub: Hub
     meter: Meter

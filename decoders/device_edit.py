@@ -7,13 +7,12 @@ Rules:
 3. What is refused says why, and what to do.
 """
 
+import json
 import tomllib
 from collections.abc import Iterator, Mapping
 from typing import Any
 
-from decoders.drafts import field_lines
 from decoders.mapping import steps
-from decoders.proposals import Proposal
 from model.device import NewField
 from model.errors import BadRequestError, ConflictError
 
@@ -39,9 +38,13 @@ def with_field(text: str, field: NewField) -> str:
 
 def table_of(field: NewField) -> str:
     """Return the lines of a field's table; raise ``BadRequestError`` for what TOML cannot say."""
-    text = "\n".join(
-        field_lines([Proposal(field.path, field.name, field.kind, field.quantity, field.unit, field.title)])
-    )
+    lines = [f"[field.{field.name}]"]
+    if field.title is not None:
+        lines.append(f"title = {{ en = {_quoted(field.title.en)}, fr = {_quoted(field.title.fr)} }}")
+    lines += [f"path = {_quoted(field.path)}", f"kind = {_quoted(field.kind)}", f"quantity = {_quoted(field.quantity)}"]
+    if field.unit is not None:
+        lines.append(f"unit = {_quoted(field.unit)}")
+    text = "\n".join(lines) + "\n"
     try:
         text.encode()
         told = tomllib.loads(text)
@@ -51,6 +54,10 @@ def table_of(field: NewField) -> str:
         said = ", ".join(ascii(word) for word in (field.name, field.path))
         raise BadRequestError(f"{said}: a device file cannot hold these characters")
     return text
+
+
+def _quoted(text: str) -> str:
+    return json.dumps(text, ensure_ascii=False).replace("\x7f", "\\u007f")
 
 
 def _table(text: str) -> dict[str, Any]:

@@ -63,7 +63,7 @@ def draft(name: str, about: About, said: Sequence[Said]) -> Draft:
     fields = tuple(_fields(seen))
     placed = {proposal.path for proposal in fields}
     unplaced = {path: values for path, values in seen.items() if path not in placed}
-    head = "\n".join([*_head(about, fields), *_codec(about, times), *field_lines(fields)])
+    head = "\n".join([*_head(about, fields), *_codec(about, times), *_field_lines(fields)])
     text = "\n".join([head, *_examples(name, head, said), *_left(unplaced)])
     return Draft(f"{text.rstrip()}\n", fields, unplaced)
 
@@ -141,8 +141,7 @@ def _codec(about: About, times: Sequence[str]) -> list[str]:
     return [*lines, ""]
 
 
-def field_lines(fields: Sequence[Proposal]) -> list[str]:
-    """Return the tables of these fields, an empty line behind each."""
+def _field_lines(fields: Sequence[Proposal]) -> list[str]:
     lines: list[str] = []
     for one in fields:
         lines.append(f"[field.{one.name}]" + ("" if one.sure else "  # guessed from its values: check the unit"))

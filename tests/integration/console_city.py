@@ -22,7 +22,6 @@ import uvicorn
 
 from api.app import ApiConfig, create_app
 from api.console import ConsoleConfig, mount
-from api.context import context_of
 from decoders.catalogue import Catalogue
 from model.batch import Replay, Replayed
 from model.device import Device, DeviceType, State
@@ -47,6 +46,8 @@ from model.views import (
     UnmappedPath,
     WorkerSums,
 )
+from tests.fakes.codecs import Codecs
+from tests.fakes.device_files import DeviceFiles
 
 NASTY = "<script>window.hacked = true</script>"
 DISTRICTS = ("Brest-Centre", "Saint-Marc", "Europe", "Lambézellec", "Bellevue", "Quatre-Moulins", "Saint-Pierre")
@@ -537,23 +538,14 @@ async def main(lamps: int, port: int) -> None:
         quarantine=Quarantine(city),
         interpreter=Interpreter(),
         catalogue=reference_types(),
+        codecs=Codecs(),
+        device_files=DeviceFiles({}),
         live=Live(city),
         publisher=Publisher(),
         clock=now,
         config=ApiConfig(),
     )
-    context = context_of(app)
-    mount(
-        app,
-        queries=context.queries,
-        registry=context.registry,
-        quarantine=context.quarantine,
-        interpreter=context.interpreter,
-        catalogue=context.catalogue,
-        hub=context.hub,
-        clock=now,
-        config=ConsoleConfig(reload_s=5),
-    )
+    mount(app, ConsoleConfig(reload_s=5))
     listener = socket.create_server(("127.0.0.1", port))
     print(f"http://127.0.0.1:{listener.getsockname()[1]}", flush=True)
     server = uvicorn.Server(uvicorn.Config(app, log_level="warning", timeout_graceful_shutdown=1))
