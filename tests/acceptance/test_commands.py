@@ -337,7 +337,7 @@ def test_a_device_type_of_ones_own_is_one_file(folder: Path) -> None:
 
 
 def test_a_makers_script_becomes_a_device_whose_readings_are_served(folder: Path) -> None:
-    """From a script on disk: a device file, looked over, taken by what runs, simulated, heard, stored, and completed."""
+    """From a script on disk: a device file, looked over, taken by what runs, simulated, heard, and completed."""
     script, payload = ROOT / "tests" / "data" / "devices" / "lab_tide.js", "02c55aa0"
     words = ("--port", "0", "--no-history", "--lamps", "0", "--meters", "0", "--sigfox", "0", "--trams", "1")
     device = "70b3d50000000088"
