@@ -26,10 +26,12 @@ class Said:
     log: tuple[str, ...] = ()
 
 
-async def said(definition: Definition, payload: bytes, f_port: int | None, *, codecs: Codecs, at: datetime) -> Said:
+async def said(
+    definition: Definition, payload: bytes, f_port: int | None, *, codecs: Codecs, at: datetime | None
+) -> Said:
     """Return what a payload says; raise ``DecodeError``, or ``UnavailableError`` when nobody can run a script.
 
-    ``at``: the time that a script is told, and that its clock shows.
+    ``at``: the time that a script is told, and that its clock shows; ``None``: it is told none.
     """
     if definition.codec is None:
         return Said(definition.decode(payload, f_port=f_port))
@@ -37,7 +39,8 @@ async def said(definition: Definition, payload: bytes, f_port: int | None, *, co
     if definition.script is None:
         output = definition.output(payload, f_port=f_port)
     else:
-        call = Call(list(payload), f_port, at.timestamp() * 1000, definition.codec.variables)
+        time_ms = None if at is None else at.timestamp() * 1000
+        call = Call(list(payload), f_port, time_ms, definition.codec.variables)
         [result] = await codecs.run(definition.script, "uplink", [call])
         if result.suspended:
             raise CodecSuspendedError("; ".join(result.errors))

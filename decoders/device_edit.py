@@ -4,17 +4,23 @@ Rules:
 
 1. What is written is read again: the file says what it said before and the new field, or nothing is written.
 2. The field's table goes behind those of the others, else to the end.
-3. What is refused says why, and what to do.
+3. Examples that held hold again: what the field says in them is put into them.
+4. What is refused says why, and what to do.
 """
 
-import json
+import contextlib
+import re
 import tomllib
 from collections.abc import Iterator, Mapping
 from typing import Any
 
+from decoders.device_lines import quoted, title_text, value_text
 from decoders.mapping import steps
 from model.device import NewField
 from model.errors import BadRequestError, ConflictError
+from model.value import Value
+
+_VALUES = re.compile(r"(?P<head>\s*values\s*=\s*\{)(?P<said>.*)(?P<tail>\}\s*(?:#[^}]*)?)", re.DOTALL)
 
 
 def with_field(text: str, field: NewField) -> str:
@@ -40,24 +46,55 @@ def table_of(field: NewField) -> str:
     """Return the lines of a field's table; raise ``BadRequestError`` for what TOML cannot say."""
     lines = [f"[field.{field.name}]"]
     if field.title is not None:
-        lines.append(f"title = {{ en = {_quoted(field.title.en)}, fr = {_quoted(field.title.fr)} }}")
-    lines += [f"path = {_quoted(field.path)}", f"kind = {_quoted(field.kind)}", f"quantity = {_quoted(field.quantity)}"]
+        lines.append(f"title = {title_text(field.title)}")
+    lines += [f"path = {quoted(field.path)}", f"kind = {quoted(field.kind)}", f"quantity = {quoted(field.quantity)}"]
     if field.unit is not None:
-        lines.append(f"unit = {_quoted(field.unit)}")
+        lines.append(f"unit = {quoted(field.unit)}")
     text = "\n".join(lines) + "\n"
     try:
-        text.encode()
         told = tomllib.loads(text)
-    except (UnicodeEncodeError, tomllib.TOMLDecodeError):
+    except tomllib.TOMLDecodeError:
         told = {}
-    if list(told) != ["field"] or list(told["field"]) != [field.name]:
+    if (
+        list(told) != ["field"]
+        or list(told["field"]) != [field.name]
+        or told["field"][field.name]["path"] != field.path
+    ):
         said = ", ".join(ascii(word) for word in (field.name, field.path))
         raise BadRequestError(f"{said}: a device file cannot hold these characters")
     return text
 
 
-def _quoted(text: str) -> str:
-    return json.dumps(text, ensure_ascii=False).replace("\x7f", "\\u007f")
+def with_values(text: str, field: str, values: Mapping[int, Value]) -> str:
+    """Return the text with what a field says in the examples of these numbers, so that they hold again.
+
+    Only examples are changed whose ``values`` stand in one line; others are a person's to complete.
+    """
+    for number, value in values.items():
+        table = tomllib.loads(text)
+        examples = table.get("example", [])
+        said = examples[number].get("values") if isinstance(examples, list) and number < len(examples) else None
+        if value is None or not isinstance(said, dict) or field in said:
+            continue
+        said[field] = value  # what the text is to say then
+        with contextlib.suppress(tomllib.TOMLDecodeError):
+            changed = _completed(text, number, f"{field} = {value_text(value)}")
+            text = changed if tomllib.loads(changed) == table else text
+    return text
+
+
+def _completed(text: str, number: int, said: str) -> str:
+    """Return the text with words more in the line of values of an example, counted from 0."""
+    lines = text.split("\n")
+    seen = -1
+    for place, line in enumerate(lines):
+        seen += line.replace(" ", "").startswith("[[example]]")
+        found = _VALUES.fullmatch(line)
+        if seen == number and found is not None:
+            before = found["said"].rstrip()
+            lines[place] = f"{found['head']}{before}{',' if before.strip() else ''} {said} {found['tail']}"
+            break
+    return "\n".join(lines)
 
 
 def _table(text: str) -> dict[str, Any]:

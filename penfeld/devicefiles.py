@@ -13,12 +13,24 @@ from contextlib import contextmanager
 from difflib import get_close_matches
 from importlib.resources import files
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 from decoders.catalogue import Catalogue
 from decoders.device import Definition
 from model.device import DeviceType, NewField
-from model.errors import BadRequestError, ConfigError, ConflictError, UnknownTypeError
+from model.errors import (
+    BadRequestError,
+    ConfigError,
+    ConflictError,
+    DecodeError,
+    UnavailableError,
+    UnknownTypeError,
+)
 from penfeld.config import OWN_FOLDER, Config
+
+if TYPE_CHECKING:
+    from model.ports import Codecs
+    from model.value import Value
 
 _PLACE = re.compile(r"^\w+\.toml(?::\d+)?: ")
 _BOM = "\ufeff"
@@ -79,42 +91,58 @@ def catalogue(config: Config) -> Catalogue:
 
 
 class DeviceFiles:
-    """Writes device files of the catalogue's folders: ``model.ports.DeviceFiles``."""
+    """Writes files of the catalogue's folders: ``model.ports.DeviceFiles``. ``codecs``: who runs their scripts."""
 
-    def __init__(self, config: Config) -> None:
-        self._config = config
+    def __init__(self, config: Config, codecs: "Codecs") -> None:
+        self._config, self._codecs = config, codecs
 
     async def add_field(self, device_type: str, field: NewField) -> DeviceType:
         """Write a field into a type's file and return what the file says now."""
-        import asyncio  # noqa: PLC0415 -- commands that only read the catalogue need none
-
-        return await asyncio.to_thread(map_path, self._config, device_type, field)
+        return await map_path(self._config, self._codecs, device_type, field)
 
 
-def map_path(config: Config, device_type: str, field: NewField) -> DeviceType:
+async def map_path(config: Config, codecs: "Codecs", device_type: str, field: NewField) -> DeviceType:
     """Write a field for a path of what a codec says into the type's file; return what the file says now.
 
-    Raise ``BadRequestError`` for a field that makes no sense, ``ConflictError`` where the file cannot take it: it has
-    such a field, it is not one's own, or it cannot be written.
+    The file's examples get what the field says in them. Raise ``BadRequestError`` for a field that makes no sense,
+    ``ConflictError`` where the file cannot take it: it has such a field, it is not one's own, or it cannot be written.
     """
-    from decoders.device_edit import table_of, with_field  # noqa: PLC0415 -- only who writes needs it
+    import asyncio  # noqa: PLC0415 -- only who writes needs it
+
+    from decoders.device_edit import table_of, with_field, with_values  # noqa: PLC0415 -- the same
 
     lines = table_of(field)
     file = _own_file(config, device_type)
     if file is None:
         raise ConflictError(_from_elsewhere(config, device_type, lines))
     try:
-        with _alone(file.parent):
-            before = file.read_bytes().decode()
-            text = before.removeprefix(_BOM)
-            changed = with_field(text, field)
-            definition = _read(config, file, text, changed)
-            _write(file, changed if text == before else _BOM + changed)
+        before = file.read_bytes().decode()
+        text = before.removeprefix(_BOM)
+        changed = with_field(text, field)
+        definition = _read(config, file, text, changed)
+        changed = with_values(changed, field.name, await _in_examples(definition, codecs, field.name))
+        await asyncio.to_thread(_write, file, before, changed if text == before else _BOM + changed)
     except UnicodeDecodeError as error:
         raise ConflictError(f"{file} cannot be read: {error}; save it as UTF-8") from None
     except OSError as error:
         raise ConflictError(f"{file} cannot be written ({error.strerror}); put in by hand:\n{lines}") from None
     return definition.type
+
+
+async def _in_examples(definition: Definition, codecs: "Codecs", field: str) -> dict[int, "Value"]:
+    """Return what a field says in the examples that promise one record, by their numbers."""
+    from api.decoding import said  # noqa: PLC0415 -- only who writes needs it
+
+    found: dict[int, Value] = {}
+    for number, example in enumerate(definition.examples):
+        if len(example.records) != 1:
+            continue
+        try:
+            told = await said(definition, example.payload, example.f_port, codecs=codecs, at=None)
+        except (DecodeError, UnavailableError):  # it does not hold, or nobody can say: it stays as it is
+            continue
+        found[number] = next((record.values[field] for record in told.decoded.records if field in record.values), None)
+    return found
 
 
 def _own_file(config: Config, device_type: str) -> Path | None:
@@ -155,6 +183,27 @@ def _read(config: Config, file: Path, text: str, changed: str) -> Definition:
     raise BadRequestError("; ".join(_PLACE.sub("", problem) for problem in wrong.problems))
 
 
+def _write(file: Path, before: str, text: str) -> None:
+    """Put the text in place of the file's, in one step: whoever reads it sees the one or the other.
+
+    Raise ``ConflictError`` if the file does not say any more what it said ``before``.
+    """
+    target = file.resolve()
+    aside = target.with_name(f".{target.name}.new")
+    with _alone(target.parent):
+        if target.read_bytes() != before.encode():
+            raise ConflictError(f"{file} was changed by somebody else just now: try again")
+        try:
+            with aside.open("wb") as opened:
+                opened.write(text.encode())
+                opened.flush()
+                os.fsync(opened.fileno())
+            aside.chmod(target.stat().st_mode)
+            aside.replace(target)
+        finally:
+            aside.unlink(missing_ok=True)
+
+
 @contextmanager
 def _alone(folder: Path) -> Iterator[None]:
     """Keep others who change files of this folder waiting as long as the block lasts."""
@@ -166,18 +215,3 @@ def _alone(folder: Path) -> Iterator[None]:
         yield
     finally:
         os.close(handle)
-
-
-def _write(file: Path, text: str) -> None:
-    """Put the text in place of the file's, in one step: whoever reads it sees the one or the other."""
-    target = file.resolve()
-    aside = target.with_name(f".{target.name}.new")
-    try:
-        with aside.open("wb") as opened:
-            opened.write(text.encode())
-            opened.flush()
-            os.fsync(opened.fileno())
-        aside.chmod(target.stat().st_mode)
-        aside.replace(target)
-    finally:
-        aside.unlink(missing_ok=True)

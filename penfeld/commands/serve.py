@@ -105,7 +105,7 @@ async def _serve(config: Config, listening: socket.socket, wait_s: float) -> int
             interpreter=interpreter,
             catalogue=known,
             codecs=cage,
-            device_files=DeviceFiles(config),
+            device_files=DeviceFiles(config, cage),
             live=door,
             publisher=door,
             clock=utc_now,

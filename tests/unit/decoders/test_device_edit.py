@@ -7,9 +7,10 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from decoders.device import Definition
-from decoders.device_edit import with_field
+from decoders.device_edit import with_field, with_values
 from model.device import Kind, NewField, Text
 from model.errors import BadRequestError, ConflictError
+from model.value import Value
 
 FILE = """\
 # Bought in 2025.
@@ -136,6 +137,42 @@ def test_a_file_that_is_broken_is_left_alone(text: str) -> None:
     """What cannot be read is not written to."""
     with pytest.raises(ConflictError, match="correct it first"):
         with_field(text, HUMIDITY)
+
+
+def test_examples_are_completed() -> None:
+    """What a field says in an example goes into its line of values; nothing else in the file changes."""
+    more = """
+[[example]]
+name = "empty [[example]]"
+payload = "00"
+values = {}   # nothing yet
+
+[[example]]
+name = "several"
+payload = "00"
+records = [ { temperature_c = 1.0 } ]
+
+[[ example ]]
+name = "long"
+payload = "00"
+[example.values]
+temperature_c = 1.0
+
+[[example]]
+name = "odd } values = { x"
+payload = "00"
+values = { state = "a } b", temperature_c = 1.0 }  # a } in a remark
+"""
+    values: dict[int, Value] = {0: 55.5, 1: True, 2: 7, 3: 7, 4: 'x "y"', 9: 1, 5: None}
+
+    changed = with_values(FILE + more, "new", values)
+
+    assert changed == (FILE + more).replace(
+        "values = { temperature_c = -10.0 }", "values = { temperature_c = -10.0, new = 55.5 }"
+    ).replace("values = {}   # nothing yet", "values = { new = true }   # nothing yet")
+    assert with_values(changed, "new", values) == changed
+    crlf = with_values(FILE.replace("\n", "\r\n"), "new", values)
+    assert crlf.endswith("values = { temperature_c = -10.0, new = 55.5 }\r\n")
 
 
 PIECES = st.lists(

@@ -1,13 +1,16 @@
 """Device files of one's own, written."""
 
+from collections.abc import Sequence
 from pathlib import Path
 
 import pytest
 
 from model.device import Kind, NewField
 from model.errors import BadRequestError, ConflictError
+from model.script import Call, Result, Script, Way
 from penfeld.config import load
 from penfeld.devicefiles import DeviceFiles, catalogue, map_path
+from tests.fakes.codecs import ToldCodecs
 
 PROBE = """\
 title = { en = "Probe", fr = "Sonde" }
@@ -49,7 +52,7 @@ async def test_a_field_is_written_and_counts(folder: Path) -> None:
     """The file has the field, the catalogue that is read next knows it, and nothing else lies in the folder."""
     before = catalogue(load())["probe"].type
 
-    told = await DeviceFiles(load()).add_field("probe", HUMIDITY)
+    told = await DeviceFiles(load(), ToldCodecs()).add_field("probe", HUMIDITY)
 
     now = catalogue(load())["probe"].type
     assert [field.name for field in now.fields] == ["temperature_c", "humidity_percent"]
@@ -69,47 +72,47 @@ async def test_a_field_is_written_and_counts(folder: Path) -> None:
         (NewField(path="hum", name="age", kind=Kind.FLOAT, quantity="state"), "'age' cannot be a field's name"),
     ],
 )
-def test_a_field_that_makes_no_sense_is_refused_and_nothing_is_written(
+async def test_a_field_that_makes_no_sense_is_refused_and_nothing_is_written(
     folder: Path, field: NewField, says: str
 ) -> None:
     """What the reader of device files would refuse is refused before, in its words."""
     with pytest.raises(BadRequestError, match=says) as caught:
-        map_path(load(), "probe", field)
+        await map_path(load(), ToldCodecs(), "probe", field)
 
     assert ".toml:" not in str(caught.value)
     assert (folder / "probe.toml").read_text() == PROBE
 
 
-def test_a_file_that_comes_with_penfeld_is_not_changed(folder: Path) -> None:
+async def test_a_file_that_comes_with_penfeld_is_not_changed(folder: Path) -> None:
     """It tells to copy the file, where to, and what to put in."""
     with pytest.raises(ConflictError) as caught:
-        map_path(load(), "yobiiq_em4301", HUMIDITY)
+        await map_path(load(), ToldCodecs(), "yobiiq_em4301", HUMIDITY)
 
     assert "yobiiq_em4301.toml to " in str(caught.value)
     assert f"{folder.name}, and put in\n[field.humidity_percent]" in str(caught.value)
 
 
-def test_the_last_of_several_folders_counts(tmp_path: Path) -> None:
+async def test_the_last_of_several_folders_counts(tmp_path: Path) -> None:
     """Of two files of one name the one that the catalogue reads is written."""
     other = tmp_path / "other"
     other.mkdir()
     (other / "probe.toml").write_text(PROBE.replace('script = "probe.js"', 'format = "cayenne"'))
     (tmp_path / "penfeld.toml").write_text('catalogue = ["my-devices", "other"]\n')
 
-    map_path(load(), "probe", HUMIDITY)
+    await map_path(load(), ToldCodecs(), "probe", HUMIDITY)
 
     assert "humidity" not in (tmp_path / "my-devices" / "probe.toml").read_text()
     assert "humidity" in (other / "probe.toml").read_text()
 
 
-def test_a_file_elsewhere_is_reached_through_its_link(folder: Path, tmp_path: Path) -> None:
+async def test_a_file_elsewhere_is_reached_through_its_link(folder: Path, tmp_path: Path) -> None:
     """A link in the folder stays one; the file that it leads to is written, with the rights that it had."""
     kept = tmp_path / "kept.toml"
     (folder / "probe.toml").rename(kept)
     kept.chmod(0o664)
     (folder / "probe.toml").symlink_to(kept)
 
-    map_path(load(), "probe", HUMIDITY)
+    await map_path(load(), ToldCodecs(), "probe", HUMIDITY)
 
     assert (folder / "probe.toml").is_symlink()
     assert "humidity" in kept.read_text()
@@ -117,11 +120,11 @@ def test_a_file_elsewhere_is_reached_through_its_link(folder: Path, tmp_path: Pa
 
 
 @pytest.mark.parametrize("written", ["\ufeff" + PROBE, PROBE.replace("\n", "\r\n")])
-def test_files_stay_as_their_editor_wrote_them(folder: Path, written: str) -> None:
+async def test_files_stay_as_their_editor_wrote_them(folder: Path, written: str) -> None:
     """A mark at the beginning, and other line ends, are still there."""
     (folder / "probe.toml").write_bytes(written.encode())
 
-    map_path(load(), "probe", HUMIDITY)
+    await map_path(load(), ToldCodecs(), "probe", HUMIDITY)
 
     now = (folder / "probe.toml").read_bytes().decode()
     assert now.startswith(written)
@@ -137,7 +140,7 @@ def test_files_stay_as_their_editor_wrote_them(folder: Path, written: str) -> No
         ("\xe9", "save it as UTF-8"),
     ],
 )
-def test_a_file_with_problems_of_its_own_is_left_alone(folder: Path, text: str | None, says: str) -> None:
+async def test_a_file_with_problems_of_its_own_is_left_alone(folder: Path, text: str | None, says: str) -> None:
     """What is wrong with the file is told, and not blamed on the field."""
     file = folder / "probe.toml"
     file.unlink()
@@ -145,16 +148,56 @@ def test_a_file_with_problems_of_its_own_is_left_alone(folder: Path, text: str |
         file.write_text(text, encoding="latin-1")
 
     with pytest.raises(ConflictError, match=says):
-        map_path(load(), "probe", HUMIDITY)
+        await map_path(load(), ToldCodecs(), "probe", HUMIDITY)
 
     assert text is None or file.read_text(encoding="latin-1") == text
 
 
-def test_a_file_that_cannot_be_written_is_told(folder: Path) -> None:
+async def test_examples_get_what_the_field_says_in_them(folder: Path) -> None:
+    """What a script says of an example's payload is put into its values."""
+    example = '\n[[example]]\nname = "mild"\npayload = "01"\nvalues = { temperature_c = 21.5 }\n'
+    (folder / "probe.toml").write_text(PROBE + example + example.replace("mild", "none").replace("01", ""))
+    codecs = ToldCodecs(probe=Result(data={"temp": 21.5, "hum": 55}))
+
+    await map_path(load(), codecs, "probe", HUMIDITY)
+
+    assert [dict(one.records[0].values) for one in catalogue(load())["probe"].examples] == [
+        {"temperature_c": 21.5, "humidity_percent": 55.0},
+        {"temperature_c": 21.5, "humidity_percent": 55.0},
+    ]
+    assert [call.given for _, _, call in codecs.asked] == [[1], []]
+
+
+async def test_examples_that_nobody_can_run_stay_as_they_are(folder: Path) -> None:
+    """A script that refuses the payload of an example does not keep the field from being written."""
+    example = '\n[[example]]\nname = "mild"\npayload = "01"\nvalues = { temperature_c = 21.5 }\n'
+    (folder / "probe.toml").write_text(PROBE + example)
+
+    await map_path(load(), ToldCodecs(), "probe", HUMIDITY)
+
+    assert (folder / "probe.toml").read_text().endswith(example)
+
+
+async def test_who_comes_second_is_told(folder: Path) -> None:
+    """A file that somebody saves while a field is put into it is not written over."""
+    (folder / "probe.toml").write_text(PROBE + '\n[[example]]\nname = "mild"\npayload = "01"\nvalues = {}\n')
+
+    class Meanwhile(ToldCodecs):
+        async def run(self, script: Script, way: Way, calls: Sequence[Call]) -> Sequence[Result]:
+            (folder / "probe.toml").write_text(PROBE)
+            return await super().run(script, way, calls)
+
+    with pytest.raises(ConflictError, match="changed by somebody else just now"):
+        await map_path(load(), Meanwhile(), "probe", HUMIDITY)
+
+    assert (folder / "probe.toml").read_text() == PROBE
+
+
+async def test_a_file_that_cannot_be_written_is_told(folder: Path) -> None:
     """In a container whose device files are only lent, the lines are told to be put in elsewhere."""
     (folder / ".probe.toml.new").mkdir()  # so that nobody, not even root, can write beside the file
 
     with pytest.raises(ConflictError, match=r"cannot be written .*put in by hand:\n\[field.humidity_percent\]"):
-        map_path(load(), "probe", HUMIDITY)
+        await map_path(load(), ToldCodecs(), "probe", HUMIDITY)
 
     assert (folder / "probe.toml").read_text() == PROBE
