@@ -28,7 +28,7 @@ from api.parameters import known_parameters
 from api.routes import callbacks, device_types, devices, health, ledger, readings, stream
 from api.routes import quarantine as quarantine_routes
 from decoders.catalogue import Catalogue
-from model.ports import Interpreter, LiveSource, Publisher, Quarantine, Queries, Registry
+from model.ports import Codecs, DeviceFiles, Interpreter, LiveSource, Publisher, Quarantine, Queries, Registry
 
 __all__ = ["ApiConfig", "create_app"]
 
@@ -41,13 +41,15 @@ say what to do next. Lists are paged: follow `next_cursor`, or the `Link` header
 """
 
 
-def create_app(
+def create_app(  # noqa: PLR0913 -- the application's parts, each named
     *,
     queries: Queries,
     registry: Registry,
     quarantine: Quarantine,
     interpreter: Interpreter,
     catalogue: Catalogue,
+    codecs: Codecs,
+    device_files: DeviceFiles,
     live: LiveSource,
     publisher: Publisher,
     clock: Clock,
@@ -60,6 +62,8 @@ def create_app(
         quarantine=quarantine,
         interpreter=interpreter,
         catalogue=catalogue,
+        codecs=codecs,
+        device_files=device_files,
         publisher=publisher,
         hub=Hub(live, clock=clock, queue=config.subscriber_queue, kept=config.kept_events),
         meter=Meter(),

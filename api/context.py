@@ -14,7 +14,7 @@ from api.live import Hub
 from api.metrics import LedgerTotals, Meter
 from api.pushes import networks
 from decoders.catalogue import Catalogue
-from model.ports import Interpreter, Publisher, Quarantine, Queries, Registry
+from model.ports import Codecs, DeviceFiles, Interpreter, Publisher, Quarantine, Queries, Registry
 
 Clock = Callable[[], datetime]
 
@@ -58,6 +58,8 @@ class Context:
     quarantine: Quarantine
     interpreter: Interpreter
     catalogue: Catalogue
+    codecs: Codecs
+    device_files: DeviceFiles
     publisher: Publisher
     hub: Hub
     meter: Meter

@@ -16,6 +16,7 @@ _DESCRIPTIONS = {
     401: "The token is missing or wrong",
     404: "There is no such thing; `near` lists names that are like it",
     406: "Not one of the formats we write",
+    409: "It contradicts what is there already; the detail says what to do",
     413: "The body is too large; the detail says the limit",
     415: "Not one of the formats we read",
     422: "A part of the request is wrong; `errors` or the detail says which",

@@ -152,11 +152,82 @@ class ExampleOut(Shape):
     error: str | None
 
 
+class PlaceOut(Shape):
+    """Where a field's value stands in what a codec says."""
+
+    field: str = Field(examples=["temperature_c"])
+    path: str = Field(examples=["data.temperature"])
+    unit: str = Field(description="UCUM code of what the codec says; it becomes the field's unit", examples=["Cel"])
+
+
+class CodecOut(Shape):
+    """What reads payloads that have no layout: a maker's script, or a known format."""
+
+    script: str | None = Field(description="Name of the file beside the device file", examples=["vendor_model.js"])
+    format: str | None = Field(description="Name of the format", examples=["cayenne"])
+    variables: dict[str, str] = Field(description="What scripts are given")
+    times: list[str] = Field(description="Paths where a reading's own time stands")
+    places: list[PlaceOut]
+    suspended: str | None = Field(
+        description="Why ingest asks the script no more until its file changes: it overstepped its limits again and"
+        " again; its frames wait in quarantine. null: it does ask it"
+    )
+
+
 class DeviceTypeDetail(DeviceTypeOut):
     """A sensor model with what it sends."""
 
     frames: list[FrameOut]
     examples: list[ExampleOut]
+    codec: CodecOut | None = Field(description="null: a layout reads its payloads, or its values come by name")
+
+
+class ProposalOut(Shape):
+    """The field that a path most likely is: it can be posted as it stands, with the path."""
+
+    name: str = Field(examples=["temperature_c"])
+    kind: Kind
+    quantity: str = Field(examples=["temperature"])
+    unit: str | None = Field(description="UCUM code of what the codec says; null: that of the quantity")
+    title: TextOut | None = Field(description="null: that of the quantity")
+    sure: bool = Field(description="false: the values decided what the name does not say; look it over")
+
+
+class UnmappedOut(Shape):
+    """What devices say at a path that no field takes. It is kept with each raw frame."""
+
+    path: str = Field(examples=["data.humidity"])
+    value: Value = Field(description="The newest", examples=[55.5])
+    time: AwareDatetime = Field(description="When it was so, UTC")
+    devices: int = Field(description="How many devices say it, of those looked at")
+    proposal: ProposalOut | None = Field(description="null: it is not clear what it measures")
+
+
+class FieldIn(BaseModel):
+    """A field for a path of what a codec says."""
+
+    model_config = ConfigDict(extra="forbid")
+
+    path: Word = Field(examples=["data.humidity"])
+    name: Word = Field(
+        description="Its name in the data; ends in the unit of its quantity", examples=["humidity_percent"]
+    )
+    kind: Kind
+    quantity: Word = Field(description="One of the closed list", examples=["humidity"])
+    unit: Word | None = Field(
+        default=None, description="What the codec says it in, where it is not the unit of the quantity", examples=["%"]
+    )
+    title: TextOut | None = Field(default=None, description="Else that of the quantity")
+
+
+class FieldAddedOut(Shape):
+    """A field that stands in a device file now."""
+
+    device_type: str
+    version: str = Field(
+        description="Of the device type with the field: readings that have it tell this one, or a later"
+    )
+    field: FieldOut
 
 
 Port = Annotated[int, Field(ge=0, le=255, description="LoRaWAN port; none: any frame may fit", examples=[1])]
@@ -199,10 +270,12 @@ class DecodedOut(Shape):
     """What a payload says."""
 
     device_type: str
-    frame: str = Field(description="Name of the frame that fitted")
+    frame: str = Field(description="Name of the frame that fitted; empty for a codec")
     size: int = Field(description="Length of the payload in bytes")
     records: list[DecodedRecord] = Field(description="In the order of the payload")
+    rest: dict[str, Value] = Field(description="What the codec says that no field takes, by path; {} of a layout")
     warnings: list[str]
+    log: list[str] = Field(description="What a script wrote to its console")
 
 
 class EncodeIn(BaseModel):

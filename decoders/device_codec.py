@@ -94,7 +94,7 @@ def _places(fields: tuple[Field, ...], told: Mapping[str, Any], problem: Problem
             known = ", ".join(convertible(one.unit)) or one.unit or "nothing, as it has no unit"
             problem((*where, "unit"), f"'{unit}' cannot become {one.unit or 'a value without unit'}; it can be {known}")
             change = (1.0, 0.0)
-        places.append(Place(one.name, one.kind, path, *change))
+        places.append(Place(one.name, one.kind, path, *change, unit=code(str(unit))))
     return places
 
 

@@ -46,13 +46,17 @@ Found = tuple[Steps, object]
 
 @dataclass(frozen=True, slots=True)
 class Place:
-    """Where a field's value stands, and how it becomes one in the unit of its quantity: times factor, plus offset."""
+    """Where a field's value stands, and how it becomes one in the unit of its quantity: times factor, plus offset.
+
+    ``unit``: what it is told in there (a UCUM code).
+    """
 
     field: str
     kind: Kind
     path: str
     factor: float = 1.0
     offset: float = 0.0
+    unit: str = ""
 
     def converted(self, value: Number) -> Number:
         """Return the value, a number or an array of them, in the unit of the field's quantity."""

@@ -67,6 +67,21 @@ class Field:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
+class NewField:
+    """A field that somebody wants for what a codec says. ``path``: where that stands in what it says.
+
+    ``unit``: what the codec says it in, ``title``: what people call it; ``None`` where that of the quantity will do.
+    """
+
+    path: str
+    name: str
+    kind: Kind
+    quantity: str
+    unit: str | None = None
+    title: Text | None = None
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
 class DeviceType:
     """A sensor model. ``version`` changes whenever what it decodes to may change (hash of the file's meaning).
 

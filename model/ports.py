@@ -10,7 +10,7 @@ from datetime import datetime
 from typing import Protocol, TypeVar
 
 from model.batch import Batch, Frame, Replay, Replayed, Written
-from model.device import Device, DeviceRef, DeviceType
+from model.device import Device, DeviceRef, DeviceType, NewField
 from model.history import Changes, Counts, Extent, Part, Place, Reach, Rows, Run, Said, Scope, Seen
 from model.resolution import POINTS, Resolution
 from model.script import Call, Result, Script, Suspension, Way
@@ -31,6 +31,7 @@ from model.views import (
     Ranking,
     ReadingPage,
     StateValue,
+    UnmappedPath,
     WorkerSums,
 )
 
@@ -82,6 +83,18 @@ class Codecs(Protocol):
 
     def suspended(self) -> Sequence[Suspension]:
         """Return the codecs that are asked no more, because they overstepped their limits again and again."""
+        ...
+
+
+class DeviceFiles(Protocol):
+    """The device files, for who changes them."""
+
+    async def add_field(self, device_type: str, field: NewField) -> DeviceType:
+        """Write a field into a type's file and return what the file says now; whoever watches it takes it from there.
+
+        Raise ``BadRequestError`` for a field that makes no sense, ``ConflictError`` where the file cannot take it: both
+        say what to do, and nothing was written.
+        """
         ...
 
 
@@ -230,6 +243,13 @@ class Queries(Protocol):
 
     async def state(self, device: str) -> Mapping[str, StateValue]:
         """Return what networks told of a device, fact by fact in order of name; nothing of one that there is not."""
+        ...
+
+    async def unmapped(self, device_type: DeviceType, *, device: str | None = None) -> Sequence[UnmappedPath]:
+        """Return what codecs said of the newest frames that no field took then, in order of path.
+
+        Only a few frames are looked at, of the devices of the type that spoke last; ``device``: only of this one.
+        """
         ...
 
     async def ledger(

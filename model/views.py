@@ -67,6 +67,20 @@ class StateValue:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
+class UnmappedPath:
+    """What a codec said at one path that no field took when the frames came.
+
+    ``values``: a few of them, the newest first; ``time``: the event time of the newest frame that has it; ``devices``:
+    how many of those looked at say it.
+    """
+
+    path: str
+    values: tuple[Value, ...]
+    time: datetime
+    devices: int
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
 class LedgerRow:
     """What became of the frames that one source brought in one hour (UTC, by arrival).
 

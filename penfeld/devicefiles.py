@@ -1,15 +1,27 @@
 """The catalogue in use: the device files that come with Penfeld and those of the folders in ``catalogue``.
 
-``./my-devices`` is such a folder where it exists and no other is named: a new device type is one file and no setting.
+Rules:
+
+1. ``./my-devices`` is such a folder where it exists and no other is named: a new type is one file and no setting.
+2. Written are only files of these folders, whole or not at all, and only when what they say afterwards can be read.
 """
 
+import os
+import re
+from collections.abc import Iterator
+from contextlib import contextmanager
 from difflib import get_close_matches
+from importlib.resources import files
 from pathlib import Path
 
 from decoders.catalogue import Catalogue
 from decoders.device import Definition
-from model.errors import ConfigError, UnknownTypeError
+from model.device import DeviceType, NewField
+from model.errors import BadRequestError, ConfigError, ConflictError, UnknownTypeError
 from penfeld.config import OWN_FOLDER, Config
+
+_PLACE = re.compile(r"^\w+\.toml(?::\d+)?: ")
+_BOM = "\ufeff"
 
 
 def definition(config: Config, name: str) -> Definition:
@@ -64,3 +76,108 @@ def catalogue(config: Config) -> Catalogue:
     if problems:
         raise ConfigError(problems)
     return Catalogue.builtin(texts, scripts)
+
+
+class DeviceFiles:
+    """Writes device files of the catalogue's folders: ``model.ports.DeviceFiles``."""
+
+    def __init__(self, config: Config) -> None:
+        self._config = config
+
+    async def add_field(self, device_type: str, field: NewField) -> DeviceType:
+        """Write a field into a type's file and return what the file says now."""
+        import asyncio  # noqa: PLC0415 -- commands that only read the catalogue need none
+
+        return await asyncio.to_thread(map_path, self._config, device_type, field)
+
+
+def map_path(config: Config, device_type: str, field: NewField) -> DeviceType:
+    """Write a field for a path of what a codec says into the type's file; return what the file says now.
+
+    Raise ``BadRequestError`` for a field that makes no sense, ``ConflictError`` where the file cannot take it: it has
+    such a field, it is not one's own, or it cannot be written.
+    """
+    from decoders.device_edit import table_of, with_field  # noqa: PLC0415 -- only who writes needs it
+
+    lines = table_of(field)
+    file = _own_file(config, device_type)
+    if file is None:
+        raise ConflictError(_from_elsewhere(config, device_type, lines))
+    try:
+        with _alone(file.parent):
+            before = file.read_bytes().decode()
+            text = before.removeprefix(_BOM)
+            changed = with_field(text, field)
+            definition = _read(config, file, text, changed)
+            _write(file, changed if text == before else _BOM + changed)
+    except UnicodeDecodeError as error:
+        raise ConflictError(f"{file} cannot be read: {error}; save it as UTF-8") from None
+    except OSError as error:
+        raise ConflictError(f"{file} cannot be written ({error.strerror}); put in by hand:\n{lines}") from None
+    return definition.type
+
+
+def _own_file(config: Config, device_type: str) -> Path | None:
+    """Return the file that counts for a type, ``None`` where none of the catalogue's folders has one."""
+    found = (
+        file for folder in reversed(config.catalogue) for file in folder.glob("*.toml") if file.stem == device_type
+    )
+    return next(found, None)
+
+
+def _from_elsewhere(config: Config, device_type: str, lines: str) -> str:
+    """Return what to do about a type whose file is not one's own."""
+    own = config.file.parent if config.file is not None else Path()
+    folder = config.catalogue[-1] if config.catalogue else own / OWN_FOLDER
+    come = Path(str(files("decoders.devices"))) / f"{device_type}.toml"
+    if not come.is_file():
+        return f"the file of {device_type} is in no folder of the catalogue any more: put it back, then try again"
+    copied = f"copy {come} to {folder}" + ("" if folder.is_dir() else ", which is to be made")
+    return f"{device_type} comes with Penfeld, whose files are not changed: {copied}, and put in\n{lines}"
+
+
+def _read(config: Config, file: Path, text: str, changed: str) -> Definition:
+    """Return what the changed text of a file says; raise an error that tells its own problems from the field's."""
+
+    def script(name: str) -> str | None:
+        folders = (*reversed(config.catalogue), Path(str(files("decoders.devices"))))
+        found = next((folder / name for folder in folders if (folder / name).is_file()), None)
+        return found.read_text(encoding="utf-8-sig", errors="replace") if found is not None else None
+
+    try:
+        return Definition.read(file.stem, changed, script)
+    except ConfigError as error:
+        wrong = error
+    try:
+        Definition.read(file.stem, text, script)
+    except ConfigError as before:
+        raise ConflictError(f"correct the file first: {'; '.join(before.problems)}") from None
+    raise BadRequestError("; ".join(_PLACE.sub("", problem) for problem in wrong.problems))
+
+
+@contextmanager
+def _alone(folder: Path) -> Iterator[None]:
+    """Keep others who change files of this folder waiting as long as the block lasts."""
+    import fcntl  # noqa: PLC0415 -- only who writes needs it
+
+    handle = os.open(folder, os.O_RDONLY)
+    try:
+        fcntl.flock(handle, fcntl.LOCK_EX)
+        yield
+    finally:
+        os.close(handle)
+
+
+def _write(file: Path, text: str) -> None:
+    """Put the text in place of the file's, in one step: whoever reads it sees the one or the other."""
+    target = file.resolve()
+    aside = target.with_name(f".{target.name}.new")
+    try:
+        with aside.open("wb") as opened:
+            opened.write(text.encode())
+            opened.flush()
+            os.fsync(opened.fileno())
+        aside.chmod(target.stat().st_mode)
+        aside.replace(target)
+    finally:
+        aside.unlink(missing_ok=True)

@@ -32,9 +32,10 @@ from model.views import (
     ReadingPage,
     ReadingRow,
     StateValue,
+    UnmappedPath,
     WorkerSums,
 )
-from storage import latest, state
+from storage import latest, state, unmapped
 from storage.connection import Database, rows
 from storage.quarantine import REPLAY, filtered, frame_of, parameters_of
 from storage.registry import device_of
@@ -108,6 +109,10 @@ class Queries:
     async def state(self, device: str) -> Mapping[str, StateValue]:
         """Return what networks told of a device, fact by fact in order of name; nothing of one that there is not."""
         return await state.read(self._database, device)
+
+    async def unmapped(self, device_type: DeviceType, *, device: str | None = None) -> Sequence[UnmappedPath]:
+        """Return what codecs said of the newest frames that no field took then, in order of path."""
+        return await unmapped.read(self._database, device_type, device)
 
     async def ledger(
         self, *, start: datetime | None = None, end: datetime | None = None, source: str | None = None

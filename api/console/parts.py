@@ -8,7 +8,7 @@ from api.console.config import ConsoleConfig
 from api.console.feed import Feed
 from api.live import Hub
 from decoders.catalogue import Catalogue
-from model.ports import Interpreter, Quarantine, Queries, Registry
+from model.ports import Codecs, DeviceFiles, Interpreter, Quarantine, Queries, Registry
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -22,5 +22,7 @@ class Parts:
     quarantine: Quarantine
     interpreter: Interpreter
     catalogue: Catalogue
+    codecs: Codecs
+    device_files: DeviceFiles
     clock: Callable[[], datetime]
     config: ConsoleConfig

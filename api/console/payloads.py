@@ -1,9 +1,12 @@
-"""What a person pasted, as bytes; and what a definition makes of it, ready to be shown. Pure."""
+"""What a person pasted, as bytes; and what a definition makes of it, ready to be shown."""
 
 from dataclasses import dataclass
+from datetime import datetime
 
-from decoders.device import Decoded, Definition
-from model.errors import DecodeError
+from api.decoding import Said, said
+from decoders.device import Definition
+from model.errors import DecodeError, UnavailableError
+from model.ports import Codecs
 
 _IGNORED = frozenset(" \t\r\n,;:-_\u00a0\u202f")
 
@@ -41,17 +44,24 @@ def parse_hex(text: str) -> bytes:
 
 @dataclass(frozen=True, slots=True)
 class Attempt:
-    """A payload tried on a device type: ``decoded``, or ``problem`` and the byte at which decoding stopped."""
+    """A payload tried on a device type: what it ``said``, or ``problem`` and the byte at which decoding stopped.
+
+    ``offset`` is ``None`` where nobody can tell the byte: a script says in its own words what it does not understand.
+    """
 
     payload: bytes
-    decoded: Decoded | None = None
+    said: Said | None = None
     problem: str = ""
-    offset: int = 0
+    offset: int | None = None
 
 
-def attempt(definition: Definition, payload: bytes, f_port: int | None) -> Attempt:
-    """Return what a definition makes of a payload."""
+async def attempt(
+    definition: Definition, payload: bytes, f_port: int | None, *, codecs: Codecs, at: datetime
+) -> Attempt:
+    """Return what a definition makes of a payload; ``at``: the time that a script is told."""
     try:
-        return Attempt(payload, decoded=definition.decode(payload, f_port=f_port))
+        return Attempt(payload, await said(definition, payload, f_port, codecs=codecs, at=at))
     except DecodeError as error:
-        return Attempt(payload, problem=str(error), offset=error.offset)
+        return Attempt(payload, problem=str(error), offset=error.offset if definition.script is None else None)
+    except UnavailableError as error:
+        return Attempt(payload, problem=str(error))

@@ -1,7 +1,5 @@
 """Builds the console on an application: its live feed, its pages, its files, its manner."""
 
-from collections.abc import Callable
-from datetime import datetime
 from pathlib import Path
 
 from fastapi import FastAPI
@@ -14,37 +12,34 @@ from api.console.frame import ASSETS
 from api.console.pages import city, device, device_type, device_types, devices, ledger
 from api.console.pages import quarantine as quarantine_page
 from api.console.parts import Parts
-from api.live import Hub
-from decoders.catalogue import Catalogue
-from model.ports import Interpreter, Quarantine, Queries, Registry
+from api.context import context_of
 
 _STATIC = Path(__file__).parent / "static"
 
 
-def build(  # the console's parts, each named
-    app: FastAPI,
-    *,
-    queries: Queries,
-    registry: Registry,
-    quarantine: Quarantine,
-    interpreter: Interpreter,
-    catalogue: Catalogue,
-    hub: Hub,
-    clock: Callable[[], datetime],
-    config: ConsoleConfig,
-) -> None:
+def build(app: FastAPI, config: ConsoleConfig) -> None:
     """Put the console on the application. See ``api.console.mount``."""
-    types = tuple(catalogue.types())
-    feed = Feed(queries=queries, registry=registry, types=types, hub=hub, clock=clock, reload_s=config.reload_s)
+    given = context_of(app)
+    types = tuple(given.catalogue.types())
+    feed = Feed(
+        queries=given.queries,
+        registry=given.registry,
+        types=types,
+        hub=given.hub,
+        clock=given.clock,
+        reload_s=config.reload_s,
+    )
     parts = Parts(
         feed=feed,
-        hub=hub,
-        queries=queries,
-        registry=registry,
-        quarantine=quarantine,
-        interpreter=interpreter,
-        catalogue=catalogue,
-        clock=clock,
+        hub=given.hub,
+        queries=given.queries,
+        registry=given.registry,
+        quarantine=given.quarantine,
+        interpreter=given.interpreter,
+        catalogue=given.catalogue,
+        codecs=given.codecs,
+        device_files=given.device_files,
+        clock=given.clock,
         config=config,
     )
     for page in (city, devices, device, device_types, device_type, ledger, quarantine_page):

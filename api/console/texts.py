@@ -237,6 +237,49 @@ TEXTS: dict[str, Text] = {
     "type.unit": Text(en="Unit", fr="Unité"),
     "type.range": Text(en="Plausible range", fr="Plage plausible"),
     "type.kind": Text(en="Kind", fr="Genre"),
+    "type.path": Text(en="Path", fr="Chemin"),
+    "kind.float": Text(en="number", fr="nombre"),
+    "kind.int": Text(en="whole number", fr="nombre entier"),
+    "kind.bool": Text(en="yes or no", fr="oui ou non"),
+    "kind.text": Text(en="text", fr="texte"),
+    "type.script": Text(en="Script", fr="Script"),
+    "type.format": Text(en="Format", fr="Format"),
+    "type.times": Text(en="Own time from", fr="Heure propre lue dans"),
+    "type.variables": Text(en="Given to the script", fr="Donné au script"),
+    "type.fields.none": Text(en="none yet", fr="aucun pour l’instant"),
+    "type.suspended": Text(en="The script {script} is suspended", fr="Le script {script} est suspendu"),
+    "type.suspended.hint": Text(
+        en="It overstepped its limits again and again, so ingest asks it no more; nothing is lost, its frames wait in"
+        " quarantine. Mend {script}: a changed file counts within seconds. Then take the frames up again.",
+        fr="Il a dépassé ses limites plusieurs fois, l’ingestion ne l’interroge plus ; rien n’est perdu, ses trames attendent"
+        " en quarantaine. Corrigez {script} : un fichier modifié est repris en quelques secondes. Puis reprenez les trames.",
+    ),
+    "type.suspended.quarantine": Text(en="To quarantine", fr="Vers la quarantaine"),
+    # --- what no field takes
+    "unmapped.title": Text(en="What nobody has mapped", fr="Ce que personne n’a encore relié"),
+    "unmapped.hint": Text(
+        en="The codec says this too, and no field takes it. It is kept with each raw frame.",
+        fr="Le codec dit aussi ceci, et aucun champ ne le reçoit. C’est gardé avec chaque trame brute.",
+    ),
+    "unmapped.devices": Text(en="devices: {count}", fr="appareils : {count}"),
+    "unmapped.unclear": Text(
+        en="Its name does not tell what it measures, or in which unit.",
+        fr="Son nom ne dit pas ce qu’il mesure, ou en quelle unité.",
+    ),
+    "unmapped.unsure": Text(
+        en="guessed from its values: check the unit", fr="deviné d’après ses valeurs : vérifiez l’unité"
+    ),
+    "unmapped.said_in": Text(en="said in {unit}", fr="dit en {unit}"),
+    "unmapped.unit": Text(en="Said in", fr="Dit en"),
+    "unmapped.map": Text(en="Map", fr="Relier"),
+    "unmapped.change": Text(en="Change…", fr="Modifier…"),
+    "unmapped.choose": Text(en="Choose…", fr="Choisir…"),
+    "unmapped.no_quantity": Text(en="Choose what it measures.", fr="Choisissez ce qu’il mesure."),
+    "unmapped.refused": Text(en="Nothing was written", fr="Rien n’a été écrit"),
+    "unmapped.done": Text(
+        en="Mapped to {name}: new frames have it within seconds; for older ones, run penfeld redecode.",
+        fr="Relié à {name} : les nouvelles trames l’auront dans quelques secondes ; pour les anciennes, lancez penfeld redecode.",
+    ),
     "type.frames": Text(en="Frames", fr="Trames"),
     "type.frame": Text(en="Frame", fr="Trame"),
     "type.port": Text(en="Port", fr="Port"),
@@ -270,7 +313,13 @@ TEXTS: dict[str, Text] = {
         fr="{bytes} octets compris comme trame « {frame} » : {records} mesure(s)",
     ),
     "type.warning": Text(en="Warning: {warning}", fr="Avertissement : {warning}"),
-    "type.failed": Text(en="Not understood at byte {offset}", fr="Non compris à l’octet {offset}"),
+    "type.decoded.codec": Text(
+        en="{bytes} bytes understood: {records} reading(s)", fr="{bytes} octets compris : {records} mesure(s)"
+    ),
+    "type.rest": Text(en="What no field takes", fr="Ce qu’aucun champ ne reçoit"),
+    "type.log.script": Text(en="Written by the script", fr="Écrit par le script"),
+    "type.failed": Text(en="Not understood", fr="Non compris"),
+    "type.failed.at": Text(en="Not understood at byte {offset}", fr="Non compris à l’octet {offset}"),
     "type.bad_hex": Text(
         en="“{found}” at position {position} is no hex digit.",
         fr="« {found} » en position {position} n’est pas un chiffre hexadécimal.",

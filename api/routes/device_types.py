@@ -9,12 +9,15 @@ from typing import Annotated
 
 from fastapi import APIRouter, Path, Query, Request, Response
 
+from api.codecs import left, suspended
 from api.context import PREFIX, Context, ContextDep
+from api.decoding import said
 from api.errors import INVALID, UNKNOWN_TYPE, Problem, unknown
 from api.language import LanguageDep
 from api.openapi import problems
-from api.parameters import CursorQuery, next_link, page_of
+from api.parameters import CursorQuery, known_device, next_link, page_of
 from api.schemas import (
+    CodecOut,
     DecodedField,
     DecodedOut,
     DecodedRecord,
@@ -25,17 +28,22 @@ from api.schemas import (
     EncodeIn,
     ExampleOut,
     ExampleRecordOut,
+    FieldAddedOut,
+    FieldIn,
     FieldOut,
     FrameOut,
     Page,
+    PlaceOut,
     TextOut,
+    UnmappedOut,
     Word,
 )
 from decoders import quality
 from decoders.device import Definition, Example, Record
 from decoders.layout import TIME
-from model.device import DeviceType, Field, Language
+from model.device import DeviceType, Field, Language, NewField, Text
 from model.errors import UnknownTypeError
+from model.quantities import QUANTITIES
 from model.uplink import Value
 
 router = APIRouter(prefix=f"{PREFIX}/device-types", tags=["device types"])
@@ -70,35 +78,85 @@ async def device_types(
 
 @router.get("/{name}", summary="One device type", responses=problems(404, 422))
 async def device_type(context: ContextDep, name: Name) -> DeviceTypeDetail:
-    """Tell one sensor model: its fields with quantity, unit and plausible range, its frames, example payloads."""
+    """Tell one sensor model: its fields with quantity, unit and plausible range, its frames, example payloads.
+
+    Of one that a codec reads: which script or format that is, which path each field is read from, and whether ingest
+    still asks it.
+    """
     definition = _definition(context, name)
     return DeviceTypeDetail(
         **dict(_type_out(definition.type)),
         frames=[FrameOut.model_validate(frame) for frame in definition.frames],
         examples=[_example_out(example) for example in definition.examples],
+        codec=_codec_out(context, definition),
     )
 
 
-@router.post("/{name}/decode", summary="Decode a payload", responses=problems(404, 413, 422))
+@router.get("/{name}/unmapped", summary="What no field takes", responses=problems(404, 422, 503))
+async def unmapped(
+    context: ContextDep,
+    name: Name,
+    device: Annotated[Word | None, Query(description="Only what this device says, in any spelling.")] = None,
+) -> Page[UnmappedOut]:
+    """Tell what the codec said of the newest frames that no field takes, with a field for each where it is clear.
+
+    Looked at are a few frames of the devices that spoke last. What is clear comes first, then what many devices say.
+    """
+    definition = _definition(context, name)
+    wanted = None if device is None else (await known_device(context, device)).id
+    lines = await left(context.queries, definition, wanted)
+    return Page(items=[UnmappedOut.model_validate(line) for line in lines], limit=max(len(lines), 1))
+
+
+@router.post("/{name}/fields", summary="Add a field", status_code=201, responses=problems(404, 409, 413, 422))
+async def add_field(context: ContextDep, name: Name, asked: FieldIn) -> FieldAddedOut:
+    """Write a field for a path into the device file; all else in it stays as it is.
+
+    Only files in folders of your own catalogue are written, not those that come with Penfeld. Where device files are
+    watched (`penfeld run`, `penfeld demo`) it counts within seconds: new frames have the field, and history gets it
+    when it is decoded again.
+    """
+    definition = _definition(context, name)
+    if asked.quantity not in QUANTITIES:
+        raise unknown("quantity", asked.quantity, QUANTITIES)
+    title = None if asked.title is None else Text(en=asked.title.en, fr=asked.title.fr)
+    field = NewField(
+        path=asked.path, name=asked.name, kind=asked.kind, quantity=asked.quantity, unit=asked.unit, title=title
+    )
+    changed = await context.device_files.add_field(definition.type.name, field)
+    return FieldAddedOut.model_validate(
+        {"device_type": name, "version": changed.version, "field": changed.field(field.name)}
+    )
+
+
+@router.post("/{name}/decode", summary="Decode a payload", responses=problems(404, 413, 422, 503))
 async def decode(context: ContextDep, language: LanguageDep, name: Name, asked: DecodeIn) -> DecodedOut:
     """Tell what a payload says, field by field with units; nothing is stored.
 
-    A payload that does not fit is refused with the reason and the byte (`offset`) at which decoding stopped.
+    A payload that does not fit is refused with the reason and the byte (`offset`) at which decoding stopped. A maker's
+    script is run as ingest does; `rest` tells what it says that no field takes.
     """
     definition = _definition(context, name)
     payload = _bytes(asked)
-    decoded = definition.decode(payload, f_port=asked.f_port)
+    told = await said(definition, payload, asked.f_port, codecs=context.codecs, at=context.clock())
     # the batch has the same records in columns, which is what values are judged in
-    flags = quality.flags(definition.type, definition.decode_batch([payload], [asked.f_port]).columns)
+    batch = (
+        definition.decode_batch([payload], [asked.f_port])
+        if told.output is None
+        else definition.decode_outputs([told.output])
+    )
+    flags = quality.flags(definition.type, batch.columns)
     return DecodedOut(
         device_type=name,
-        frame=decoded.frame,
+        frame=told.decoded.frame,
         size=len(payload),
         records=[
             _record_out(definition.type, record, flags.get(row, ()), language)
-            for row, record in enumerate(decoded.records)
+            for row, record in enumerate(told.decoded.records)
         ],
-        warnings=list(decoded.warnings),
+        rest=dict(told.rest),
+        warnings=list(told.decoded.warnings),
+        log=list(told.log),
     )
 
 
@@ -186,6 +244,21 @@ def _type_out(device_type: DeviceType) -> DeviceTypeOut:
         version=device_type.version,
         reference=device_type.reference,
         fields=[FieldOut.model_validate(field) for field in device_type.fields],
+    )
+
+
+def _codec_out(context: Context, definition: Definition) -> CodecOut | None:
+    """Return what reads the payloads of a type that has no layout."""
+    codec = definition.codec
+    if codec is None:
+        return None
+    return CodecOut(
+        script=codec.script,
+        format=None if codec.format is None else codec.format.name,
+        variables=dict(codec.variables),
+        times=list(codec.times),
+        places=[PlaceOut.model_validate(place) for place in codec.places],
+        suspended=suspended(definition, context.hub.statuses.values(), context.clock()),
     )
 
 

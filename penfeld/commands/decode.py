@@ -17,8 +17,8 @@ if TYPE_CHECKING:
 
 DESCRIPTION = """\
 Decode one payload of a device type, as its network hands it over: hex (spaces, colons and 0x are allowed) or base64.
-A type is a file's name: `penfeld devices types` lists them. The folders of `catalogue` in penfeld.toml count too. What
-a maker's script says that no field takes is shown, too."""
+A type is a file's name: `penfeld devices types` lists them. The folders of `catalogue` in penfeld.toml count too.
+A maker's script is run as ingest does, where it can hurt nobody; what it says that no field takes is shown as well."""
 EXAMPLES = """\
   penfeld decode yobiiq_em4301 --port 1 0114000003e80115000007d0011600000bb8012400000006012500001770
   penfeld decode elsys_ers 0100e202290400270506060308070d62 --json
@@ -40,7 +40,7 @@ def run(options: argparse.Namespace) -> int:
 
     device_type = definition(load(getattr(options, "config", None)), options.type)
     payload = payload_of("".join(options.payload), in_base64=options.base64)
-    decoded, rest = _decoded(device_type, payload, options.port)
+    decoded, rest = _said(device_type, payload, options.port)
     if options.json:
         records = [
             {"values": record.values, "age_s": record.age_us / 1e6, "time_us": record.time_us}
@@ -52,8 +52,8 @@ def run(options: argparse.Namespace) -> int:
                 "f_port": options.port,
                 "frame": decoded.frame,
                 "records": records,
+                "rest": rest,
                 "warnings": decoded.warnings,
-                **({"rest": rest} if device_type.codec is not None else {}),
             }
         )
         return 0
@@ -64,29 +64,35 @@ def run(options: argparse.Namespace) -> int:
             )
         units = {field.name: field.unit for field in device_type.type.fields}
         table(("field", "value", "unit"), [(name, value, units.get(name, "")) for name, value in record.values.items()])
-    for path, value in rest.items():
-        print(f"no field takes {path}: {value}")
+    if rest:
+        print(f"{chr(10) if decoded.records else ''}What no field of {options.type}.toml takes:")
+        table(("path", "value"), list(rest.items()))
     for warning in decoded.warnings:
         remark(f"warning: {warning}")
     return 0
 
 
-def _decoded(definition: "Definition", payload: bytes, f_port: int | None) -> tuple["Decoded", "Mapping[str, Value]"]:
-    """Return what a payload says, and what no field takes of what a codec said. A maker's script runs in the cage."""
-    if definition.codec is None:
-        return definition.decode(payload, f_port=f_port), {}
-    from decoders.device import Decoded
+def _said(device_type: "Definition", payload: bytes, f_port: int | None) -> "tuple[Decoded, Mapping[str, Value]]":
+    """Return what the fields say, and what they leave of what a codec said; a layout needs none of what is loaded."""
+    if device_type.codec is None:
+        return device_type.decode(payload, f_port=f_port), {}
+    import asyncio
 
-    if definition.script is not None:
-        import asyncio
+    return asyncio.run(_asked(device_type, payload, f_port))
 
-        from penfeld.inspection import answered
 
-        output = definition.told(asyncio.run(answered(definition, payload, f_port)))
-    else:
-        output = definition.output(payload, f_port=f_port)
-    mapped = definition.mapped(output)
-    return Decoded(mapped.records, mapped.warnings), mapped.rest
+async def _asked(
+    device_type: "Definition", payload: bytes, f_port: int | None
+) -> "tuple[Decoded, Mapping[str, Value]]":
+    from api.decoding import said
+    from ingest.cage import Cage
+    from penfeld.clock import utc_now
+
+    async with Cage() as cage:
+        found = await said(device_type, payload, f_port, codecs=cage, at=utc_now())
+    for line in found.log:
+        remark(f"the script writes: {line}")
+    return found.decoded, found.rest
 
 
 def payload_of(text: str, *, in_base64: bool = False) -> bytes:

@@ -81,7 +81,7 @@ async def _serve(config: Config, listening: socket.socket, wait_s: float) -> int
     from ingest.cage import Cage
     from penfeld.brokers import broker_address
     from penfeld.clock import utc_now
-    from penfeld.devicefiles import catalogue
+    from penfeld.devicefiles import DeviceFiles, catalogue
     from penfeld.replays import quarantine, replayer
     from penfeld.sources import sources
     from penfeld.version import version
@@ -104,6 +104,8 @@ async def _serve(config: Config, listening: socket.socket, wait_s: float) -> int
             quarantine=stored,
             interpreter=interpreter,
             catalogue=known,
+            codecs=cage,
+            device_files=DeviceFiles(config),
             live=door,
             publisher=door,
             clock=utc_now,
@@ -111,17 +113,9 @@ async def _serve(config: Config, listening: socket.socket, wait_s: float) -> int
                 version=version(), callback_tokens=config.api.tokens, thingpark_key=config.api.thingpark_key or None
             ),
         )
-        hub = context_of(app).hub
         mount(
             app,
-            queries=queries,
-            registry=registry,
-            quarantine=stored,
-            interpreter=interpreter,
-            catalogue=known,
-            hub=hub,
-            clock=utc_now,
-            config=ConsoleConfig(
+            ConsoleConfig(
                 tile_url=config.console.tiles or None,
                 tile_attribution=config.console.attribution,
                 centre=(config.console.centre[0], config.console.centre[1]),
@@ -130,7 +124,7 @@ async def _serve(config: Config, listening: socket.socket, wait_s: float) -> int
         server = Server(
             ServerConfig(app, log_config=None, access_log=False, timeout_graceful_shutdown=_STOP_S, lifespan="on")
         )
-        closing = asyncio.create_task(_close_streams(server, hub.close))
+        closing = asyncio.create_task(_close_streams(server, context_of(app).hub.close))
         try:
             await server.serve(sockets=[listening])
         finally:

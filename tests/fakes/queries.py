@@ -9,6 +9,7 @@ import msgspec
 from model.device import DeviceType, State
 from model.errors import BadRequestError, NotFoundError, Reason
 from model.ports import EVERYTHING
+from model.uplink import Value
 from model.views import (
     DatabaseFacts,
     Latest,
@@ -20,6 +21,7 @@ from model.views import (
     ReadingPage,
     ReadingRow,
     StateValue,
+    UnmappedPath,
     WorkerSums,
 )
 from tests.fakes.memory import Memory
@@ -85,6 +87,28 @@ class Queries:
     async def state(self, device: str) -> Mapping[str, StateValue]:
         """Return what networks told of a device."""
         return dict(sorted(self.memory.state.get(device, {}).items()))
+
+    async def unmapped(self, device_type: DeviceType, *, device: str | None = None) -> Sequence[UnmappedPath]:
+        """Return what no field took of the newest frames, in order of path."""
+        found: dict[str, list[tuple[datetime, str, Value]]] = {}
+        for name, known in self.memory.devices.items():
+            if known.type != device_type.name or device not in {None, name}:
+                continue
+            frames = [frame for frame in self.memory.frames if frame.device == self.memory.keys[name]]
+            frames.sort(key=lambda frame: frame.time, reverse=True)
+            for frame in frames[: 5 if device is None else 50]:
+                left = frame.rest.paths if frame.rest is not None and frame.device_type == device_type.name else {}
+                for path, value in left.items():
+                    found.setdefault(path, []).append((frame.time, name, value))
+        return [
+            UnmappedPath(
+                path=path,
+                values=tuple(value for _, _, value in sorted(said, key=lambda one: one[0], reverse=True)[:5]),
+                time=max(time for time, _, _ in said),
+                devices=len({name for _, name, _ in said}),
+            )
+            for path, said in sorted(found.items())
+        ]
 
     async def ledger(
         self, *, start: datetime | None = None, end: datetime | None = None, source: str | None = None

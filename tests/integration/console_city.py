@@ -22,12 +22,12 @@ import uvicorn
 
 from api.app import ApiConfig, create_app
 from api.console import ConsoleConfig, mount
-from api.context import context_of
 from decoders.catalogue import Catalogue
 from model.batch import Replay, Replayed
 from model.device import Device, DeviceType, State
 from model.errors import NotFoundError, Reason
 from model.ports import EVERYTHING
+from model.script import Result, Suspension
 from model.status import IngestStatus, LiveReading
 from model.uplink import Value
 from model.views import (
@@ -44,8 +44,11 @@ from model.views import (
     ReadingPage,
     ReadingRow,
     StateValue,
+    UnmappedPath,
     WorkerSums,
 )
+from tests.fakes.codecs import ToldCodecs
+from tests.fakes.device_files import DeviceFiles
 
 NASTY = "<script>window.hacked = true</script>"
 DISTRICTS = ("Brest-Centre", "Saint-Marc", "Europe", "Lambézellec", "Bellevue", "Quatre-Moulins", "Saint-Pierre")
@@ -69,10 +72,54 @@ TRAM_LINE = (
 REFERENCE = ("streetlight", "gridmeter", "tramunit", "binsensor", "watermeter")
 
 
-def reference_types() -> Catalogue:
-    """Return our own device types alone: few and steady."""
+MAST = """
+title = { en = "Weather mast", fr = "Mât météo" }
+vendor = "Lab"
+model = "Mast"
+domain = "environment"
+networks = ["lorawan"]
+period = "10 min"
+source = "what its script says"
+
+[codec]
+script = "lab_mast.js"
+variables = { height = "10" }
+time = "at"
+
+[field.temperature_c]
+title = { en = "Air temperature", fr = "Température de l’air" }
+path = "air.temperature"
+kind = "float"
+quantity = "temperature"
+range = [-30, 50]
+
+[field.wind_ms]
+path = "wind.speed"
+kind = "float"
+quantity = "wind_speed"
+unit = "km/h"
+
+[[example]]
+name = "a breeze"
+f_port = 2
+payload = "01 07 2b"
+values = { temperature_c = 18.35, wind_ms = 4.0 }
+"""
+GATE = MAST.replace("Weather mast", "Tide gate").replace("Mât météo", "Vanne").replace("lab_mast.js", "lab_gate.js")
+SCRIPT = "throw new Error('a script runs in the process of the console')"
+SAID = Result(
+    data={"air": {"temperature": 18.35, "humidity": 71}, "wind": {"speed": 14.4}, "note": f"ok {NASTY}"},
+    warnings=("battery low",),
+    log=("port 2",),
+)
+
+
+def types() -> Catalogue:
+    """Return our own device types alone, few and steady, and two that scripts read."""
     folder = files("decoders.devices")
-    return Catalogue({f"penfeld_{n}": folder / f"penfeld_{n}.toml" for n in REFERENCE})
+    own = {f"penfeld_{n}": folder / f"penfeld_{n}.toml" for n in REFERENCE}
+    scripts = {"lab_mast.js": SCRIPT, "lab_gate.js": SCRIPT}
+    return Catalogue({**own, "lab_mast": MAST, "lab_gate": GATE}, scripts)
 
 
 def now() -> datetime:
@@ -110,6 +157,8 @@ class City:
             lat, lon = 48.389 + 0.0017 * n, -4.488 - 0.0013 * (n % 5) + 0.002 * (n // 5)
             self._add(f"bin-{n:02d}", "penfeld_binsensor", f"Conteneur {n}", (lat, lon), n)
             self._add(f"water-{n:02d}", "penfeld_watermeter", f"Compteur {n}", (lat + 0.002, lon + 0.005), n)
+        for n in range(3):
+            self._add(f"mast-{n:02d}", "lab_mast", f"Mât {n}", (48.381 + 0.003 * n, -4.49 - 0.004 * n), n)
         self.devices["70b3d57ed0001234"] = Device(
             id="70b3d57ed0001234", type=None, state=State.PENDING, network="chirpstack", first_seen=self.start
         )
@@ -172,6 +221,8 @@ class City:
                 "lamp_failure": n % 23 == 5,
                 "driver_failure": False,
             }
+        if device.type == "lab_mast":
+            return {"temperature_c": 18.35 + n, "wind_ms": 4.0}
         if device.type == "penfeld_binsensor":
             return {
                 "fill_level_percent": (n * 7 + seconds / 600) % 100,
@@ -298,6 +349,19 @@ class Queries:
             "rssi_dbm": told,
             "snr_db": replace(told, value=-4.25),
         }
+
+    async def unmapped(self, device_type: DeviceType, *, device: str | None = None) -> Sequence[UnmappedPath]:
+        if device_type.name != "lab_mast":
+            return []
+        alone = device is not None
+        said: list[tuple[str, tuple[Value, ...]]] = [
+            ("air.humidity", (71, 70.5)),
+            ("battery", (3571, 3580)),
+            ("note", (f"ok {NASTY}",)),
+            ("x17", (12.25,)),
+        ]
+        time = now() - timedelta(minutes=4)
+        return [UnmappedPath(path=path, values=values, time=time, devices=1 if alone else 3) for path, values in said]
 
     async def ledger(
         self, *, start: datetime | None = None, end: datetime | None = None, source: str | None = None
@@ -514,6 +578,9 @@ class Live:
                     oldest_unacknowledged_s=now().timestamp() % 60,
                     latency_p99_ms=412.0,
                     trouble="database db: it is starting: wait",
+                    suspended=(
+                        Suspension(codec="lab_gate.js", reason="lab_gate.js: ran for 0.3 s (payload 00ff, port 1)"),
+                    ),
                 )
             )
             await asyncio.sleep(1)
@@ -533,24 +600,15 @@ async def main(lamps: int, port: int) -> None:
         registry=Registry(city),
         quarantine=Quarantine(city),
         interpreter=Interpreter(),
-        catalogue=reference_types(),
+        catalogue=types(),
+        codecs=ToldCodecs(lab_mast=SAID),
+        device_files=DeviceFiles({"lab_mast": MAST}),
         live=Live(city),
         publisher=Publisher(),
         clock=now,
         config=ApiConfig(),
     )
-    context = context_of(app)
-    mount(
-        app,
-        queries=context.queries,
-        registry=context.registry,
-        quarantine=context.quarantine,
-        interpreter=context.interpreter,
-        catalogue=context.catalogue,
-        hub=context.hub,
-        clock=now,
-        config=ConsoleConfig(reload_s=5),
-    )
+    mount(app, ConsoleConfig(reload_s=5))
     listener = socket.create_server(("127.0.0.1", port))
     print(f"http://127.0.0.1:{listener.getsockname()[1]}", flush=True)
     server = uvicorn.Server(uvicorn.Config(app, log_level="warning", timeout_graceful_shutdown=1))

@@ -33,6 +33,9 @@ PAGES = {
     "/devices/tram-03": ("Rame 1004", "Rame 1004"),
     "/device-types": ("Device types", "Types d’appareil"),
     "/device-types/penfeld_streetlight": ("Penfeld streetlight controller", "Contrôleur de luminaire Penfeld"),
+    "/device-types/lab_mast": ("Weather mast", "Mât météo"),
+    "/device-types/lab_gate": ("Tide gate", "Vanne"),
+    "/devices/mast-01": ("Mât 1", "Mât 1"),
     "/ledger": ("Ledger", "Registre"),
     "/quarantine": ("Quarantine", "Quarantaine"),
 }
@@ -283,6 +286,88 @@ def test_hex_box(browser: Browser, city: str) -> None:
         expect(result).to_contain_text("“<” at position 5 is no hex digit.")
         page.get_by_role("button", name="Try", exact=True).first.click()
         expect(result.locator("tr", has_text="power_w")).to_contain_text("40\u00a0W")
+
+
+def test_a_codec_is_told_and_tried(browser: Browser, city: str) -> None:
+    """The page of a type that a script reads tells the script, the paths, and what it says that no field takes."""
+    with visiting(browser, f"{city}/device-types/lab_mast") as visit:
+        page = visit.page
+        expect(page.locator(".facts")).to_contain_text("lab_mast.js")
+        expect(page.locator("tr", has_text="wind_ms").first).to_contain_text("wind.speed")
+        expect(page.locator("tr", has_text="wind_ms").first).to_contain_text("said in km/h")
+        page.get_by_role("button", name="Try", exact=True).click()
+        result = page.locator(".trial-result")
+        expect(result).to_contain_text("3 bytes understood: 1 reading(s)")
+        expect(result.locator("tr", has_text="wind_ms")).to_contain_text("4\u00a0m/s")
+        expect(result.locator("tr", has_text="air.humidity")).to_contain_text("71")
+        expect(result).to_contain_text("Warning: battery low")
+        expect(result.locator("pre")).to_have_text("port 2")
+
+
+def test_what_a_script_refuses(browser: Browser, city: str) -> None:
+    """A script says in its own words what it does not understand; no byte is blamed."""
+    with visiting(browser, f"{city}/device-types/lab_gate", locale="fr-FR") as visit:
+        visit.page.get_by_role("button", name="Essayer", exact=True).click()
+        result = visit.page.locator(".trial-result")
+        expect(result.locator("strong")).to_have_text("Non compris")
+        expect(result).to_contain_text("lab_gate.js says nothing")
+        expect(result.locator(".byte")).to_have_count(0)
+
+
+def test_a_suspended_script_stands_out(browser: Browser, city: str) -> None:
+    """While ingest asks a script no more, the page of its type says so, with the reason and what to do."""
+    with visiting(browser, f"{city}/device-types/lab_gate") as visit:
+        alert = visit.page.get_by_role("alert")
+        expect(alert).to_contain_text("The script lab_gate.js is suspended")
+        expect(alert).to_contain_text("ran for 0.3 s (payload 00ff, port 1)")
+        expect(alert).to_contain_text("a changed file counts within seconds")
+    with visiting(browser, f"{city}/device-types/lab_mast") as visit:
+        expect(visit.page.locator(".unmapped li")).to_have_count(4)
+        expect(visit.page.get_by_role("alert")).to_be_hidden()
+
+
+def test_what_nobody_mapped_is_mapped(browser: Browser, city: str) -> None:
+    """A path becomes a field by one press; before, its boxes can be changed, and what it measures can be chosen."""
+    with visiting(browser, f"{city}/device-types/lab_mast") as visit:
+        page = visit.page
+        lines = page.locator(".unmapped li")
+        expect(lines.first).to_contain_text("devices: 3 · 4\u00a0min ago")
+        expect(lines.first).to_contain_text("→ air_humidity_percent · Relative humidity (air), %")
+        page.get_by_role("button", name="Map air.humidity").click()
+        expect(lines.first.get_by_role("status")).to_contain_text("Mapped to air_humidity_percent: new frames have it")
+        battery = lines.filter(has_text="said in mV")
+        battery.get_by_role("button", name="Change… battery").click()
+        battery.get_by_label("Name in the data").fill("pack")
+        battery.get_by_role("button", name="Map battery").click()
+        expect(battery).to_contain_text("Nothing was written")
+        expect(battery).to_contain_text("'pack' must end in _v")
+        battery.get_by_label("Name in the data").fill("pack_v")
+        battery.get_by_role("button", name="Map battery").click()
+        expect(page.get_by_text("Mapped to pack_v")).to_be_visible()
+        other = lines.filter(has_text="x17")
+        other.get_by_role("button", name="Choose… x17").click()
+        other.get_by_role("button", name="Map x17").click()
+        expect(other).to_contain_text("Choose what it measures.")
+        other.get_by_label("Quantity").fill("dista")
+        page.get_by_role("option", name="Distance (m)").click()
+        expect(other.get_by_label("Name in the data")).to_have_value("x17_m")
+        other.get_by_label("Said in").click()
+        page.get_by_role("option", name="mm", exact=True).click()
+        other.get_by_role("button", name="Map x17").click()
+        expect(other).to_contain_text("Mapped to x17_m")
+        assert page.evaluate("window.hacked") is None
+
+
+def test_a_device_shows_what_nobody_mapped(browser: Browser, city: str) -> None:
+    """The page of one device has the paths that it says itself, in French too; one with a layout has no such panel."""
+    with visiting(browser, f"{city}/devices/mast-01", locale="fr-FR") as visit:
+        panel = visit.page.get_by_label("Ce que personne n’a encore relié")
+        expect(panel.locator("li")).to_have_count(4)
+        expect(panel).to_contain_text("note")
+        expect(panel).not_to_contain_text("appareils")
+        expect(panel.get_by_role("button", name="Relier battery")).to_be_visible()
+    with visiting(browser, f"{city}/devices/lamp-0007") as visit:
+        expect(visit.page.get_by_text("What nobody has mapped")).to_have_count(0)
 
 
 def test_ledger(browser: Browser, city: str) -> None:

@@ -10,6 +10,8 @@ from api.console.components.device_chart import DeviceChart
 from api.console.components.device_values import DeviceValues
 from api.console.components.elements import HealthBadge, Refresh, Text, block, link, mark, simulated_mark
 from api.console.components.grid import Cell, Column, Grid, Row
+from api.console.components.suspension import Suspension
+from api.console.components.unmapped import Unmapped
 from api.console.flags import flag_texts
 from api.console.formats import age, clock_time, number, position, value
 from api.console.frame import Page, frame, words_for
@@ -59,6 +61,9 @@ class DevicePage:
         self._flags: tuple[str, ...] = ()
         self._chart: DeviceChart | None = None
         self._head()
+        definition = parts.catalogue.get(device.type or "")
+        if definition is not None and definition.script is not None:
+            Suspension(definition, parts, page.words, page.notice)
         with block("div", "columns"):
             with block("div", "stack"):
                 self._facts()
@@ -70,6 +75,8 @@ class DevicePage:
                         parts.queries, parts.clock, device.id, self._type, words=page.words, notice=page.notice
                     )
                     self._build_recent()
+                if definition is not None and definition.codec is not None:
+                    Unmapped(definition, parts, page.words, page.notice, device.id)
         Refresh(15.0, self._load_latest, page.notice)
         Refresh(15.0, self._load_told, page.notice)
         client = ui.context.client

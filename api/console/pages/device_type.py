@@ -8,15 +8,18 @@ from nicegui import ui
 
 from api.console.components.elements import Text, block, link, mark
 from api.console.components.grid import Cell, Column, Grid, Row
+from api.console.components.suspension import Suspension
 from api.console.components.trial import Trial
+from api.console.components.unmapped import Unmapped
 from api.console.flags import plausible
 from api.console.formats import age, unit
-from api.console.frame import frame, words_for
+from api.console.frame import Page, frame, words_for
 from api.console.pages.device_types import NETWORKS, domain_title
 from api.console.parts import Parts
 from api.console.texts import Words
 from decoders.device import Definition, Example, Frame
-from model.device import DeviceType, Field, Kind
+from decoders.mapping import Place
+from model.device import Field, Kind
 from model.quantities import QUANTITIES
 
 _NATIVE = "native"
@@ -38,45 +41,67 @@ def register(parts: Parts) -> None:
                 Text("p", words("not_found.type", id=name[:100]))
                 link(words("types.title"), "/device-types")
             return
-        with frame(request, "device_types", words.pick(definition.type.title), words):
-            _build(definition, words)
+        with frame(request, "device_types", words.pick(definition.type.title), words) as here:
+            _build(definition, parts, here)
 
 
-def _build(definition: Definition, words: Words) -> None:
-    kind = definition.type
+def _build(definition: Definition, parts: Parts, page: Page) -> None:
+    kind, words = definition.type, page.words
     with block("div", "head"):
         mark(kind.domain)
         Text("h1", words.pick(kind.title))
         Text("code", kind.name, "muted")
         if kind.reference:
             Text("span", words("types.reference"), "simulated").props["title"] = words("types.reference.hint")
+    if definition.script is not None:
+        Suspension(definition, parts, words, page.notice)
+    decodes = bool(definition.frames) or definition.codec is not None
     with block("div", "columns"):
         with block("div", "stack"):
-            _facts(kind, words)
+            _facts(definition, words)
             if definition.frames:
                 _frames(definition, words)
         with block("div", "stack"):
             if _NATIVE in kind.networks:
                 _native(definition, words)
-            if definition.frames:
-                trial = Trial(definition, words)
-                _examples(definition, trial, words)
-            _fields(kind, words)
+            if definition.codec is not None:
+                Unmapped(definition, parts, words, page.notice)
+            if decodes:
+                trial = Trial(definition, parts, words)
+                if definition.examples:
+                    _examples(definition, trial, words)
+            _fields(definition, words)
 
 
-def _facts(kind: DeviceType, words: Words) -> None:
-    facts = (
+def _facts(definition: Definition, words: Words) -> None:
+    kind = definition.type
+    facts = [
         ("type.vendor", f"{kind.vendor} · {kind.model}"),
         ("types.domain", domain_title(kind, words)),
         ("types.networks", ", ".join(NETWORKS.get(n, n) for n in kind.networks)),
         ("types.period", age(kind.period, words.language)),
         ("type.source", kind.source),
         ("type.version", kind.version),
-    )
+    ]
     with block("section", "panel"), block("dl", "facts"):
-        for key, text in facts:
+        for key, text in [*facts, *_codec(definition, words)]:
             Text("dt", words(key))
             Text("dd", text)
+
+
+def _codec(definition: Definition, words: Words) -> list[tuple[str, str]]:
+    """Return what there is to say of what reads the payloads, where that is no layout."""
+    codec = definition.codec
+    if codec is None:
+        return []
+    optional = (
+        ("type.script", codec.script),
+        ("type.format", codec.format.name if codec.format is not None else None),
+        ("type.times", ", ".join(codec.times)),
+        ("type.variables", ", ".join(f"{name} = {text}" for name, text in codec.variables.items())),
+        ("type.fields", words("type.fields.none") if not codec.places else None),
+    )
+    return [(key, text) for key, text in optional if text]
 
 
 def _native(definition: Definition, words: Words) -> None:
@@ -101,26 +126,32 @@ def sample(field: Field) -> float | bool | str:
     return 1 if low is None or high is None else round((low + high) / 2)
 
 
-def _fields(kind: DeviceType, words: Words) -> None:
+def _fields(definition: Definition, words: Words) -> None:
+    kind, codec = definition.type, definition.codec
+    if not kind.fields:
+        return
+    places = {place.field: place for place in codec.places} if codec is not None else {}
+    columns = _FIELD_COLUMNS if codec is None else (*_FIELD_COLUMNS, "path")
     with block("section", "panel"):
         Text("h2", words("type.fields"), "panel-head")
-        columns = [Column(key=n, label=words(f"type.{n}")) for n in _FIELD_COLUMNS]
-        Grid(columns, caption=words("type.fields")).show([_field(f, words) for f in kind.fields])
+        grid = Grid([Column(key=n, label=words(f"type.{n}")) for n in columns], caption=words("type.fields"))
+        grid.show([_field(f, places.get(f.name), words) for f in kind.fields])
 
 
-def _field(field: Field, words: Words) -> Row:
+def _field(field: Field, place: Place | None, words: Words) -> Row:
     quantity = QUANTITIES.get(field.quantity)
-    return Row(
-        field.name,
-        (
-            Cell(text=words.pick(field.title), note=", ".join(field.choices)),
-            Cell(text=field.name, code=True),
-            Cell(text=words.pick(quantity.title) if quantity else field.quantity),
-            Cell(text=unit(field.unit) or "–"),
-            Cell(text=plausible(field, words), css="nowrap"),
-            Cell(text=field.kind.value),
-        ),
+    cells = (
+        Cell(text=words.pick(field.title), note=", ".join(field.choices)),
+        Cell(text=field.name, code=True),
+        Cell(text=words.pick(quantity.title) if quantity else field.quantity),
+        Cell(text=unit(field.unit) or "–"),
+        Cell(text=plausible(field, words), css="nowrap"),
+        Cell(text=field.kind.value),
     )
+    if place is None:
+        return Row(field.name, cells)
+    other = words("unmapped.said_in", unit=unit(place.unit)) if place.unit != field.unit else ""
+    return Row(field.name, (*cells, Cell(text=place.path, code=True, note=other, css="breakable")))
 
 
 def _frames(definition: Definition, words: Words) -> None:

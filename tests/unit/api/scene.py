@@ -1,6 +1,6 @@
 """The application on fakes, with one made-up device type, as the tests of its routes use it."""
 
-from collections.abc import Awaitable, Callable, Sequence
+from collections.abc import Awaitable, Callable, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
 from typing import Any
@@ -15,6 +15,8 @@ from decoders.catalogue import Catalogue
 from model.device import Device
 from model.errors import UnavailableError
 from model.status import LiveReading
+from tests.fakes.codecs import ToldCodecs
+from tests.fakes.device_files import DeviceFiles
 from tests.fakes.interpreter import Interpreter
 from tests.fakes.live_source import LiveSource
 from tests.fakes.memory import Memory
@@ -69,6 +71,29 @@ payload = "02 01"
 error = "power_w"
 """
 
+MAST_FILE = """
+title = { en = "Mast", fr = "Mât" }
+vendor = "Example"
+model = "M"
+domain = "environment"
+networks = ["lorawan"]
+period = "15 min"
+source = "made up"
+
+[codec]
+script = "mast.js"
+variables = { height = "10" }
+time = "at"
+
+[field.wind_kmh]
+path = "wind"
+kind = "float"
+quantity = "speed"
+unit = "m/s"
+range = [0, 200]
+"""
+MAST_SCRIPT = "throw new Error('a script runs in the process of the API')"
+
 BIN_FILE = LAMP_FILE.replace('["lorawan"]', '["sigfox"]').replace("f_port = 1\n", "").replace('"lighting"', '"waste"')
 
 
@@ -82,6 +107,8 @@ class Scene:
     publisher: Publisher
     live: LiveSource
     interpreter: Interpreter
+    codecs: ToldCodecs
+    device_files: DeviceFiles
 
     @property
     def hub(self) -> Hub:
@@ -122,8 +149,17 @@ class Down:
         return fail
 
 
-def scene_of(config: ApiConfig | None = None, *, queries: Any = None, registry: Any = None) -> Scene:  # noqa: ANN401  any fake of the port
-    """Return a new application on new fakes: two lamps and a bin are registered, and nothing was heard."""
+def scene_of(
+    config: ApiConfig | None = None,
+    *,
+    queries: Any = None,  # noqa: ANN401  any fake of the port
+    registry: Any = None,  # noqa: ANN401  the same
+    types: Mapping[str, str] | None = None,
+) -> Scene:
+    """Return a new application on new fakes: two lamps and a bin are registered, and nothing was heard.
+
+    ``types``: device files besides those of lamp and bin.
+    """
     memory = Memory()
     for device in (
         Device(id=LAMP, type="lamp", name="Lampe 1", network="chirpstack", district="Recouvrance"),
@@ -132,19 +168,22 @@ def scene_of(config: ApiConfig | None = None, *, queries: Any = None, registry: 
     ):
         memory.add(device)
     publisher, live, interpreter = Publisher(), LiveSource(), Interpreter()
+    codecs, files = ToldCodecs(), DeviceFiles({"mast": MAST_FILE})
     app = create_app(
         queries=queries or Queries(memory),
         registry=registry or Registry(memory),
         quarantine=Quarantine(memory),
         interpreter=interpreter,
-        catalogue=Catalogue({"lamp": LAMP_FILE, "bin": BIN_FILE}),
+        catalogue=Catalogue({"lamp": LAMP_FILE, "bin": BIN_FILE, **(types or {})}, {"mast.js": MAST_SCRIPT}),
+        codecs=codecs,
+        device_files=files,
         live=live,
         publisher=publisher,
         clock=lambda: NOW,
         config=config or ApiConfig(version="1.2.3", revision="abc"),
     )
     client = httpx.AsyncClient(transport=httpx.ASGITransport(app), base_url="http://test")
-    return Scene(app, client, memory, publisher, live, interpreter)
+    return Scene(app, client, memory, publisher, live, interpreter, codecs, files)
 
 
 def lamp_readings(count: int, *, device: str = LAMP, start: datetime = NOW) -> Sequence[LiveReading]:

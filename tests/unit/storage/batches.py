@@ -11,7 +11,7 @@ from model.errors import Reason
 from model.instants import microseconds
 from model.readings import Array, Column, Readings
 from model.told import Event, Told
-from model.uplink import Uplink, Value
+from model.uplink import Rest, Uplink, Value
 
 NOON = datetime(2026, 7, 1, 12, tzinfo=UTC)
 SECOND, MINUTE, HOUR = timedelta(seconds=1), timedelta(minutes=1), timedelta(hours=1)
@@ -79,6 +79,7 @@ class Builder:
         gateway: str | None = "gateway-1",
         rssi_dbm: float | None = -101.5,
         session: str = "",
+        rest: Rest | None = None,
     ) -> "Builder":
         """Add a frame with one row, or with several rows of (time, values)."""
         ref = self._refs[device]
@@ -108,6 +109,7 @@ class Builder:
                 network_us=microseconds(time),
                 simulated=simulated or ref.simulated,
                 decoded_with="v1",
+                rest=rest,
             )
         )
         return self

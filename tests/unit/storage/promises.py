@@ -15,8 +15,8 @@ from model.device import Device, DeviceRef, State
 from model.errors import BadRequestError, NotFoundError, Reason, WriteRejectedError
 from model.ports import DeviceLookup, FrameSink, Queries, Registry
 from model.told import Event
-from model.uplink import Value
-from model.views import LedgerRow, QuarantineFilter, ReadingRow, StateValue
+from model.uplink import Rest, Value
+from model.views import LedgerRow, QuarantineFilter, ReadingRow, StateValue, UnmappedPath
 from tests.unit.storage.batches import HOUR, METER, MINUTE, NOON, PROBE, SECOND, Builder, device
 
 FULL: dict[str, Value] = {"power_w": 61.25, "steps": 7, "lamp_on": True, "role": "solar"}
@@ -711,6 +711,51 @@ class StoragePromises:
 
         [row] = await house.rows()
         assert (row.values["steps"], row.values["role"]) == (1, "solar")
+
+    # What no field took
+
+    async def test_what_no_field_took_is_told_by_path(self, house: House) -> None:
+        """Paths of the newest frames are told with values, the newest first, and how many devices say them."""
+        batch = await house.builder()
+        for minute, battery in enumerate((3.6, 3.5, 3.4)):
+            said = Rest(paths={"battery": battery, "deep.er": "x"} if minute else {"battery": battery})
+            batch.frame("lamp-1", NOON + minute * MINUTE, {"steps": minute}, payload=b"%d" % minute, rest=said)
+        batch.frame("lamp-2", NOON, {"steps": 1}, rest=Rest(paths={"battery": None, "on": True}, warnings=("hm",)))
+        batch.frame("meter-1", NOON, {"power_w": 1.0}, rest=Rest(paths={"of another type": 1}))
+        await house.sink.write(batch.build())
+
+        told = {one.path: one for one in await house.queries.unmapped(PROBE)}
+        alone = await house.queries.unmapped(PROBE, device="lamp-2")
+
+        assert list(told) == ["battery", "deep.er", "on"]
+        assert told["deep.er"] == UnmappedPath(path="deep.er", values=("x", "x"), time=NOON + 2 * MINUTE, devices=1)
+        assert (told["battery"].values[:2], told["battery"].devices) == ((3.4, 3.5), 2)
+        assert set(told["battery"].values[2:]) == {3.6, None}
+        assert [(one.path, one.values) for one in alone] == [("battery", (None,)), ("on", (True,))]
+        assert [one.path for one in await house.queries.unmapped(METER)] == ["of another type"]
+
+    async def test_what_is_taken_by_now_is_told_no_more(self, house: House) -> None:
+        """When the newest frames of the devices leave nothing, nothing is told; of one device more is looked at."""
+        batch = await house.builder()
+        batch.frame("lamp-1", NOON, {"steps": 0}, rest=Rest(paths={"battery": 3.6}))
+        for minute in range(1, 6):
+            batch.frame("lamp-1", NOON + minute * MINUTE, {"steps": minute}, payload=b"%d" % minute)
+        await house.sink.write(batch.build())
+
+        assert await house.queries.unmapped(PROBE) == []
+        assert [one.path for one in await house.queries.unmapped(PROBE, device="lamp-1")] == ["battery"]
+
+    async def test_of_who_never_spoke_nothing_is_told(self, house: House) -> None:
+        """Devices without a frame, and those that there are not, leave nothing; nor does what was of another type."""
+        batch = await house.builder()
+        batch.frame("lamp-1", NOON, {"steps": 0}, rest=Rest(paths={"battery": 3.6}))
+        await house.sink.write(batch.build())
+        await house.registry.register([device("lamp-1", type_="meter")])
+
+        assert not await house.queries.unmapped(METER)
+        assert not await house.queries.unmapped(PROBE)
+        assert not await house.queries.unmapped(PROBE, device="lamp-2")
+        assert not await house.queries.unmapped(PROBE, device="nul\0")
 
     # Purge
 

@@ -5,7 +5,7 @@ from datetime import UTC
 from math import isfinite
 
 import pytest
-from hypothesis import given
+from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
 from decoders.networks import Adapter, adapters
@@ -19,12 +19,14 @@ NAMES = sorted(adapters())
 IN_JSON = [name for name in NAMES if name != "native"]
 CASES = [(name, kind) for name, kinds in EVENTS.items() for kind in kinds]
 TEXTS = st.text('0179afFx-+.eE:/#%"\\ \0\n\x7f\u00e9\u2028\ufeff\U0001f600', max_size=40)
-"""Letters that may matter. All of Unicode would have to be counted first, which takes longer than the tests."""
+"""Letters that may matter: all of Unicode would be for the most part of no interest here."""
 SCALARS = st.none() | st.booleans() | st.integers() | st.floats(allow_nan=False) | TEXTS
 ANYTHING = st.recursive(
     SCALARS, lambda inner: st.lists(inner, max_size=4) | st.dictionaries(TEXTS, inner, max_size=4), max_leaves=8
 )
 TOPICS = sorted({topic for kinds in EVENTS.values() for topic, _ in kinds.values()})
+UNHURRIED = settings(deadline=None, suppress_health_check=[HealthCheck.too_slow])
+"""Hypothesis reads the whole project before its first example, and the library of Protocol Buffers is loaded in one."""
 KINDS = {Kind.FLOAT: float, Kind.INT: int, Kind.BOOL: bool, Kind.TEXT: str}
 
 
@@ -69,6 +71,7 @@ def test_kinds(name: str, kind: str) -> None:
         _sound(found)
 
 
+@UNHURRIED
 @given(payload=st.binary(max_size=200), topic=TEXTS | st.sampled_from(TOPICS))
 @pytest.mark.parametrize("name", NAMES)
 def test_any_bytes(name: str, topic: str, payload: bytes) -> None:
@@ -76,6 +79,7 @@ def test_any_bytes(name: str, topic: str, payload: bytes) -> None:
     _ = _understood(name, topic, payload)
 
 
+@UNHURRIED
 @given(data=st.data())
 @pytest.mark.parametrize("name", NAMES)
 def test_any_change(name: str, data: st.DataObject) -> None:
@@ -88,6 +92,7 @@ def test_any_change(name: str, data: st.DataObject) -> None:
     _ = _understood(name, topic, encoded(event))
 
 
+@UNHURRIED
 @given(data=st.data())
 def test_any_change_of_protobuf(data: st.DataObject) -> None:
     """An event in Protocol Buffers with any bytes in the place of any others gives no other surprise."""

@@ -6,7 +6,7 @@ from datetime import UTC, datetime, timedelta
 
 import numpy as np
 import pytest
-from hypothesis import given
+from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
 from decoders.networks import chirpstack
@@ -181,6 +181,7 @@ def test_both_encodings(kind: str) -> None:
     assert bool(found) == (kind != "integration")
 
 
+@settings(deadline=None, suppress_health_check=[HealthCheck.too_slow])  # the first example loads a library
 @given(
     f_cnt=st.integers(0, 2**32 - 1),
     f_port=st.integers(0, 255),
