@@ -153,15 +153,6 @@ def _script(file: Path) -> str | None:
         return None
 
 
-async def answered(definition: Definition, payload: bytes, f_port: int | None) -> Result:
-    """Return what the script of a type gives for one payload, in a cage; raise ``ValueError`` if it has none."""
-    if definition.script is None:
-        raise ValueError(f"{definition.type.name} has no script")
-    async with Cage() as cage:
-        [result] = await cage.run(definition.script, "uplink", [_call(definition, payload, f_port)])
-    return result
-
-
 def _call(definition: Definition, payload: bytes, f_port: int | None) -> Call:
     variables = definition.codec.variables if definition.codec is not None else {}
     return Call(list(payload), f_port, None, variables)
