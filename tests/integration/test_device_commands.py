@@ -196,6 +196,7 @@ def test_what_a_codec_says_is_shown_against_the_fields(device: Command) -> None:
     assert "firmware 2.1 (none) -" in lines
     assert "missing: a field, if you want one, for firmware ('2.1'): kept with each frame as it is" in lines
     assert lines[-2] == "lab_tide: 4 of 4 examples hold"
+    assert any(line.startswith("missing: a place in the catalogue: ingest does not know it") for line in lines)
 
 
 def test_all_files_of_ones_own_are_checked_where_none_is_named(device: Command) -> None:
