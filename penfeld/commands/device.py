@@ -1,4 +1,4 @@
-"""``penfeld device``: a device file made, and one looked at."""
+"""``penfeld device``: a device file made, one looked at, and what no field takes put into one."""
 
 import argparse
 import asyncio
@@ -7,26 +7,33 @@ from dataclasses import asdict
 from pathlib import Path
 from typing import TYPE_CHECKING
 
+from model.device import Kind
 from model.errors import BadRequestError
 from penfeld.config import OWN_FOLDER, load
 from penfeld.output import as_json, table
 
 if TYPE_CHECKING:
+    from api.codecs import Left
+    from decoders.device import Definition
     from decoders.drafts import About
+    from penfeld.config import Config
     from penfeld.inspection import Report, Shown
     from penfeld.newdevice import Example, Made
 
 DESCRIPTION = """\
 A device type is one file. `new` writes a first one, with remarks on every line: from nothing, from a maker's script,
 from a Sigfox grammar, or for a known format. `check` runs its examples, shows the bytes against the fields, and says
-what is wrong and what is missing."""
+what is wrong and what is missing. `map` lists what a script says that no field takes, and makes fields of it."""
 EXAMPLES = """\
   penfeld device new lab_soil                                    a layout to be changed into yours
   penfeld device new acme_soil --script acme.js --example 04b05032:2
   penfeld device new acme_bin --sigfox 'level::uint:8 temperature::int:8'
   penfeld device new acme_node --format cayenne --example 03670110
   penfeld device check my-devices/lab_soil.toml                  what its examples say, byte by byte; what is missing
-  penfeld device check lab_soil elsys_ers --json"""
+  penfeld device check lab_soil elsys_ers --json
+  penfeld device map acme_soil                                   what its devices say that no field takes
+  penfeld device map acme_soil battery_mv                        make it a field, as proposed
+  penfeld device map acme_soil s.t --name soil_c --quantity temperature --kind float"""
 _NEW = """\
 Write a device file, and copy the script beside it as it is. Payloads (--example, may be repeated) are decoded, and what
 is said of them becomes fields, as far as names and values tell what they are; the rest is listed. Nothing is asked, and
@@ -35,6 +42,10 @@ _CHECK = """\
 Look a device file over: run its examples (a maker's script in the cage), show the bytes against the fields, and say
 what is wrong and what is missing. Without a name, all files of the catalogue's own folders. Exit code 1 if one is
 wrong; what is missing makes none wrong."""
+_MAP = """\
+Without a path, list what devices of the type said lately that no field takes, with the field that each most likely is.
+With one, write that field into the device file, which must be one of your own; what is given of it counts, the rest is
+as proposed from the newest values. It counts within seconds where Penfeld runs; `penfeld redecode` mends the past."""
 _ABOUT = {
     "title-en": "what people read, in English",
     "title-fr": "the same in French",
@@ -78,11 +89,21 @@ def arguments(parser: argparse.ArgumentParser) -> None:
     checking.description = _CHECK
     checking.add_argument("files", nargs="*", metavar="FILE|NAME", help="device files, or names of types")
     checking.add_argument("--json", action="store_true", help="print JSON")
+    mapping = actions.add_parser("map", help="list what no field takes, and make fields of it")
+    mapping.description = _MAP
+    mapping.add_argument("type", metavar="TYPE", help="the device type")
+    mapping.add_argument("path", metavar="PATH", nargs="?", help="where the value stands in what the script says")
+    mapping.add_argument("--name", help="the field's name")
+    mapping.add_argument("--quantity", help="what it measures: a name of model/quantities.py")
+    mapping.add_argument("--kind", choices=[kind.value for kind in Kind], help="what kind of value it is")
+    mapping.add_argument("--unit", help="what the script says it in, where it is not the quantity's unit")
+    mapping.add_argument("--json", action="store_true", help="print JSON")
 
 
 def run(options: argparse.Namespace) -> int:
     """Do what is asked."""
-    return asyncio.run(_new(options) if options.action == "new" else _check(options))
+    todo = {"new": _new, "check": _check, "map": _map}
+    return asyncio.run(todo[options.action](options))
 
 
 async def _new(options: argparse.Namespace) -> int:
@@ -248,3 +269,57 @@ def _rows(headers: Sequence[str], rows: Sequence[Sequence[object]]) -> None:
 
 def _number(count: int, what: str) -> str:
     return f"{count} {what}{'' if count == 1 else 's'}"
+
+
+async def _map(options: argparse.Namespace) -> int:
+    """List what no field takes, or make a field of one of it."""
+    from model.device import NewField
+    from penfeld.devicefiles import definition, map_path
+
+    config = load(getattr(options, "config", None))
+    wanted = definition(config, options.type)
+    if wanted.codec is None:
+        raise BadRequestError(f"{options.type} has a layout: a field of it is a line there, and no path")
+    given = {key: getattr(options, key) for key in ("name", "quantity", "kind", "unit") if getattr(options, key)}
+    if options.path is None:
+        return _show_left(await _left(config, wanted), options)
+    proposed: dict[str, object] = {}
+    if not {"name", "quantity", "kind"} <= given.keys():
+        found = next((one for one in await _left(config, wanted) if one.path == options.path), None)
+        if found is None or found.proposal is None:
+            why = "no device said it lately" if found is None else "what it is, its name and values do not tell"
+            raise BadRequestError(f"{options.path}: {why}; say --name, --quantity and --kind")
+        proposed = {key: getattr(found.proposal, key) for key in ("name", "quantity", "kind", "unit", "title")}
+    fields = {**proposed, **given}
+    field = NewField(path=options.path, **{**fields, "kind": Kind(str(fields["kind"]))})
+    changed = map_path(config, options.type, field)
+    if options.json:
+        as_json({"device_type": options.type, "version": changed.version, "field": changed.field(field.name)})
+    else:
+        print(f"{options.type} has the field {field.name} now; what runs takes it within seconds")
+        print(f"for the past: penfeld redecode --device-type {options.type}")
+    return 0
+
+
+async def _left(config: "Config", wanted: "Definition") -> "Sequence[Left]":
+    from api.codecs import left
+    from penfeld.wiring import database
+    from storage.queries import Queries
+
+    async with database(config) as opened:
+        return await left(Queries(opened), wanted)
+
+
+def _show_left(found: "Sequence[Left]", options: argparse.Namespace) -> int:
+    """Print what no field takes."""
+    if options.json:
+        as_json([asdict(one) for one in found])
+    elif not found:
+        print(f"nothing: every value that {options.type} said lately is a field, or none has come yet")
+    else:
+        rows = [
+            (one.path, one.value, one.devices, f"{one.proposal.name} ({one.proposal.quantity})" if one.proposal else "")
+            for one in found
+        ]
+        table(("path", "newest value", "devices", "proposed field"), rows)
+    return 0

@@ -337,7 +337,7 @@ def test_a_device_type_of_ones_own_is_one_file(folder: Path) -> None:
 
 
 def test_a_makers_script_becomes_a_device_whose_readings_are_served(folder: Path) -> None:
-    """From a script on disk: a device file, looked over, taken by what runs, simulated, and heard over MQTT, stored."""
+    """From a script on disk: a device file, looked over, taken by what runs, simulated, heard, stored, and completed."""
     script, payload = ROOT / "tests" / "data" / "devices" / "lab_tide.js", "02c55aa0"
     words = ("--port", "0", "--no-history", "--lamps", "0", "--meters", "0", "--sigfox", "0", "--trams", "1")
     device = "70b3d50000000088"
@@ -360,7 +360,13 @@ def test_a_makers_script_becomes_a_device_whose_readings_are_served(folder: Path
         penfeld("replay", "heard.json", "--speed", "max", folder=folder)
         [heard] = until(lambda: get(f"{api}/api/v1/readings?device={device}")["items"], running)
         totals = get(f"{api}/api/v1/ledger")["totals"]
+        left = penfeld("device", "map", "lab_gauge", "--json", folder=folder)
+        path = json.loads(left.stdout)[0]["path"]
+        field = ("--name", "more_text", "--quantity", "text", "--kind", "text")
+        mapped = penfeld("device", "map", "lab_gauge", path, *field, folder=folder)
 
+    assert mapped.stdout.startswith("lab_gauge has the field more_text now"), mapped.stderr
+    assert f'path = "{path}"' in (folder / "my-devices" / "lab_gauge.toml").read_text()
     assert made.returncode == 0, made.stderr
     assert [(report["name"], report["well"]) for report in json.loads(checked.stdout)] == [("lab_gauge", True)]
     assert done.returncode == 0, done.stderr
