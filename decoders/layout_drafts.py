@@ -118,8 +118,7 @@ def of_grammar(about: About, grammar: str, payloads: Sequence[bytes]) -> Draft |
         "# A field is a column: its name ends in the unit of its quantity, as model/quantities.py has it.",
     ]
     for name, field in named.values():
-        number = field.kind in {Kind.FLOAT, Kind.INT}
-        lines.append(f"[field.{name}]" + ("  # guessed from its name: check unit and scale" if number else ""))
+        lines.append(f"[field.{name}]" + ("" if field.sure else "  # guessed from its name: check unit and scale"))
         lines += [f"title = {title_text(field.title)}"] if field.title is not None else []
         lines += [f"quantity = {quoted(field.quantity)}", *range_lines(field.kind, field.quantity), ""]
     program = Program([FrameLayout("", (), parse_layout(layout)[0])])
@@ -131,11 +130,12 @@ def _proposal(name: str, item: Item) -> Proposal:
     """Return the field that a part of a grammar most likely is: a state where its name says nothing."""
     values: Mapping[Kind, object] = {Kind.BOOL: True, Kind.INT: _SOME, Kind.FLOAT: float(_SOME)}
     found = propose(name, [values[item.kind]]) if item.kind in values else None
+    number = item.kind in {Kind.FLOAT, Kind.INT}
     if found is not None and (found.kind is Kind.BOOL) == (item.kind is Kind.BOOL):
-        return Proposal(name, found.name, item.kind, found.quantity, found.unit, found.title, sure=False)
+        return Proposal(name, found.name, item.kind, found.quantity, found.unit, found.title, sure=not number)
     quantity = "text" if item.kind is Kind.TEXT else "state"
     plain = item.name if ending_problem(item.name, QUANTITIES[quantity]) is None else f"{item.name}_value"
-    return Proposal(name, plain, item.kind, quantity, sure=False)
+    return Proposal(name, plain, item.kind, quantity, sure=not number)
 
 
 def _names(fields: Sequence[Proposal]) -> list[str]:

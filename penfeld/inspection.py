@@ -10,6 +10,7 @@ Rules:
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from datetime import UTC, datetime
+from importlib.resources import files
 from pathlib import Path
 
 from decoders.device import Decoded, Definition, Example, differences
@@ -25,7 +26,7 @@ from model.errors import ConfigError, DecodeError, UnknownTypeError
 from model.quantities import QUANTITIES
 from model.script import Call, Result, Script
 from model.value import Value
-from penfeld.config import Config
+from penfeld.config import OWN_FOLDER, Config
 from penfeld.devicefiles import catalogue, definition_in
 
 _BYTE = 8
@@ -117,13 +118,23 @@ async def inspect(cage: Cage, config: Config, word: str) -> Report:
         return Report(name=name, file=file, problems=error.problems)
     except UnknownTypeError as error:
         return Report(name=name, file=file, problems=[f"{error}; a file is named with its ending .toml"])
-    if definition.script is not None:
-        if broken := await cage.problem(definition.script):
-            return _report(definition, file, [], problems=[broken])
-        found = await _asked(cage, definition.script, definition)
-        steady = await cage.steady(definition.script)
-        return _report(definition, file, found, missing=[] if steady else [_UNSTEADY])
-    return _report(definition, file, [_decoded(definition, one) for one in definition.examples])
+    missing = [] if file is None else [*_unplaced(config, file)]
+    if definition.script is None:
+        return _report(definition, file, [_decoded(definition, one) for one in definition.examples], missing=missing)
+    if broken := await cage.problem(definition.script):
+        return _report(definition, file, [], problems=[broken])
+    found = await _asked(cage, definition.script, definition)
+    if not await cage.steady(definition.script):
+        missing.append(_UNSTEADY)
+    return _report(definition, file, found, missing=missing)
+
+
+def _unplaced(config: Config, file: Path) -> Iterator[str]:
+    """Yield what is missing where a file lies in no folder that ingest looks into."""
+    known = [Path(str(files("decoders.devices"))), *config.catalogue]
+    if file.resolve().parent not in [folder.resolve() for folder in known]:
+        remedy = f'move it to ./{OWN_FOLDER}, or set catalogue = ["{file.parent}"] in penfeld.toml'
+        yield f"a place in the catalogue: ingest does not know it where it lies; {remedy}"
 
 
 _UNSTEADY = (
@@ -151,15 +162,6 @@ def _script(file: Path) -> str | None:
         return file.read_text(encoding="utf-8-sig", errors="replace")
     except OSError:
         return None
-
-
-async def answered(definition: Definition, payload: bytes, f_port: int | None) -> Result:
-    """Return what the script of a type gives for one payload, in a cage; raise ``ValueError`` if it has none."""
-    if definition.script is None:
-        raise ValueError(f"{definition.type.name} has no script")
-    async with Cage() as cage:
-        [result] = await cage.run(definition.script, "uplink", [_call(definition, payload, f_port)])
-    return result
 
 
 def _call(definition: Definition, payload: bytes, f_port: int | None) -> Call:

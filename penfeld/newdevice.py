@@ -69,9 +69,10 @@ def check_name(name: str, folder: Path, script: Path | None, *, force: bool) -> 
             raise BadRequestError(f"{file} is there already; choose another name, or --force writes over it")
 
 
-def of_nothing(name: str, about: About) -> Made:
-    """Return a device file to begin with: with a layout, or for a board that speaks JSON if it is on no radio."""
-    return Made(by_name(name, about) if about.networks == ("native",) else blank(about))
+def of_nothing(name: str, about: About, *, with_layout: bool) -> Made:
+    """Return a device file to begin with: for a board that speaks JSON if it is on no radio, else with a layout."""
+    board = about.networks == ("native",) and not with_layout
+    return Made(by_name(name, about) if board else blank(about))
 
 
 async def of_script(name: str, about: About, file: Path, examples: Sequence[Example]) -> Made:

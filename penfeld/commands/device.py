@@ -74,10 +74,11 @@ def arguments(parser: argparse.ArgumentParser) -> None:
     source.add_argument("--format", metavar="NAME", help="for a known format: cayenne, senml, cbor, json")
     making.add_argument(
         "--example",
-        action="append",
+        action="extend",
+        nargs="+",
         default=[],
         metavar="HEX[:PORT]",
-        help="a payload that a device sent; may be repeated (JSON may be given as it is)",
+        help="payloads that a device sent; may be repeated (JSON may be given as it is)",
     )
     about = making.add_argument_group("about the device")
     for word, what in _ABOUT.items():
@@ -121,7 +122,7 @@ async def _new(options: argparse.Namespace) -> int:
     elif examples:
         raise BadRequestError("--example needs --script, --sigfox or --format: a new layout knows no payload yet")
     else:
-        made = of_nothing(name, about)
+        made = of_nothing(name, about, with_layout=options.layout)
     files = write(folder, name, made)
     print(f"written: {', '.join(map(str, files))}")
     _print_made(made)

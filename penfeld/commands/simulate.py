@@ -17,9 +17,9 @@ if TYPE_CHECKING:
 DESCRIPTION = """\
 Send frames of simulated devices into the broker (and Sigfox callbacks to the API) in the wire formats of their types.
 Without --devices it is the city of `penfeld demo`. With --devices it is any type of the catalogue, files of your own in
-./my-devices included: from its ranges alone where no model knows it. Devices are registered first, and marked as
-simulated like all that they send: `penfeld purge-simulated` removes it. Needs a running `penfeld run` or `demo`, or a
-penfeld.toml that names broker and database."""
+./my-devices included: from its ranges alone where no model knows it, by the examples of its file where a maker's script
+reads it. Devices are registered first, and marked as simulated like all that they send: `penfeld purge-simulated`
+removes it. Needs a running `penfeld run` or `demo`, or a penfeld.toml that names broker and database."""
 EXAMPLES = """\
   penfeld simulate --devices elsys_ers --count 20
   penfeld simulate --devices my-devices/lab_soil.toml --count 3 --speed 60 --for 120

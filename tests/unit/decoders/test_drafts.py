@@ -2,13 +2,14 @@
 
 import tomllib
 from collections.abc import Mapping
+from dataclasses import replace
 
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
 from decoders.device_file import read_file
-from decoders.drafts import About, Draft, Said, draft, file_name
+from decoders.drafts import About, Draft, Said, draft, file_name, names_element
 from decoders.output import Output
 
 ABOUT = About(
@@ -164,3 +165,48 @@ def test_any_output_gives_a_device_file(outputs: list[dict[str, object]], title:
     said = [Said(title, bytes([i]), None, Output(one, (title,))) for i, one in enumerate(outputs)]
     made = draft("lab_probe", ABOUT, [one.output for one in said], said)
     assert [one.name for one in read_file("lab_probe", made.text).type.fields] == [one.name for one in made.fields]
+
+
+def test_a_payload_that_the_codec_refused_is_an_example_that_fails() -> None:
+    """Its message is what the example promises; and what it gave no object for proposes no field."""
+    said = [
+        Said("good", b"\x01", 1, Output({"temperature": 1.5})),
+        Said("bad", b"", 1, Output({}), "1 byte is needed"),
+        Said("nothing of ours", b"\x02", 1, Output({"x": "y"})),
+        Said("good", b"\x03", 1, Output({"temperature": 2.5})),
+    ]
+    made = draft("lab_probe", ABOUT, [said[0].output], said, every=True)
+    examples = read_file("lab_probe", made.text).examples
+
+    assert [(one.name, one.error, len(one.records)) for one in examples] == [
+        ("good", None, 1),
+        ("bad", "1 byte is needed", 0),
+        ("nothing of ours", None, 0),
+        ("good (4)", None, 1),
+    ]
+
+
+def test_what_is_told_of_the_device_is_not_guessed() -> None:
+    """French title, domain and period stand as they were told; the rest of the file is the same."""
+    about = About(title="A", french="B", vendor="C", model="D", source="E", domain="waste", period="5 min")
+    text = draft("lab_probe", replace(about, codec={"format": "cayenne"}), [Output({"temperature": 1.5})]).text
+    told = read_file("lab_probe", text).type
+    assert (told.title.fr, told.domain, told.period.total_seconds()) == ("B", "waste", 300)
+    assert "guessed:" not in text
+    assert "licence" not in text  # a format has no maker
+
+
+def test_ranges_are_written_where_the_quantity_has_two_ends() -> None:
+    """Shares have theirs; of others a remark asks for it; states and texts have none."""
+    text = drafted({"humidity": 40.0, "temperature": 1.5, "door": "open"}).text
+    ranges = {one.name: (one.minimum, one.maximum) for one in read_file("lab_probe", text).type.fields}
+    assert ranges == {"humidity_percent": (0.0, 100.0), "temperature_c": (None, None), "door": (None, None)}
+    assert text.count("# range = [lowest, highest]  # plausible, in Cel") == 1
+
+
+def test_what_names_an_element_is_no_value_of_its_own() -> None:
+    """The key by which a path finds an element of a list needs no field, and is not listed."""
+    made = drafted({"samples": [{"variable": "x", "value": 1}]})
+    assert list(made.unplaced) == ["samples.variable=x.value"]
+    assert names_element("samples.variable=x.variable")
+    assert not names_element("variable")

@@ -105,6 +105,12 @@ def test_a_grammar_that_no_layout_says_has_none() -> None:
         of_grammar(SIGFOX, "a::b", [])
 
 
+def test_a_field_beyond_any_payload_leaves_an_example_that_fails() -> None:
+    """Where no payload of zeros is long enough, the file says so, and can be read all the same."""
+    [example] = definition(of("a:300:uint:8").text).examples
+    assert (example.payload, example.error) == (b"", "_ needs 300 bytes, 0 left")
+
+
 words = st.sampled_from(
     ["temperature", "humi", "bat_mV", "pressure", "open", "lat", "x", "count", "Time", "flags", "Δt"]
 )
