@@ -28,7 +28,7 @@ if TYPE_CHECKING:
     from decoders.javascript import Codec
     from model.script import Result, Script
 
-_PROBES = 5
+_PROBES = 3
 
 __all__ = ["Decoded", "Definition", "Encoded", "Example", "Frame", "Log", "Record"]
 
@@ -146,10 +146,10 @@ class Definition:
         if self.codec is None or self.script is None:
             raise DecodeError(f"{self.type.name} has a layout and no codec")
         if self._engine is None:
-            from decoders.javascript import Codec, steady  # noqa: PLC0415 - the engine is loaded only by who needs it
+            from decoders.javascript import Codec  # noqa: PLC0415 - the engine is loaded only by who needs it
 
-            name, source = self.script.name, self.script.source
-            self._engine = Codec(source, name=name, fresh=not steady(source, self.script.probes, name=name))
+            self._engine = Codec(self.script.source, name=self.script.name)
+            self._engine.fresh = not self._engine.steady(self.script.probes)
         return self.told(self._engine.decode(payload, f_port=f_port, variables=self.codec.variables))
 
     def told(self, result: "Result") -> Output:

@@ -9,7 +9,7 @@ from dataclasses import dataclass, field
 from typing import Any
 
 from decoders.formats import Format, formats
-from decoders.mapping import FieldMap, Place, steps
+from decoders.mapping import EACH, FieldMap, Place, steps
 from decoders.units import code, conversion, convertible
 from model.device import Field
 from model.errors import ConfigError
@@ -49,6 +49,8 @@ def read_codec(
     if (script is None) == ("format" not in table):
         problem(_WHERE, f'a codec has a script or a format ({", ".join(formats())}): format = "cayenne"')
     found = None if "format" not in table else _format(table, problem)
+    if "format" in table and "variables" in table:
+        problem((*_WHERE, "variables"), "variables are for scripts: a format has options of its own")
     if script is not None:
         for key in set(table) - set(CODEC_KEYS):
             problem((*_WHERE, key), f"'{key}' is no key here: {', '.join(CODEC_KEYS)}")
@@ -87,7 +89,10 @@ def _places(fields: tuple[Field, ...], told: Mapping[str, Any], problem: Problem
         entry = told[one.name]
         path, unit = entry.get("path"), entry.get("unit", one.unit)
         if not _is_path(path):
-            problem((*where, "path"), f'where does the codec say {one.name}? path = "name.in.its.answer"')
+            problem(
+                (*where, "path"),
+                f'where does the codec say {one.name}? path = "name.in.its.answer", with one * at most',
+            )
             continue
         change = conversion(unit, one.unit) if isinstance(unit, str) else None
         if change is None:
@@ -100,7 +105,7 @@ def _places(fields: tuple[Field, ...], told: Mapping[str, Any], problem: Problem
 
 def _is_path(path: object) -> bool:
     try:
-        return isinstance(path, str) and bool(steps(path))
+        return isinstance(path, str) and bool(steps(path)) and steps(path).count(EACH) <= 1
     except ValueError:
         return False
 
@@ -123,4 +128,4 @@ def _texts(table: Mapping[str, Any], key: str, problem: Problem) -> Mapping[str,
 
 
 def _told(told: Mapping[str, Any], name: str) -> tuple[str, object, object]:
-    return name, told[name].get("path"), code(str(told[name].get("unit", "")))
+    return name, str(told[name].get("path")), code(str(told[name].get("unit", "")))

@@ -14,6 +14,7 @@ import re
 from collections.abc import Collection, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from datetime import UTC, datetime
+from itertools import islice
 from typing import TYPE_CHECKING, TypeVar
 
 from decoders.formats import join_path, split_path
@@ -29,14 +30,18 @@ if TYPE_CHECKING:
     import numpy.typing as npt
 
 EACH = "*"
+MOST_RECORDS = 1000
 MOST_RESTS = 60
 LONGEST_REST = 120
 _DEEPEST = 8
+_MOST_LEAVES = 2000
+_MOST_WARNINGS, _LONGEST_WARNING = 20, 300
 _NAMING = ("variable", "name", "n", "type", "measurement", "id")
 _YES, _NO = frozenset({"true", "on", "yes", "1"}), frozenset({"false", "off", "no", "0"})
 _MICROSECONDS, _MILLISECONDS = 1e14, 1e11
 _LONGEST_AGE_S = 2**28
 _LATEST_US = 253_402_300_799_999_999  # the year 9999
+_NUMBER = re.compile(r"[+-]?(?:\d+\.?\d*|\.\d+)(?:[eE][+-]?\d{1,3})?", re.ASCII)
 _UNPRINTABLE = re.compile(r"[\x00-\x1f\x7f\ud800-\udfff]")
 
 Number = TypeVar("Number", float, "npt.NDArray[np.float64]")
@@ -118,7 +123,8 @@ class FieldMap:
 
     def simple(self, paths: Collection[str]) -> Mapping[str, Place] | None:
         """Return the place of each of these paths that a field takes; ``None`` where that is not all there is."""
-        if self._each or self._times:
+        beneath = {path.rpartition(".")[0] for path in paths}
+        if self._each or self._times or any(place.path in beneath for place, _ in self._plain):
             return None
         found = {place.path: place for place, _ in self._plain if place.path in paths}
         taken = sum(place.path in paths for place, _ in self._plain)
@@ -145,7 +151,8 @@ class FieldMap:
     def read(self, output: Output) -> Mapped:
         """Return what the fields say, and what they leave."""
         reading, records = self._reading(output)
-        return Mapped(tuple(records), tuple(reading.warnings), reading.rest())
+        warnings = (_UNPRINTABLE.sub("\ufffd", said)[:_LONGEST_WARNING] for said in reading.warnings[:_MOST_WARNINGS])
+        return Mapped(tuple(records), tuple(warnings), reading.rest())
 
     def explained(self, output: Output) -> Iterator[Taken]:
         """Yield every value that the codec said, in its order, with the fields that take it."""
@@ -155,21 +162,27 @@ class FieldMap:
             yield Taken(path, _short(value), reading.taken.get(way, {}))
 
     def _reading(self, output: Output) -> "tuple[_Reading, list[Record]]":
-        reading = _Reading(output)
-        records = list(reading.records((), output.data, self._plain, [way for way in self._times if EACH not in way]))
+        plain = [way for way in self._times if EACH not in way]
+        reading = _Reading(output, plain)
+        records = list(reading.records((), output.data, self._plain, plain))
         for prefix, places in self._each.items():
             own = [way[len(prefix) + 1 :] for way in self._times if way[: len(prefix) + 1] == (*prefix, EACH)]
             for base, elements in _find(output.data, prefix):
-                for number, element in enumerate(elements if isinstance(elements, list) else ()):
+                for number, element in enumerate(elements[:MOST_RECORDS] if isinstance(elements, list) else ()):
                     records += reading.records((*base, str(number)), element, places, own)
+                if isinstance(elements, list) and len(elements) > MOST_RECORDS:
+                    reading.warnings.append(
+                        f"{path_of(base)}: {len(elements)} elements, the first {MOST_RECORDS} are read"
+                    )
         return reading, records
 
 
 class _Reading:
-    """One output on its way."""
+    """One output on its way. ``plain``: where the time of all of it stands."""
 
-    def __init__(self, output: Output) -> None:
+    def __init__(self, output: Output, plain: Sequence[Steps]) -> None:
         self.output = output
+        self.plain = plain
         self.warnings = list(output.warnings)
         self.taken: dict[Steps, dict[str, Value]] = {}
 
@@ -186,14 +199,14 @@ class _Reading:
                     self.warnings.append(f"{path_of((*base, *at))}: {error}")
                 else:
                     self.taken.setdefault((*base, *at), {})[place.field] = value
-        time_us, age_us = self.time(base, data, times)
         if values:
-            yield Record(values, time_us, age_us)
+            told = self.time(base, data, times) or (base and self.time((), self.output.data, self.plain)) or (None, 0)
+            yield Record(values, *told)
 
-    def time(self, base: Steps, data: object, times: Sequence[Steps]) -> tuple[int | None, int]:
+    def time(self, base: Steps, data: object, times: Sequence[Steps]) -> tuple[int | None, int] | None:
         """Return the reading's own time, the first that can be read: microseconds since 1970, or before its frame.
 
-        Numbers up to 0 are seconds before it (RFC 8428, section 4.5.3).
+        What has none has that of all of the output. Numbers up to 0 are seconds before it (RFC 8428, section 4.5.3).
         """
         for way in times:
             for at, raw in _find(data, way):
@@ -201,13 +214,13 @@ class _Reading:
                     self.taken.setdefault((*base, *at), {})[TIME] = time_us
                     return (None, -time_us) if time_us <= 0 else (time_us, 0)
                 self.warnings.append(f"{path_of((*base, *at))}: {str(raw)[:40]!r} is no time")
-        return None, 0
+        return None
 
     def rest(self) -> dict[str, Value]:
         """Return what no field has taken: the first value of each path."""
         found: dict[str, Value] = {}
-        for way, value in _leaves((), self.output.data):
-            if way in self.taken or value is None:
+        for way, value in islice(_leaves((), self.output.data), _MOST_LEAVES):
+            if way in self.taken or value is None or not way:
                 continue
             found.setdefault(_UNPRINTABLE.sub("\ufffd", path_of(_told(self.output.data, way))), _short(value))
             if len(found) >= MOST_RESTS:
@@ -225,13 +238,20 @@ def _find(data: object, way: Steps, at: Steps = ()) -> Iterator[Found]:
         elif isinstance(data, list) and "=" in step:
             name, _, wanted = step.partition("=")
             for place, element in enumerate(data):
-                if isinstance(element, dict) and str(element.get(name)) == wanted:
+                if isinstance(element, dict) and name in element and _written(element[name]) == wanted:
                     yield from _find(element, way[number + 1 :], (*at, str(place)))
                     return
             return
         else:
             return
     yield at, data
+
+
+def _written(value: object) -> str:
+    """Return a value as a path names it: a text as it is, all else as JSON has it."""
+    if isinstance(value, str):
+        return value
+    return "null" if value is None else str(value).lower() if isinstance(value, bool) else str(value)
 
 
 def _leaves(way: Steps, data: object) -> Iterator[Found]:
@@ -266,7 +286,11 @@ def _told(data: object, way: Steps) -> Steps:
 def _short(value: object) -> Value:
     if isinstance(value, bool | int | float):
         return value if not isinstance(value, float) or math.isfinite(value) else None
-    return _UNPRINTABLE.sub("\ufffd", str(value))[:LONGEST_REST]
+    try:
+        text = str(value)
+    except RecursionError:
+        text = "…"
+    return _UNPRINTABLE.sub("\ufffd", text)[:LONGEST_REST]
 
 
 def _value(place: Place, raw: object) -> Value:
@@ -295,7 +319,7 @@ def _number(place: Place, raw: object) -> Value:
     if isinstance(raw, bool):
         raise ValueError(f"{str(raw).lower()} is no number")  # noqa: TRY004 -- of a device, no bug
     try:
-        number = float(raw) if isinstance(raw, str) else raw
+        number = _read(raw) if isinstance(raw, str) else raw
         assert isinstance(number, int | float)  # noqa: S101 -- texts, booleans, objects and lists are dealt with
         number = place.converted(number)
         if place.kind is Kind.FLOAT:
@@ -307,6 +331,13 @@ def _number(place: Place, raw: object) -> Value:
     if not math.isclose(whole, number, rel_tol=1e-12, abs_tol=1e-9) or not INT64_MIN <= whole <= INT64_MAX:
         raise ValueError(f"{str(raw)[:40]} is no integer of 64 bits")
     return whole
+
+
+def _read(text: str) -> float:
+    """Return the number that a text is, exactly where it is a whole one; raise ``ValueError``."""
+    if not _NUMBER.fullmatch(text.strip()):
+        raise ValueError(text)
+    return float(text) if set(text) & set(".eE") else int(text)
 
 
 def _time_us(raw: object) -> int | None:

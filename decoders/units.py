@@ -28,7 +28,7 @@ _BY_DIMENSION: Mapping[str, Mapping[str, float]] = {
     "speed": {"m/s": 1, "km/h": 1 / 3.6, "[kn_i]": 1852 / 3600, "[mi_i]/h": 0.44704, "cm/s": 1e-2, "mm/s": 1e-3},
     "acceleration": {"m/s2": 1, "[g]": 9.80665, "m[g]": 9.80665e-3},
     "angle": {"deg": 1, "rad": 57.29577951308232},
-    "share": {"%": 1, "1": 100, "[ppth]": 0.1},
+    "share": {"%": 1, "1": 100, "m3/m3": 100, "[ppth]": 0.1, "g/kg": 0.1},
     "parts": {"[ppm]": 1, "[ppb]": 1e-3},
     "conductivity": {"uS/cm": 1, "mS/cm": 1e3, "dS/m": 1e3, "S/m": 1e4, "mS/m": 10},
     "mass concentration": {"ug/m3": 1, "mg/m3": 1e3, "g/m3": 1e6},

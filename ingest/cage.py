@@ -1,13 +1,15 @@
-"""Where makers' codecs run: in a process of its own, which is killed when it takes too long.
+"""Where makers' codecs run: in a process of its own, which ends when it takes too much.
 
 Rules:
 
-1. Limits inside (time, memory and stack of the engine) stop most of what a script may do wrong; the clock outside ends
-   the rest. The process has neither our environment nor our files open; a new one takes its place.
+1. Limits inside (time, memory and stack of the engine) stop most of what a script may do wrong. What they cannot stop,
+   a timer of the process ends, by the processor time that it takes: on a busy machine nobody is ended for waiting. It
+   has neither our environment nor our files open; a new one takes its place.
 2. Where a limit stops several calls together, each is asked by itself: a bad frame never costs a good one its reading.
 3. A codec that oversteps again and again is *suspended*: it is asked no more until its file changes, or ingest starts
    again. What it should have decoded is set aside, and can be replayed.
-4. One question at a time: codecs share one process, and one processor.
+4. One question at a time: codecs share one process, and one processor. A question that is given up ends the process,
+   so that no answer is ever taken for that of another one.
 """
 
 import asyncio
@@ -39,11 +41,11 @@ _CALLS = msgspec.json.Encoder()
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class CageConfig:
-    """``alone_s``, ``each_s``: seconds by the clock for a question, and for each of its calls; ``load_s``: a script's.
+    """``alone_s``, ``each_s``: processor time for a question, and for each of its calls; ``load_s``: for a script.
 
     ``strikes``: from how many a codec is suspended. A call that was stopped counts what it took in ``frame_s``, the
-    processor time that a frame may take; a process that was killed, and anything else at most, ``kill``. A question
-    without any takes one back. ``start_s``: how long a process may take to start.
+    processor time that a frame may take; a process that ended over it, and anything else at most, ``kill``. A question
+    without any takes one back. ``wall_s``: for how long, by the clock, a process may not answer at all.
     """
 
     alone_s: float = 0.3
@@ -52,19 +54,16 @@ class CageConfig:
     load_s: float = 2.0
     strikes: int = 15
     kill: int = 5
-    start_s: float = 10.0
+    wall_s: float = 30.0
 
 
-class _KilledError(Exception):
-    """The process took too long."""
+class _EndedError(Exception):
+    """The process ended over a question. ``overstepped``: by its timer, and by nobody else."""
 
-
-class _LoadError(_KilledError):
-    """The process took too long to load a script, or ended over it."""
-
-
-class _EndedError(_KilledError):
-    """The process ended by itself, or somebody else ended it."""
+    def __init__(self, said: str, *, overstepped: bool = False, loading: bool = False) -> None:
+        super().__init__(said)
+        self.overstepped = overstepped
+        self.loading = loading
 
 
 @dataclass(frozen=True, slots=True)
@@ -75,25 +74,36 @@ class _Worker:
     goes: asyncio.StreamWriter
     comes: asyncio.StreamReader
 
-    async def ask(self, question: Question) -> Answer:
-        """Return the answer; raise ``_KilledError`` where none comes in time."""
+    async def ask(self, question: Question, wall_s: float) -> Answer:
+        """Return the answer; raise ``_EndedError`` where the process ends over it, ``TimeoutError`` for none at all."""
         try:
-            async with asyncio.timeout(question.wall_s):
+            async with asyncio.timeout(wall_s):
                 self.goes.write(framed(msgspec.json.encode(question)))
                 await self.goes.drain()
                 size = int.from_bytes(await self.comes.readexactly(HEAD))
-                return _ANSWER.decode(await self.comes.readexactly(size))
-        except TimeoutError:
-            raise _KilledError(f"ended after {question.wall_s:.1f} s: it could not be stopped") from None
-        except (OSError, asyncio.IncompleteReadError, msgspec.MsgspecError):
-            raise _EndedError("its process ended: it took more than it may") from None
+                message = await self.comes.readexactly(size)
+        except TimeoutError:  # an OSError, too
+            raise
+        except (OSError, asyncio.IncompleteReadError):
+            code = await self.process.wait()
+            if code == -signal.SIGPROF:
+                said = f"ended after {question.cpu_s:.1f} s of CPU time: it could not be stopped"
+                raise _EndedError(said, overstepped=True) from None
+            raise _EndedError(f"its process ended by itself (exit code {code})") from None
+        try:
+            return _ANSWER.decode(message)
+        except (msgspec.MsgspecError, UnicodeDecodeError, RecursionError) as error:
+            return Answer(stopped=f"its answer cannot be read: {error}")
 
-    async def kill(self) -> None:
-        """End the process, whatever it does."""
+    def end(self) -> None:
+        """End the process, whatever it does; ``gone`` waits for that."""
         if self.process.returncode is None:
             with contextlib.suppress(ProcessLookupError):
                 os.kill(self.process.pid, signal.SIGKILL)  # its own `kill` would take the end from who waits for it
         self.goes.close()
+
+    async def gone(self) -> None:
+        """Return when the process has ended."""
         await self.process.wait()
 
 
@@ -150,14 +160,17 @@ class Cage:
         async with self._lock:
             if self._next is not None:
                 with contextlib.suppress(UnavailableError):
-                    await (await self._next).kill()
+                    worker = await self._next
+                    worker.end()
+                    await worker.gone()
             if self._worker is not None:
-                await self._worker.kill()
+                self._worker.end()
+                await self._worker.gone()
             self._next = self._worker = None
 
     async def _some(self, script: Script, way: Way, calls: Sequence[Call]) -> Sequence[Result]:
         """Return the results of a few calls, asked together where that goes."""
-        if (suspension := self._suspended.get(script.digest)) is not None:
+        if (suspension := self._suspended.get(script.key)) is not None:
             return [_refused(suspension)] * len(calls)
         answer = await self._ask(script, way, calls)
         if answer.broken:
@@ -181,10 +194,10 @@ class Cage:
         return found
 
     async def _ask(self, script: Script, way: Way, calls: Sequence[Call]) -> Answer:
-        """Return the worker's answer; a worker that takes too long is killed, which counts as stopped."""
+        """Return the worker's answer; that its process ended over it counts as stopped."""
         question = Question(
-            digest=script.digest,
-            wall_s=self._config.alone_s + self._config.each_s * len(calls),
+            key=script.key,
+            cpu_s=self._config.alone_s + self._config.each_s * len(calls),
             way=way,
             calls=msgspec.Raw(_CALLS.encode(calls)),
             count=len(calls),
@@ -192,87 +205,103 @@ class Cage:
         async with self._lock:
             try:
                 try:
-                    answer = await self._exchange(question, script)
-                except _EndedError:  # perhaps not for what was asked: whoever ends it twice did it
-                    await self._replace()
-                    answer = await self._exchange(question, script)
-            except _KilledError as error:
-                await self._replace()
+                    return await self._exchange(question, script)
+                except _EndedError as error:
+                    if error.overstepped:
+                        raise
+                    return await self._exchange(question, script)  # somebody else may have ended it
+            except _EndedError as error:
                 said, cost_s = f"{script.name}: {error}", self._config.kill * self._config.frame_s
-                if isinstance(error, _LoadError):  # it would be loaded again for each frame
+                if error.loading and error.overstepped:  # it would be loaded again for each frame
                     self._suspend(script, said)
                 elif len(calls) > 1:
                     self._strike(script, cost_s, said)
                 return Answer(stopped=said, cpu_s=cost_s)
-        return answer
+            except TimeoutError:
+                raise UnavailableError(
+                    "the process for makers' codecs does not answer: is the machine stopped?"
+                ) from None
 
     async def _exchange(self, question: Question, script: Script) -> Answer:
-        """Return the worker's answer, having told it the script where it does not know it."""
+        """Return the worker's answer, having told it the script where it does not know it.
+
+        Whatever else comes of it, also that nobody waits any more: the worker is ended, and the next one takes over.
+        """
         worker = await self._ready()
-        answer = await worker.ask(question)
-        if answer.needed:
-            try:
-                await worker.ask(Question(digest=script.digest, wall_s=self._config.load_s, script=script))
-            except _KilledError as error:
-                raise _LoadError(f"loading it {error}") from None
-            answer = await worker.ask(question)
+        try:
+            answer = await worker.ask(question, self._config.wall_s)
+            if answer.needed:
+                await self._load(worker, script)
+                answer = await worker.ask(question, self._config.wall_s)
+        except BaseException:
+            self._worker = None
+            worker.end()
+            raise
         return answer
 
+    async def _load(self, worker: _Worker, script: Script) -> None:
+        question = Question(key=script.key, cpu_s=self._config.load_s, script=script)
+        try:
+            await worker.ask(question, self._config.wall_s)
+        except _EndedError as error:
+            raise _EndedError(f"loading it {error}", overstepped=error.overstepped, loading=True) from None
+
     async def _ready(self) -> _Worker:
-        """Return the worker, with the next one on its way."""
+        """Return the worker, with the next one on its way; a start goes on also when nobody waits for it any more."""
         if self._worker is None:
-            waiting, self._next = self._next, None
-            self._worker = await (waiting or self._start())
+            starting = self._next = self._next or asyncio.create_task(self._start())
+            try:
+                self._worker = await asyncio.shield(starting)
+            finally:
+                if starting.done():
+                    self._next = None
             self._next = asyncio.create_task(self._start())
         return self._worker
 
-    async def _replace(self) -> None:
-        """End the worker; the next question goes to the one that waits."""
-        worker, self._worker = self._worker, None
-        if worker is not None:
-            await worker.kill()
-
     async def _start(self) -> _Worker:
-        """Start a process, and return it when it answers: that it starts slowly is no codec's fault."""
-        process = await asyncio.create_subprocess_exec(
-            sys.executable,
-            "-m",
-            "ingest.codec_worker",
-            stdin=asyncio.subprocess.PIPE,
-            stdout=asyncio.subprocess.PIPE,
-            cwd="/",
-            env={"TZ": "UTC", "PYTHONPATH": os.fspath(_ROOT)},
-            start_new_session=True,  # Ctrl-C is for us; we let it finish
-        )
+        """Start a process, and return it when it answers."""
+        try:
+            process = await asyncio.create_subprocess_exec(
+                sys.executable,
+                "-m",
+                "ingest.codec_worker",
+                stdin=asyncio.subprocess.PIPE,
+                stdout=asyncio.subprocess.PIPE,
+                cwd="/",
+                env={"TZ": "UTC", "PYTHONPATH": os.fspath(_ROOT)},
+                start_new_session=True,  # Ctrl-C is for us; we let it finish
+            )
+        except OSError as error:
+            raise UnavailableError(f"the process for makers' codecs does not start: {error}") from error
         if process.stdin is None or process.stdout is None:
             raise RuntimeError("a process with pipes has none")
         worker = _Worker(process, process.stdin, process.stdout)
         try:
-            await worker.ask(Question(digest="", wall_s=self._config.start_s))
-        except _KilledError as error:
-            await worker.kill()
+            await worker.ask(Question(key="", cpu_s=self._config.wall_s), self._config.wall_s)
+        except (_EndedError, TimeoutError) as error:
+            worker.end()
             raise UnavailableError(f"the process for makers' codecs does not start: {error}") from error
         return worker
 
     def _strike(self, script: Script, cpu_s: float, said: str) -> None:
         """Count against a codec, by what it cost; suspend it when it is enough."""
         cost = min(self._config.kill, max(1, round(cpu_s / self._config.frame_s)))
-        strikes = self._strikes[script.digest] = self._strikes.get(script.digest, 0) + cost
+        strikes = self._strikes[script.key] = self._strikes.get(script.key, 0) + cost
         if strikes >= self._config.strikes:
             self._suspend(script, said)
 
     def _suspend(self, script: Script, said: str) -> None:
         """Ask a codec no more."""
-        if script.digest not in self._suspended:
+        if script.key not in self._suspended:
             logger.warning("codec %s is suspended until its file changes: %s", script.name, said)
-            self._suspended[script.digest] = Suspension(codec=script.name, reason=said)
+            self._suspended[script.key] = Suspension(codec=script.name, reason=said)
 
     def _forgive(self, script: Script) -> None:
         """Take a strike back."""
-        if self._strikes.get(script.digest, 0) > 1:
-            self._strikes[script.digest] -= 1
+        if self._strikes.get(script.key, 0) > 1:
+            self._strikes[script.key] -= 1
         else:
-            self._strikes.pop(script.digest, None)
+            self._strikes.pop(script.key, None)
 
 
 def _refused(suspension: Suspension) -> Result:

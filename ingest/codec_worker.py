@@ -4,7 +4,7 @@ Rules:
 
 1. A message is its length in four bytes, then JSON. One answer for each question, in order.
 2. It knows the ``MOST`` codecs asked last; asked for another it says that it needs its source.
-3. A question that takes longer than it may ends the process, also when nobody is left to kill it.
+3. A question that takes more processor time than it may ends the process, by a signal that nobody catches.
 """
 
 import resource
@@ -16,7 +16,7 @@ from typing import IO
 
 import msgspec
 
-from decoders.javascript import Codec, Stopped, steady
+from decoders.javascript import Codec, Stopped
 from model.errors import ConfigError
 from model.script import Script, Way
 
@@ -26,13 +26,13 @@ HEAD = 4
 
 
 class Question(msgspec.Struct, frozen=True, kw_only=True):
-    """Load a script, or call a codec ``count`` times. After ``wall_s`` seconds the process ends itself.
+    """Load a script, or call a codec ``count`` times. ``cpu_s``: processor time after which the process ends itself.
 
     ``calls``: JSON of as many ``Call``; handed on as it is, as the results are.
     """
 
-    digest: str
-    wall_s: float
+    key: str
+    cpu_s: float
     script: Script | None = None
     way: Way = "uplink"
     calls: msgspec.Raw = msgspec.Raw(b"[]")
@@ -74,17 +74,19 @@ class Codecs:
     def answer(self, question: Question) -> Answer:
         """Return the answer to a question."""
         if question.script is not None:
-            self._known[question.digest] = _load(question.script)
+            self._known[question.key] = _load(question.script)
             while len(self._known) > MOST:
                 self._known.popitem(last=False)
-        codec = self._known.get(question.digest)
+        codec = self._known.get(question.key)
         if codec is None:
             return Answer(needed=True)
-        self._known.move_to_end(question.digest)
+        self._known.move_to_end(question.key)
         if isinstance(codec, str):
             return Answer(broken=codec)
-        began = time.process_time()
+        began = 0.0
         try:
+            codec.prepare()  # which is no frame's fault
+            began = time.process_time()
             text = (
                 codec.together(question.way, bytes(question.calls).decode(), question.count) if question.count else "[]"
             )
@@ -97,10 +99,11 @@ class Codecs:
 def _load(script: Script) -> Codec | str:
     """Return the codec, or what is wrong with it."""
     try:
-        fresh = not steady(script.source, script.probes, name=script.name)
-        return Codec(script.source, name=script.name, fresh=fresh)
+        codec = Codec(script.source, name=script.name)
+        codec.fresh = not codec.steady(script.probes)
     except ConfigError as error:
         return str(error)
+    return codec
 
 
 def main() -> None:
@@ -112,9 +115,9 @@ def main() -> None:
     came, goes = sys.stdin.buffer, sys.stdout.buffer
     while message := read(came):
         question = questions.decode(message)
-        signal.setitimer(signal.ITIMER_REAL, question.wall_s)  # its signal ends a process, also inside the engine
+        signal.setitimer(signal.ITIMER_PROF, question.cpu_s)  # its signal ends a process, also inside the engine
         answer = codecs.answer(question)
-        signal.setitimer(signal.ITIMER_REAL, 0)
+        signal.setitimer(signal.ITIMER_PROF, 0)
         goes.write(framed(answers.encode(answer)))
         goes.flush()
 

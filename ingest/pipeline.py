@@ -26,7 +26,7 @@ from ingest.outputs import outputs
 from ingest.topics import Topics
 from model.batch import Batch, Frame, SetAside
 from model.device import DeviceRef, State
-from model.errors import DecodeError, Reason, SetAsideError
+from model.errors import DecodeError, PenfeldError, Reason, SetAsideError
 from model.instants import EPOCH, microseconds, moment
 from model.ports import Codecs, DeviceLookup
 from model.readings import Column, Ints, Readings
@@ -209,9 +209,11 @@ class Pipeline:
         """Decode the frames of one device type and add them to the batch."""
         uplinks = [heard.uplinks[position] for position, _ in group]
         arrived = np.array([heard.arrived_us[position] for position, _ in group], dtype=np.int64)
-        told = await outputs(self._codecs, definition, uplinks, arrived)
         try:
+            told = await outputs(self._codecs, definition, uplinks, arrived)
             understood = understand(definition, uplinks, arrived, told)
+        except PenfeldError:
+            raise
         except Exception as error:  # a bug here must not stop the frames of others: they are decoded apart from it
             await asyncio.sleep(0)
             if len(group) > 1:

@@ -1,6 +1,7 @@
 """A maker's codec as a value, what it is asked and what it answers: words between the cage and those who ask it."""
 
 from collections.abc import Mapping, Sequence
+from functools import cached_property
 from hashlib import blake2b
 from typing import Any, Literal
 
@@ -41,17 +42,22 @@ class Result(msgspec.Struct, frozen=True, array_like=True, gc=False):
     suspended: bool = False
 
 
-class Script(msgspec.Struct, frozen=True, kw_only=True):
+class Script(msgspec.Struct, frozen=True, kw_only=True, dict=True):
     """A codec's source. ``name``: what errors call it; ``probes``: uplinks by which it is tried when it is loaded."""
 
     name: str
     source: str
     probes: tuple[Call, ...] = ()
 
-    @property
+    @cached_property
     def digest(self) -> str:
-        """What tells it from every other script, and from what it was before."""
+        """What tells its source from every other, and from what it was before."""
         return blake2b(self.source.encode(errors="replace"), digest_size=16).hexdigest()
+
+    @cached_property
+    def key(self) -> str:
+        """What tells it from every other script: its source, its name, and how it is tried."""
+        return blake2b(msgspec.json.encode([self.digest, self.name, self.probes]), digest_size=16).hexdigest()
 
 
 class Suspension(msgspec.Struct, frozen=True, kw_only=True):

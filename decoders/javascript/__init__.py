@@ -29,7 +29,7 @@ import quickjs
 from model.errors import ConfigError
 from model.script import Call, Result, Way
 
-__all__ = ["Call", "Codec", "Limits", "Result", "Stopped", "results", "steady"]
+__all__ = ["Call", "Codec", "Limits", "Result", "Stopped", "results"]
 
 _BEHIND = 100_000
 """Lines that our own scripts are moved down by, so that a line number tells whose it is: the engine knows no names."""
@@ -39,6 +39,8 @@ _EXPORT = re.compile(
 )
 _EXPORTED = re.compile(r"^[ \t]*export[ \t]*(?:default\b[^\n]*|\{[^}]*\})[ \t]*;?", re.MULTILINE)
 _REQUIRE = re.compile(r"""\brequire\s*\(\s*["'](?:node:)?(?:crypto|buffer)["']""")
+_HALVES = re.compile(r"(?<!\\)((?:\\\\)*)\\ud[89a-f][0-9a-f]{2}")
+"""Halves of surrogate pairs, which JSON.stringify writes with a backslash, and only these: no text can hold them."""
 _WANTED = ("context", "thing", "time")
 _SHOWN = 64
 
@@ -82,6 +84,8 @@ class Codec:
         self._context: Any = None
         self._host: Any = None
         self.has: tuple[str, ...] = ()
+        if "\0" in source:
+            raise ConfigError([f"{name}: the script holds the character NUL: it is no text"])
         self._open()
         if not self.has:
             wanted = "decodeUplink (or Decode, or Decoder)"
@@ -136,15 +140,33 @@ class Codec:
         """
         if self.fresh and count > 1:
             raise Stopped(f"{self.name}: its answers depend on what it was asked before")
-        if self._context is None or self.fresh:
-            self._open()
+        self.prepare()
         seconds = self._limits.frame_s + self._limits.batch_s * (count - 1)
         self._context.set_time_limit(seconds)
         try:
-            return str(self._host(way, calls))
+            text = str(self._host(way, calls))
         except (quickjs.JSException, TypeError) as error:  # the latter for an answer that is no text
             self._context = None
             raise Stopped(self._stopped(error, seconds)) from None
+        if self.fresh:
+            self._context = None
+        return _HALVES.sub(r"\1\\ufffd", text) if "\\ud" in text else text
+
+    def prepare(self) -> None:
+        """Make the realm where there is none, or none for the next call."""
+        if self._context is None:
+            self._open()
+
+    def steady(self, probes: Sequence[Call]) -> bool:
+        """Return whether it says the same of these uplinks in any order as it says of each in a realm of its own."""
+        if not probes:
+            return True
+        expected = Codec(self._source, name=self.name, fresh=True, limits=self._limits).run("uplink", probes)
+        forward, backward = self.run("uplink", probes), self.run("uplink", probes[::-1])
+        same = list(forward) == list(expected) == list(backward[::-1])
+        if not same:
+            self._context = None  # it remembers what was tried
+        return same
 
     def _open(self) -> None:
         """Make the realm: what we put there, the codec, and what it can do."""
@@ -197,14 +219,6 @@ def results(answer: str | bytes, count: int) -> Sequence[Result]:
     if len(found) != count:
         raise Stopped(f"the codec spoilt its answer: {len(found)} for {count} calls")
     return found
-
-
-def steady(source: str, probes: Sequence[Call], *, name: str = "codec.js") -> bool:
-    """Return whether a codec says the same of these uplinks in any order as it says of each in a realm of its own."""
-    expected = Codec(source, name=name, fresh=True).run("uplink", probes)
-    reused = Codec(source, name=name)
-    forward, backward = reused.run("uplink", probes), reused.run("uplink", probes[::-1])
-    return list(forward) == list(expected) == list(backward[::-1])
 
 
 def _about(error: str, call: Call) -> str:

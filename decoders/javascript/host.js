@@ -8,7 +8,7 @@
   const { isArray } = Array;
   const { assign } = Object;
   const { join } = Array.prototype; // the engine's door takes no text that is put together by +
-  const MOST_LINES = 50, LONGEST_LINE = 300, LONGEST_ANSWER = 262144;
+  const MOST_LINES = 50, LONGEST_LINE = 300, LONGEST_ANSWER = 65536;
 
   // The clock is the frame's: a frame decoded again next year gives what it gave today.
   let now = 0, seed = 1, lines = [];
@@ -84,7 +84,7 @@
       if (!(error instanceof TypeError) || !/bigint/i.test(error.message)) throw error;
       text = stringify(value, big);
     }
-    if (text.length > LONGEST_ANSWER) throw new Misfit("the answer is longer than 256 kB");
+    if (text.length > LONGEST_ANSWER) throw new Misfit("the answer is longer than 64 kB");
     return text;
   };
   const texts = (value) =>

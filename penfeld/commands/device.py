@@ -273,6 +273,7 @@ def _number(count: int, what: str) -> str:
 
 async def _map(options: argparse.Namespace) -> int:
     """List what no field takes, or make a field of one of it."""
+    from ingest.cage import Cage
     from model.device import NewField
     from penfeld.devicefiles import definition, map_path
 
@@ -292,7 +293,8 @@ async def _map(options: argparse.Namespace) -> int:
         proposed = {key: getattr(found.proposal, key) for key in ("name", "quantity", "kind", "unit", "title")}
     fields = {**proposed, **given}
     field = NewField(path=options.path, **{**fields, "kind": Kind(str(fields["kind"]))})
-    changed = map_path(config, options.type, field)
+    async with Cage() as cage:
+        changed = await map_path(config, cage, options.type, field)
     if options.json:
         as_json({"device_type": options.type, "version": changed.version, "field": changed.field(field.name)})
     else:

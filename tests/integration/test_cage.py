@@ -2,6 +2,7 @@
 
 import asyncio
 import os
+import signal
 from collections.abc import AsyncIterator
 from pathlib import Path
 
@@ -161,24 +162,77 @@ async def test_no_process_stays_behind() -> None:
     assert children() <= before
 
 
-async def test_a_worker_that_cannot_start_is_an_outage_and_no_fault_of_the_codec() -> None:
+async def test_a_worker_that_cannot_start_is_an_outage_and_no_fault_of_the_codec(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
     """Frames wait, as they do when the database is down."""
-    async with Cage(CageConfig(start_s=0.0001)) as cage:
+    monkeypatch.setattr("sys.executable", "/nowhere/python")
+    async with Cage() as cage:
         with pytest.raises(UnavailableError, match="does not start"):
             await cage.run(GOOD, "uplink", calls(1))
         assert cage.suspended() == ()
 
 
-async def test_who_asks_is_told_of_a_codec_that_remembers(cage: Cage) -> None:
-    """Whether answers depend on what was asked before, and why a script cannot be called, can be asked."""
+async def test_a_question_that_is_given_up_leaves_no_answer_to_another(cage: Cage) -> None:
+    """Whoever stops waiting, in whatever moment: the next question gets its own answer."""
+    for moment in range(30):
+        asking = asyncio.create_task(cage.run(GOOD, "uplink", [Call([moment + 100], 1, 0.0)]))
+        await asyncio.sleep(moment / 2000)
+        asking.cancel()
+        await asyncio.gather(asking, return_exceptions=True)
+        assert [one.data for one in await cage.run(GOOD, "uplink", [Call([moment], 1, 0.0)])] == [{"n": moment}]
+
+
+async def test_giving_up_while_a_worker_starts_leaves_none_behind() -> None:
+    """The start goes on by itself, and is ended with the cage."""
+    before = children()
+    for moment in (0.0, 0.01, 0.05):
+        async with Cage() as cage:
+            asking = asyncio.create_task(cage.run(GOOD, "uplink", calls(1)))
+            await asyncio.sleep(moment)
+            asking.cancel()
+            await asyncio.gather(asking, return_exceptions=True)
+    assert children() <= before
+
+
+async def test_nobody_is_blamed_for_a_machine_that_stands_still(cage: Cage) -> None:
+    """A loop that was blocked, a worker that was stopped for a while: the answers come, and nothing is struck."""
+    await cage.run(GOOD, "uplink", calls(1))
+    for _ in range(4):
+        asking = asyncio.create_task(cage.run(GOOD, "uplink", calls(1)))
+        await asyncio.sleep(0)
+        assert cage.pid is not None
+        os.kill(cage.pid, signal.SIGSTOP)
+        await asyncio.sleep(0.4)
+        os.kill(cage.pid, signal.SIGCONT)
+        assert [one.data for one in await asking] == [{"n": 0}]
+    assert cage.suspended() == ()
+
+
+async def test_a_worker_that_answers_no_more_is_an_outage() -> None:
+    """After so long by the clock frames wait; no codec is at fault."""
+    async with Cage(CageConfig(wall_s=3.0)) as cage:
+        await cage.run(GOOD, "uplink", calls(1))
+        assert cage.pid is not None
+        os.kill(cage.pid, signal.SIGSTOP)
+        with pytest.raises(UnavailableError, match="does not answer"):
+            await cage.run(GOOD, "uplink", calls(1))
+        assert [one.data for one in await cage.run(GOOD, "uplink", calls(1))] == [{"n": 0}]
+        assert cage.suspended() == ()
+
+
+async def test_an_answer_that_cannot_be_read_is_an_error_of_its_frame(cage: Cage) -> None:
+    """Lists within lists within lists: too deep for JSON, and the others of the batch have their values."""
+    deep = script("let a = []; if (i.bytes[0] === 5) for (let n = 0; n < 2000; n++) a = [a]; return { data: { a } }")
+    results = await cage.run(deep, "uplink", calls(10))
+    assert [n for n, one in enumerate(results) if one.errors] == [5]
+    assert [one.data for one in await cage.run(GOOD, "uplink", calls(1))] == [{"n": 0}]
+
+
+async def test_types_that_share_a_script_are_tried_each_by_its_own_examples(cage: Cage) -> None:
+    """One without examples, asked first, does not make the other one's realm remember."""
     source = "let n = 0; function decodeUplink(i) { n += i.bytes[0]; return { data: { n } } }"
-    probes = (Call([1]), Call([2]))
-    assert not await cage.steady(Script(name="sum.js", source=source, probes=probes))
-    assert await cage.steady(Script(name="good.js", source=GOOD.source, probes=probes))
-    assert await cage.problem(GOOD) == ""
-    assert (
-        await cage.problem(Script(name="bad.js", source="function ("))
-        == "bad.js:1: SyntaxError: function name expected"
-    )
-    endless = Script(name="endless.js", source="Array.prototype.reverse.call({ length: 2 ** 53 - 1 })")
-    assert (await cage.problem(endless)).startswith("endless.js: loading it ended after")
+    untried = Script(name="sum.js", source=source)
+    tried = Script(name="sum.js", source=source, probes=(Call([1]), Call([2])))
+    assert [one.data for one in await cage.run(untried, "uplink", [Call([5])] * 2)] == [{"n": 5}, {"n": 10}]
+    assert [one.data for one in await cage.run(tried, "uplink", [Call([5])] * 2)] == [{"n": 5}] * 2

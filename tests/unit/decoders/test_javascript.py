@@ -8,7 +8,7 @@ from pathlib import Path
 
 import pytest
 
-from decoders.javascript import Call, Codec, Limits, steady
+from decoders.javascript import Call, Codec, Limits
 from model.errors import ConfigError
 
 NOON = datetime(2026, 3, 1, 12, 0, 0, 250_000, tzinfo=UTC)
@@ -198,7 +198,7 @@ def test_a_script_that_cannot_be_used_says_why(source: str, expected: str) -> No
         ("/^(a+)+$/.test('a'.repeat(40) + 'b')", "stopped after 50 ms"),
         ("const a = []; while (true) a.push(new Uint8Array(100000))", "out of memory"),
         ("(function deep() { deep() })()", "Maximum call stack"),
-        ("return { data: { a: 'x'.repeat(300000) } }", "longer than 256 kB"),
+        ("return { data: { a: 'x'.repeat(300000) } }", "longer than 64 kB"),
     ],
 )
 def test_what_takes_too_much_is_stopped_and_the_next_frame_decodes(code: str, expected: str) -> None:
@@ -230,8 +230,8 @@ def test_a_codec_that_remembers_is_found_out() -> None:
     """A codec whose answers depend on what it was asked before is not steady, but is in fresh realms."""
     source = "var n = 0;" + body("n += input.bytes[0]; return { data: { n } }")
     probes = [Call([1]), Call([2])]
-    assert not steady(source, probes)
-    assert steady(body("return { data: { n: input.bytes[0] } }"), probes)
+    assert not Codec(source).steady(probes)
+    assert Codec(body("return { data: { n: input.bytes[0] } }")).steady(probes)
     fresh = Codec(source, fresh=True)
     assert [fresh.decode(b"\x02").data for _ in range(3)] == [{"n": 2}] * 3
 
@@ -396,3 +396,18 @@ def test_sealed_payloads_are_opened_and_forged_ones_refused() -> None:
     codec = Codec(CCM)
     assert codec.decode(sent).data == {"read": bytes(range(0x20, 0x38)).hex(), "sent": sent.hex()}
     assert "unable to authenticate" in codec.decode(b"\0" + sent[1:]).errors[0]
+
+
+def test_halves_of_surrogate_pairs_are_replaced() -> None:
+    """What UTF-16 text of a device, or a cut emoji, leaves behind costs no frame its values."""
+    said = "{ a: '\\ud800', b: '\\\\ud800', c: '\\\\\\\\' + '\\udfff', d: '\\ud83d\\ude00' }"
+    code = f"return {{ data: {said}, warnings: ['\\udc00'] }}"
+    result = Codec(body(code)).decode(b"")
+    assert result.data == {"a": "\ufffd", "b": "\\ud800", "c": "\\\\\ufffd", "d": "\U0001f600"}
+    assert result.warnings == ("\ufffd",)
+
+
+def test_a_script_with_nul_is_refused() -> None:
+    """It is no text, and that is said."""
+    with pytest.raises(ConfigError, match="NUL"):
+        Codec("function decodeUplink() {}\0")

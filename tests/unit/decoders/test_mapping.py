@@ -40,6 +40,7 @@ def values(data: dict[str, object], *places: Place) -> dict[str, Value]:
         (r"T\. ext", {"T. ext": 21.5}),
         ("Temperature (°C)", {"Temperature (°C)": 21.5}),
         ("m.name=temp.v", {"m": [{"name": "co2", "v": 1}, {"name": "temp", "v": 21.5}]}),
+        ("l.on=true.t", {"l": [{"on": False, "t": 1}, {"t": 2}, {"on": True, "t": 21.5}]}),
         ("data.channel=3.v", {"data": [{"channel": 3, "v": 21.5}]}),
         ("7", {"7": 21.5}),
     ],
@@ -81,6 +82,7 @@ def test_units_become_that_of_the_quantity() -> None:
         (Kind.FLOAT, float("nan"), None),
         (Kind.INT, 21.0, 21),
         (Kind.INT, "21", 21),
+        (Kind.INT, "9007199254740993", 9_007_199_254_740_993),
         (Kind.BOOL, True, True),
         (Kind.BOOL, 0, False),
         (Kind.BOOL, 1.0, True),
@@ -105,6 +107,8 @@ def test_values_become_what_their_field_is(kind: Kind, raw: object, expected: Va
         (Kind.FLOAT, True, "true is no number"),
         (Kind.FLOAT, {"value": 1}, "let the path go on"),
         (Kind.INT, 1.5, "no integer"),
+        (Kind.FLOAT, "1_000", "no number"),
+        (Kind.FLOAT, "nan", "no number"),
         (Kind.INT, 2**64, "no integer"),
         (Kind.BOOL, "ajar", "neither true nor false"),
         (Kind.TEXT, [1], "let the path go on"),
@@ -252,3 +256,25 @@ def test_columns_say_what_rows_say(rows: list[tuple[float, bool, int]], whole: b
     for name, column in one.columns.items():
         assert column.valid.tolist() == many.columns[name].valid.tolist(), name
         assert np.array_equal(column.values[column.valid], many.columns[name].values[column.valid]), name
+
+
+def test_the_time_of_all_is_that_of_each() -> None:
+    """Elements of a list without times of their own have the one beside the list."""
+    found = mapped({"at": 1772366400, "log": [{"t": 1}, {"t": 2}]}, Place("x_c", Kind.FLOAT, "log.*.t"), times=("at",))
+    assert [one.time_us for one in found.records] == [1_772_366_400_000_000] * 2
+    assert found.rest == {}
+
+
+def test_answers_without_end_cost_little() -> None:
+    """Of thousands of elements the first thousand are read, and what is left is looked through only so far."""
+    found = mapped({"l": [{"t": 1, "q": n} for n in range(5000)], "n": 1}, Place("x_c", Kind.FLOAT, "l.*.t"))
+    assert len(found.records) == 1000
+    assert "5000 elements" in found.warnings[0]
+
+
+def test_warnings_can_be_stored() -> None:
+    """What no database takes is replaced, and what is long is cut."""
+    found = FieldMap([TEMPERATURE]).read(Output({}, ("a\0b\ud800", *["x" * 999] * 30)))
+    assert found.warnings[0] == "a\ufffdb\ufffd"
+    assert (len(found.warnings), len(found.warnings[1])) == (20, 300)
+    assert found.rest == {}
