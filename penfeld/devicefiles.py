@@ -141,7 +141,8 @@ async def _in_examples(definition: Definition, codecs: "Codecs", field: str) -> 
             told = await said(definition, example.payload, example.f_port, codecs=codecs, at=None)
         except (DecodeError, UnavailableError):  # it does not hold, or nobody can say: it stays as it is
             continue
-        found[number] = next((record.values[field] for record in told.decoded.records if field in record.values), None)
+        if len(told.decoded.records) == 1:
+            found[number] = told.decoded.records[0].values.get(field)
     return found
 
 

@@ -10,15 +10,13 @@ from typing import TYPE_CHECKING
 from model.device import Kind
 from model.errors import BadRequestError
 from penfeld.config import OWN_FOLDER, load
-from penfeld.output import as_json, table
+from penfeld.output import as_json, remark, table
 
 if TYPE_CHECKING:
-    from api.codecs import Left
-    from decoders.device import Definition
     from decoders.drafts import About
-    from penfeld.config import Config
     from penfeld.inspection import Report, Shown
     from penfeld.newdevice import Example, Made
+    from penfeld.unmapped import Line
 
 DESCRIPTION = """\
 A device type is one file. `new` writes a first one, with remarks on every line: from nothing, from a maker's script,
@@ -43,9 +41,9 @@ Look a device file over: run its examples (a maker's script in the cage), show t
 what is wrong and what is missing. Without a name, all files of the catalogue's own folders. Exit code 1 if one is
 wrong; what is missing makes none wrong."""
 _MAP = """\
-Without a path, list what devices of the type said lately that no field takes, with the field that each most likely is.
-With one, write that field into the device file, which must be one of your own; what is given of it counts, the rest is
-as proposed from the newest values. It counts within seconds where Penfeld runs; `penfeld redecode` mends the past."""
+Without a path, list what the file's examples and the newest frames say that no field takes, with the field that each
+most likely is. With one, write that field into the device file, which must be one of your own; what is given of it
+counts, the rest is as proposed. It counts within seconds where Penfeld runs; `penfeld redecode` mends the past."""
 _ABOUT = {
     "title-en": "what people read, in English",
     "title-fr": "the same in French",
@@ -91,7 +89,7 @@ def arguments(parser: argparse.ArgumentParser) -> None:
     checking.add_argument("--json", action="store_true", help="print JSON")
     mapping = actions.add_parser("map", help="list what no field takes, and make fields of it")
     mapping.description = _MAP
-    mapping.add_argument("type", metavar="TYPE", help="the device type")
+    mapping.add_argument("type", metavar="TYPE", help="a device type of your own, or its file")
     mapping.add_argument("path", metavar="PATH", nargs="?", help="where the value stands in what the script says")
     mapping.add_argument("--name", help="the field's name")
     mapping.add_argument("--quantity", help="what it measures: a name of model/quantities.py")
@@ -126,7 +124,7 @@ async def _new(options: argparse.Namespace) -> int:
     files = write(folder, name, made)
     print(f"written: {', '.join(map(str, files))}")
     _print_made(made)
-    _print_steps(options, files[0], examples)
+    _print_steps(options, files[0], examples, left=bool(made.unplaced))
     return 0
 
 
@@ -179,10 +177,12 @@ def _print_made(made: "Made") -> None:
         print(f"note: {note}")
 
 
-def _print_steps(options: argparse.Namespace, file: Path, examples: "Sequence[Example]") -> None:
-    """Print what to do next."""
+def _print_steps(options: argparse.Namespace, file: Path, examples: "Sequence[Example]", *, left: bool) -> None:
+    """Print what to do next; ``left``: whether the codec says something that has no field."""
     name = options.name
     steps = [(f"penfeld device check {file}", "its examples, byte by byte, and what is missing")]
+    if left:
+        steps.append((f"penfeld device map {name}", "what has no field yet; with a path behind it, it gets one"))
     if options.script is not None and not examples:
         again = f"penfeld device new {name} --script {options.script} --example HEX:PORT --force"
         steps.insert(0, (again, "with a payload that a device sent, fields are proposed"))
@@ -273,55 +273,51 @@ def _number(count: int, what: str) -> str:
 
 async def _map(options: argparse.Namespace) -> int:
     """List what no field takes, or make a field of one of it."""
+    from decoders.device_edit import table_of
     from ingest.cage import Cage
-    from model.device import NewField
-    from penfeld.devicefiles import definition, map_path
+    from penfeld.devicefiles import definition, map_path, name_in
+    from penfeld.unmapped import chosen, lines
 
     config = load(getattr(options, "config", None))
-    wanted = definition(config, options.type)
-    if wanted.codec is None:
-        raise BadRequestError(f"{options.type} has a layout: a field of it is a line there, and no path")
-    given = {key: getattr(options, key) for key in ("name", "quantity", "kind", "unit") if getattr(options, key)}
-    if options.path is None:
-        return _show_left(await _left(config, wanted), options)
-    proposed: dict[str, object] = {}
-    if not {"name", "quantity", "kind"} <= given.keys():
-        found = next((one for one in await _left(config, wanted) if one.path == options.path), None)
-        if found is None or found.proposal is None:
-            why = "no device said it lately" if found is None else "what it is, its name and values do not tell"
-            raise BadRequestError(f"{options.path}: {why}; say --name, --quantity and --kind")
-        proposed = {key: getattr(found.proposal, key) for key in ("name", "quantity", "kind", "unit", "title")}
-    fields = {**proposed, **given}
-    field = NewField(path=options.path, **{**fields, "kind": Kind(str(fields["kind"]))})
+    wanted = definition(config, name_in(config, options.type))
+    name = wanted.type.name
     async with Cage() as cage:
-        changed = await map_path(config, cage, options.type, field)
+        found, why = await lines(config, cage, wanted)
+        if options.path is None:
+            _print_left(options, name, found)
+            if why:
+                remark(f"only the examples of the file were looked at, no frames: {why}")
+            return 0
+        given = {word: getattr(options, word) for word in ("name", "quantity", "kind", "unit")}
+        field = chosen(found, options.path, **given)
+        changed = await map_path(config, cage, name, field)
     if options.json:
-        as_json({"device_type": options.type, "version": changed.version, "field": changed.field(field.name)})
-    else:
-        print(f"{options.type} has the field {field.name} now; what runs takes it within seconds")
-        print(f"for the past: penfeld redecode --device-type {options.type}")
+        as_json({"device_type": name, "version": changed.version, "field": changed.field(field.name)})
+        return 0
+    print(f"{name} has the field {field.name} now:\n\n{table_of(field)}")
+    if any(one.path == options.path and one.proposal and not one.proposal.sure for one in found):
+        remark("its values decided what its name does not say: check the unit")
+    remark(f"what runs takes it within seconds; for the past: penfeld redecode --device-type {name} --from -30d")
     return 0
 
 
-async def _left(config: "Config", wanted: "Definition") -> "Sequence[Left]":
-    from api.codecs import left
-    from penfeld.wiring import database
-    from storage.queries import Queries
-
-    async with database(config) as opened:
-        return await left(Queries(opened), wanted)
-
-
-def _show_left(found: "Sequence[Left]", options: argparse.Namespace) -> int:
+def _print_left(options: argparse.Namespace, name: str, found: "Sequence[Line]") -> None:
     """Print what no field takes."""
     if options.json:
         as_json([asdict(one) for one in found])
-    elif not found:
-        print(f"nothing: every value that {options.type} said lately is a field, or none has come yet")
-    else:
-        rows = [
-            (one.path, one.value, one.devices, f"{one.proposal.name} ({one.proposal.quantity})" if one.proposal else "")
-            for one in found
-        ]
-        table(("path", "newest value", "devices", "proposed field"), rows)
-    return 0
+        return
+    if not found:
+        remark("nothing is left: fields take all that the codec says, as far as it is known")
+        return
+    rows = [(one.path, one.value, one.devices or None, _proposed(one)) for one in found]
+    table(("path", "value", "devices", "proposed field"), rows, right=("devices",))
+    remark(f"`penfeld device map {name} PATH` makes the field; --name, --quantity, --kind and --unit change it")
+
+
+def _proposed(line: "Line") -> str:
+    """Return a proposed field in a few words."""
+    field = line.proposal
+    if field is None:
+        return "? say --name and --quantity"
+    unit = f", said in {field.unit}" if field.unit else ""
+    return f"{field.name} ({field.quantity}{unit}{'' if field.sure else '; check the unit'})"
