@@ -15,6 +15,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from statistics import median
 
+from decoders.formats import split_path
 from decoders.proposal_words import (
     FILLERS,
     FRENCH,
@@ -70,6 +71,8 @@ def propose(path: str, values: Sequence[object], *, unit: str | None = None) -> 
     """
     seen = [value for value in values if value is not None and str(value).strip().lower() not in {"", *NOTHING}]
     steps = [step for step in steps_of(path) if step]
+    if split_path(path).count("*") > 1:  # a list within a list: no path of a field leads there
+        return None
     if not seen or not steps or is_moment(path, seen) or _is_setting(steps):
         return None
     if all(isinstance(value, bool) for value in seen):

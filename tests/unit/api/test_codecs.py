@@ -111,7 +111,8 @@ async def test_a_type_tells_of_its_codec(masts: Scene) -> None:
 
 async def test_a_format_is_told_and_read_here() -> None:
     """A known format has a name, and needs nobody to run it."""
-    text = MAST_FILE.replace('script = "mast.js"', 'format = "cayenne"').replace('"wind"', '"temperature_1"')
+    text = MAST_FILE.replace('script = "mast.js"\nvariables = { height = "10" }', 'format = "cayenne"')
+    text = text.replace('"wind"', '"temperature_1"')
     scene = scene_of(
         types={"mast": text.replace('"speed"', '"temperature"').replace('"m/s"', '"Cel"').replace("_kmh", "_c")}
     )

@@ -201,3 +201,8 @@ def test_any_proposal_is_a_field_that_a_device_file_takes(path: str, values: lis
     names = differing_names([proposal, proposal])
     assert len(set(names)) == 2
     assert all(ending_problem(name, quantity) is None and len(name) <= 55 for name in names)
+
+
+def test_a_list_within_a_list_is_proposed_for_no_field() -> None:
+    """No path of a field leads there."""
+    assert propose("logs.*.records.*.temperature", [21.5]) is None
