@@ -41,7 +41,7 @@ _EXPORTED = re.compile(r"^[ \t]*export[ \t]*(?:default\b[^\n]*|\{[^}]*\})[ \t]*;
 _REQUIRE = re.compile(r"""\brequire\s*\(\s*["'](?:node:)?(?:crypto|buffer)["']""")
 _HALVES = re.compile(r"(?<!\\)((?:\\\\)*)\\ud[89a-f][0-9a-f]{2}")
 """Halves of surrogate pairs, which JSON.stringify writes with a backslash, and only these: no text can hold them."""
-_WANTED = ("context", "thing", "time")
+_WANTED = ("recvTime", "context", "thing", "time")
 _SHOWN = 64
 
 

@@ -114,10 +114,10 @@
 
   // The four styles in which makers write codecs, the newest first.
   const found = {};
-  let wants = {}; // what of our own a source names: `context`, `thing`, `time`
+  let wants = {}; // what of our own a source names: `recvTime`, `context`, `thing`, `time`
   const given = (input, recvTime, more) => {
-    input.recvTime = new NativeDate(recvTime ?? 0);
-    if (wants.time) input.time = input.recvTime;
+    if (wants.recvTime) input.recvTime = new NativeDate(recvTime ?? 0); // dates are dear: only for who asks
+    if (wants.time) input.time = new NativeDate(recvTime ?? 0);
     if (wants.thing) input.thing = { setup: input.variables }; // how ThingPark hands over what others call variables
     if (more) assign(input, more);
     return input;
@@ -161,6 +161,8 @@
     try {
       const answer = work(call);
       const { data } = answer;
+      if (answer.errors === undefined && answer.warnings === undefined && data !== null && typeof data === "object")
+        if (lines.length === 0 && !call[4]) return `[${asJson(data)}]`;
       const errors = texts(answer.errors);
       if (errors.length === 0 && (data === null || typeof data !== "object"))
         throw new Misfit(`the codec gives ${shown(data) ?? "nothing"} and no object`);
