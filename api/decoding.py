@@ -5,7 +5,7 @@ from dataclasses import dataclass, field
 from datetime import datetime
 
 from decoders.device import Decoded, Definition
-from decoders.output import Output
+from decoders.output import Output, output_of
 from model.errors import CodecSuspendedError
 from model.ports import Codecs
 from model.script import Call
@@ -44,6 +44,6 @@ async def said(
         [result] = await codecs.run(definition.script, "uplink", [call])
         if result.suspended:
             raise CodecSuspendedError("; ".join(result.errors))
-        output, log = definition.told(result), result.log
+        output, log = output_of(result), result.log
     mapped = definition.mapped(output)
     return Said(Decoded(mapped.records, mapped.warnings), mapped.rest, output, log)

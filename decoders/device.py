@@ -18,7 +18,7 @@ from decoders.layout import INT64_MAX, INT64_MIN, TIME, Derived, Item, Repeat
 from decoders.layout_encoding import encode
 from decoders.layout_shape import Decoded, FrameLayout, Program, Record
 from decoders.mapping import EACH, Mapped, Taken, steps
-from decoders.output import Output
+from decoders.output import Output, output_of
 from model.device import DeviceType, Field, Kind
 from model.errors import ConfigError, DecodeError, EncodeError
 from model.value import Value
@@ -26,9 +26,7 @@ from model.value import Value
 if TYPE_CHECKING:
     from decoders.batch import BatchDecoder, DecodedBatch
     from decoders.javascript import Codec
-    from model.script import Result, Script
-
-_PROBES = 3
+    from model.script import Script
 
 __all__ = ["Decoded", "Definition", "Encoded", "Example", "Frame", "Log", "Record"]
 
@@ -79,6 +77,7 @@ class Definition:
         self.codec = file.codec
         self.script: Script | None = None
         self._map = file.codec.field_map() if file.codec is not None else None
+        self._format = file.codec.format if file.codec is not None else None
         if file.codec is not None and file.codec.script is not None:
             self.script = _script(file, source or "")
             version = blake2b(f"{file.type.version}{self.script.digest}".encode(), digest_size=6).hexdigest()
@@ -88,6 +87,7 @@ class Definition:
         self.program = Program(file.frames)
         self._words = {line.name for frame in file.frames for line in frame.layout.body.items()}
         self._fields = {field.name: field for field in file.type.fields}
+        self._kinds = {name: field.kind for name, field in self._fields.items()}
         self._mixed = {  # floats that a frame of theirs gives as integers
             line.name
             for frame in file.frames
@@ -141,8 +141,8 @@ class Definition:
 
         Limits within the engine hold, no others: what nobody has read belongs into the cage of ``ingest``.
         """
-        if self.codec is not None and self.codec.format is not None:
-            return self.codec.format.decode(payload, f_port)
+        if self._format is not None:
+            return self._format.decode(payload, f_port)
         if self.codec is None or self.script is None:
             raise DecodeError(f"{self.type.name} has a layout and no codec")
         if self._engine is None:
@@ -150,14 +150,7 @@ class Definition:
 
             self._engine = Codec(self.script.source, name=self.script.name)
             self._engine.fresh = not self._engine.steady(self.script.probes)
-        return self.told(self._engine.decode(payload, f_port=f_port, variables=self.codec.variables))
-
-    def told(self, result: "Result") -> Output:
-        """Return what a script's result says, a list under the name ``data``; raise ``DecodeError`` for errors."""
-        if result.errors:
-            raise DecodeError("; ".join(result.errors))
-        data = result.data if isinstance(result.data, dict) else {"data": result.data}
-        return Output(data, result.warnings)
+        return output_of(self._engine.decode(payload, f_port=f_port, variables=self.codec.variables))
 
     def mapped(self, output: Output) -> Mapped:
         """Return what the fields say of what the codec said, and what they leave."""
@@ -171,24 +164,23 @@ class Definition:
 
         if self._map is None:
             raise ValueError(f"{self.type.name} has a layout and no codec")
-        return by_rows(self._map, {name: field.kind for name, field in self._fields.items()}, outputs)
+        return by_rows(self._map, self._kinds, outputs)
 
     def decode_batch(self, payloads: Sequence[bytes], f_ports: Sequence[int | None]) -> "DecodedBatch":
         """Return what many payloads say, in columns; a bad payload is in its ``errors``, and none is raised.
 
         Payloads of a maker's script go through the cage and ``decode_outputs``.
         """
-        if self._map is not None and self.codec is not None and self.codec.format is not None:
+        if self._map is not None and self._format is not None:
             from decoders.codec_batch import by_columns  # noqa: PLC0415 - numpy is loaded only by who needs it
 
-            kinds = {name: field.kind for name, field in self._fields.items()}
-            return by_columns(self._map, kinds, self.codec.format.decode_batch(payloads, f_ports))
+            return by_columns(self._map, self._kinds, self._format.decode_batch(payloads, f_ports))
         if self.script is not None:
             raise ValueError(f"{self.type.name} has a script: its payloads go through the cage")
         if self._batch is None:
             from decoders.batch import BatchDecoder  # noqa: PLC0415 - numpy is loaded only by who needs it
 
-            self._batch = BatchDecoder(self.program, {name: field.kind for name, field in self._fields.items()})
+            self._batch = BatchDecoder(self.program, self._kinds)
         return self._batch.decode(payloads, f_ports)
 
     def encode(
@@ -206,8 +198,8 @@ class Definition:
         records = [values] if isinstance(values, Mapping) else list(values)
         if not records:
             raise EncodeError("there is no record to encode")
-        if self._map is not None and self.codec is not None and self.codec.format is not None:
-            return Encoded(self.codec.format.encode(self._map.written(records[0])), f_port)
+        if self._map is not None and self._format is not None:
+            return Encoded(self._format.encode(self._map.written(records[0])), f_port)
         if not self.frames:
             raise EncodeError(f"{self.type.name} has no layout: its values go by name, in JSON")
         given = {name for record in records for name, value in record.items() if value is not None}
@@ -293,12 +285,12 @@ def differences(found: Decoded | DecodeError, example: Example) -> Iterator[str]
 
 def _script(file: DeviceFile, source: str) -> "Script":
     """Return the script of a device file, with the payloads of its first examples to try it when it is loaded."""
-    from model.script import Call, Script  # noqa: PLC0415 - loaded only by who needs it
+    from model.script import MOST_PROBES, Call, Script  # noqa: PLC0415 - loaded only by who needs it
 
     if file.codec is None or file.codec.script is None:
         raise ValueError(f"{file.type.name} has no script")
     variables = file.codec.variables
-    probes = tuple(Call(list(one.payload), one.f_port, 0.0, variables) for one in file.examples[:_PROBES])
+    probes = tuple(Call(list(one.payload), one.f_port, 0.0, variables) for one in file.examples[:MOST_PROBES])
     return Script(name=file.codec.script, source=source, probes=probes)
 
 

@@ -14,7 +14,7 @@ import tomllib
 from collections.abc import Iterator, Mapping
 from typing import Any
 
-from decoders.device_lines import quoted, title_text, value_text
+from decoders.device_lines import field_lines, value_text
 from decoders.mapping import steps
 from model.device import NewField
 from model.errors import BadRequestError, ConflictError
@@ -44,13 +44,7 @@ def with_field(text: str, field: NewField) -> str:
 
 def table_of(field: NewField) -> str:
     """Return the lines of a field's table; raise ``BadRequestError`` for what TOML cannot say."""
-    lines = [f"[field.{field.name}]"]
-    if field.title is not None:
-        lines.append(f"title = {title_text(field.title)}")
-    lines += [f"path = {quoted(field.path)}", f"kind = {quoted(field.kind)}", f"quantity = {quoted(field.quantity)}"]
-    if field.unit is not None:
-        lines.append(f"unit = {quoted(field.unit)}")
-    text = "\n".join(lines) + "\n"
+    text = "\n".join(field_lines(field)) + "\n"
     try:
         told = tomllib.loads(text)
     except tomllib.TOMLDecodeError:

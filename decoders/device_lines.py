@@ -5,7 +5,7 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 
 from decoders.device_file import DOMAINS, NETWORKS
-from model.device import Kind, Text
+from model.device import Kind, NewField, Text
 from model.quantities import QUANTITIES
 from model.value import Value
 
@@ -43,6 +43,15 @@ def head_lines(about: About, domain: str) -> list[str]:
         f"source = {quoted(about.source)}  # where this is known from",
         "",
     ]
+
+
+def field_lines(field: NewField) -> list[str]:
+    """Return the lines of a field that a codec says, but for its range."""
+    lines = [f"[field.{field.name}]"]
+    if field.title is not None:
+        lines.append(f"title = {title_text(field.title)}")
+    lines += [f"path = {quoted(field.path)}", f"kind = {quoted(field.kind)}", f"quantity = {quoted(field.quantity)}"]
+    return lines if field.unit is None else [*lines, f"unit = {quoted(field.unit)}"]
 
 
 def range_lines(kind: Kind, quantity: str) -> list[str]:

@@ -14,7 +14,7 @@ from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 
 from decoders.device_file import read_file
-from decoders.device_lines import About, example_lines, head_lines, quoted, range_lines, title_text
+from decoders.device_lines import About, example_lines, field_lines, head_lines, quoted, range_lines
 from decoders.mapping import FieldMap, Mapped
 from decoders.output import Output
 from decoders.proposals import Proposal, differing_names, is_moment, propose
@@ -145,12 +145,8 @@ def _field_lines(fields: Sequence[Proposal]) -> list[str]:
     for one in fields:
         if one is fields[0]:
             lines += _ABOUT_FIELDS
-        lines.append(f"[field.{one.name}]" + ("" if one.sure else "  # guessed from its values: check the unit"))
-        if one.title is not None:
-            lines.append(f"title = {title_text(one.title)}")
-        lines += [f"path = {quoted(one.path)}", f"kind = {quoted(one.kind)}", f"quantity = {quoted(one.quantity)}"]
-        if one.unit is not None:
-            lines.append(f"unit = {quoted(one.unit)}")
+        head, *more = field_lines(one)
+        lines += [head + ("" if one.sure else "  # guessed from its values: check the unit"), *more]
         lines += [*range_lines(one.kind, one.quantity), ""]
     return lines
 

@@ -2,6 +2,12 @@
 
 from collections.abc import Mapping
 from dataclasses import dataclass
+from typing import TYPE_CHECKING
+
+from model.errors import DecodeError
+
+if TYPE_CHECKING:  # `penfeld decode` of a layout loads none of it
+    from model.script import Result
 
 
 @dataclass(frozen=True, slots=True)
@@ -13,3 +19,10 @@ class Output:
 
     data: Mapping[str, object]
     warnings: tuple[str, ...] = ()
+
+
+def output_of(result: "Result") -> Output:
+    """Return what a script's result says, a list under the name ``data``; raise ``DecodeError`` for one with errors."""
+    if result.errors:
+        raise DecodeError("; ".join(result.errors))
+    return Output(result.data if isinstance(result.data, dict) else {"data": result.data}, result.warnings)

@@ -32,7 +32,7 @@ from decoders.proposal_words import (
     words,
 )
 from decoders.units import conversion
-from model.device import Kind, Text
+from model.device import Kind, NewField, Text
 from model.quantities import QUANTITIES, Quantity, ending_problem
 
 _STEP = re.compile(r"(?:\\.|[^.\\])+")
@@ -49,18 +49,9 @@ _WHOLE = frozenset({"count", "occupancy", "pulse_count", _STATE})
 
 
 @dataclass(frozen=True, slots=True)
-class Proposal:
-    """A field for a path. ``unit``: what the codec says it in, ``None`` where that is the quantity's own.
+class Proposal(NewField):
+    """A field that a path most likely is. ``sure``: false where values decided what names did not."""
 
-    ``title``: ``None`` where that of the quantity will do. ``sure``: false where values decided what names did not.
-    """
-
-    path: str
-    name: str
-    kind: Kind
-    quantity: str
-    unit: str | None = None
-    title: Text | None = None
     sure: bool = True
 
 

@@ -18,14 +18,14 @@ import logging
 import os
 import signal
 import sys
-from collections.abc import Mapping, Sequence
+from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Self
 
 import msgspec
 
-from decoders.javascript import Stopped, results
+from decoders.javascript import Stopped, about, results
 from ingest.codec_worker import HEAD, Answer, Question, framed
 from model.errors import UnavailableError
 from model.script import Call, Result, Script, Suspension, Way
@@ -182,8 +182,7 @@ class Cage:
         if answer.stopped and len(calls) > 1:
             return [result for call in calls for result in await self._some(script, way, [call])]
         if answer.stopped:
-            said = f"{answer.stopped} (payload {_shown(calls[0])}, port {calls[0].f_port})"
-            found = [Result(errors=(said,), stopped=True)]
+            found = [Result(errors=(about(answer.stopped, calls[0]),), stopped=True)]
         elif len(calls) == 1 and answer.cpu_s > self._config.frame_s:
             found = [msgspec.structs.replace(found[0], stopped=True)]
         bad = next((one for one in found if one.stopped), None)
@@ -307,9 +306,3 @@ class Cage:
 def _refused(suspension: Suspension) -> Result:
     said = f"{suspension.codec} is suspended, because it overstepped its limits again and again: {suspension.reason}"
     return Result(errors=(said,), suspended=True)
-
-
-def _shown(call: Call) -> str:
-    if isinstance(call.given, Mapping):
-        return "object"
-    return bytes(call.given[:64]).hex() or "empty"

@@ -83,10 +83,10 @@ class Codecs:
         self._known.move_to_end(question.key)
         if isinstance(codec, str):
             return Answer(broken=codec)
-        began = 0.0
+        began = time.process_time()
         try:
-            codec.prepare()  # which is no frame's fault
-            began = time.process_time()
+            codec.prepare()
+            began = time.process_time()  # the realm is no frame's fault
             text = (
                 codec.together(question.way, bytes(question.calls).decode(), question.count) if question.count else "[]"
             )

@@ -19,7 +19,7 @@ import numpy as np
 from decoders import quality
 from decoders.batch import NO_TIME, DecodedBatch
 from decoders.device import Definition, Record
-from ingest.outputs import Said
+from ingest.outputs import Said, carries_payload
 from model.device import DeviceType, Kind
 from model.errors import DecodeError
 from model.instants import microseconds
@@ -90,7 +90,7 @@ def _decoded(definition: Definition, uplinks: Sequence[Uplink], said: Said) -> l
     """Decode payloads together and named values together; each part comes with the positions of its uplinks."""
     parts = []
     payloads = [uplink.payload for uplink in uplinks]
-    bytes_at = [i for i, payload in enumerate(payloads) if payload or (payload == b"" and uplinks[i].f_port != 0)]
+    bytes_at = [i for i, uplink in enumerate(uplinks) if carries_payload(uplink)]
     if bytes_at and definition.script is not None:
         answers = [said[i] or DecodeError("nobody asked the script") for i in bytes_at]
         parts.append((np.array(bytes_at, dtype=np.int64), definition.decode_outputs(answers)))

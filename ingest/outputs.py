@@ -3,7 +3,7 @@
 from collections.abc import Sequence
 
 from decoders.device import Definition
-from decoders.output import Output
+from decoders.output import Output, output_of
 from model.errors import CodecSuspendedError, DecodeError, UnavailableError
 from model.ports import Codecs
 from model.readings import Ints
@@ -38,7 +38,7 @@ async def outputs(codecs: Codecs | None, definition: Definition, uplinks: Sequen
             told[i] = CodecSuspendedError("; ".join(result.errors))
             continue
         try:
-            told[i] = definition.told(result)
+            told[i] = output_of(result)
         except DecodeError as error:
             told[i] = error
     return told

@@ -66,7 +66,7 @@ class Field:
     counter: bool = False
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
+@dataclass(frozen=True, slots=True)
 class NewField:
     """A field that somebody wants for what a codec says. ``path``: where that stands in what it says.
 

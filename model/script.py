@@ -11,6 +11,10 @@ Way = Literal["uplink", "downlink", "back"]
 """Which function of a codec is meant: decode an uplink, encode a downlink, decode a downlink."""
 
 
+MOST_PROBES = 3
+"""By so many uplinks a script is tried: each makes a realm, and loading a script may take only so long."""
+
+
 class Call(msgspec.Struct, frozen=True, array_like=True, gc=False):
     """One call of a codec: what it is given (a payload's bytes, or an object to encode), port and time.
 

@@ -9,7 +9,7 @@ from decoders.corpora import LOOKED_FOR, Fixture, Found, Published, read
 from decoders.corpora.comparison import difference
 from decoders.corpora.published import too_deep
 from decoders.drafts import About, Draft, Said, draft, file_name
-from decoders.output import Output
+from decoders.output import output_of
 from ingest.cage import Cage, CageConfig
 from model.errors import BadRequestError
 from model.script import Result, Way
@@ -160,12 +160,9 @@ def device_of(tried: Outcome, plainly: Outcome, fallback: str, taken: set[str]) 
 def _said(outcome: Outcome) -> list[Said]:
     """Return what a codec says of the uplinks that it can read."""
     return [
-        Said(one.fixture.name, one.fixture.given, one.fixture.f_port, Output(one.result.data, one.result.warnings))
+        Said(one.fixture.name, one.fixture.given, one.fixture.f_port, output_of(one.result))
         for one in outcome.tried
-        if isinstance(one.fixture.given, bytes)
-        and one.fixture.way == "uplink"
-        and isinstance(one.result.data, dict)
-        and not one.result.errors
+        if isinstance(one.fixture.given, bytes) and one.fixture.way == "uplink" and not one.result.errors
     ]
 
 

@@ -77,7 +77,7 @@ def catalogue(config: Config) -> Catalogue:
             continue
         for file in sorted((*folder.glob("*.toml"), *folder.glob("*.js"))):
             try:
-                text = file.read_text(encoding="utf-8-sig", errors="replace" if file.suffix == ".js" else "strict")
+                text = text_of(file)
             except (OSError, UnicodeDecodeError) as error:
                 problems.append(f"{file}: cannot be read: {error}")
                 continue
@@ -88,6 +88,11 @@ def catalogue(config: Config) -> Catalogue:
     if problems:
         raise ConfigError(problems)
     return Catalogue.builtin(texts, scripts)
+
+
+def text_of(file: Path) -> str:
+    """Return the text of a device file or a maker's script; scripts may hold what is no UTF-8, in remarks mostly."""
+    return file.read_text(encoding="utf-8-sig", errors="replace" if file.suffix == ".js" else "strict")
 
 
 class DeviceFiles:

@@ -18,7 +18,7 @@ from decoders.drafts import names_element, unit_beside
 from decoders.layout import TIME
 from decoders.layout_shape import AnySlot, Slot
 from decoders.mapping import Taken
-from decoders.output import Output
+from decoders.output import Output, output_of
 from decoders.proposals import propose
 from ingest.cage import Cage
 from model.device import Field, Kind, Text
@@ -27,7 +27,7 @@ from model.quantities import QUANTITIES
 from model.script import Call, Result, Script
 from model.value import Value
 from penfeld.config import OWN_FOLDER, Config
-from penfeld.devicefiles import catalogue, definition_in
+from penfeld.devicefiles import catalogue, definition_in, text_of
 
 _BYTE = 8
 _MOST_SHOWN = 3
@@ -150,7 +150,7 @@ def read(file: Path) -> Definition:
 
 def _text(file: Path) -> str:
     try:
-        return file.read_text(encoding="utf-8-sig")
+        return text_of(file)
     except OSError as error:
         raise ConfigError([f"{file}: cannot be read: {error.strerror}; check the path"]) from None
     except UnicodeDecodeError as error:
@@ -159,7 +159,7 @@ def _text(file: Path) -> str:
 
 def _script(file: Path) -> str | None:
     try:
-        return file.read_text(encoding="utf-8-sig", errors="replace")
+        return text_of(file)
     except OSError:
         return None
 
@@ -178,7 +178,7 @@ async def _asked(cage: Cage, script: Script, definition: Definition) -> list[_Fo
 
 def _told(definition: Definition, example: Example, result: Result) -> _Found:
     try:
-        output = definition.told(result)
+        output = output_of(result)
     except DecodeError as error:
         return _Found(example, error, log=result.log)
     return _mapped(definition, example, output, result.log)

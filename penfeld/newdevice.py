@@ -13,14 +13,13 @@ from decoders.device import Definition
 from decoders.drafts import About, Draft, Said, draft, file_name
 from decoders.formats import Format, formats, sigfox
 from decoders.layout_drafts import ALL_ZERO, blank, by_name, of_grammar
-from decoders.output import Output
+from decoders.output import Output, output_of
 from decoders.proposals import Proposal
 from ingest.cage import Cage
 from model.errors import BadRequestError, ConfigError, DecodeError
-from model.script import Call, Result, Script
+from model.script import MOST_PROBES, Call, Result, Script
 from model.value import Value
 
-_PROBES = 5
 _SHORTER = 3
 _LONGEST_ERROR = 100
 _PLACE = re.compile(r"^\S+\.js(?::\d+)?: ")
@@ -82,7 +81,7 @@ async def of_script(name: str, about: About, file: Path, examples: Sequence[Exam
     """
     content = _content(file)
     calls = [Call(list(one.payload), one.f_port) for one in examples]
-    script = Script(name=file.name, source=content.decode("utf-8-sig", "replace"), probes=tuple(calls[:_PROBES]))
+    script = Script(name=file.name, source=content.decode("utf-8-sig", "replace"), probes=tuple(calls[:MOST_PROBES]))
     async with Cage() as cage:
         if broken := await cage.problem(script):
             raise ConfigError([broken])
@@ -182,8 +181,7 @@ def _said(examples: Sequence[Example], results: Sequence[Result]) -> tuple[list[
 def _of_result(name: str, example: Example, result: Result) -> Said | None:
     """Return what a result says; ``None`` for one that is no promise: the script overstepped a limit."""
     if not result.errors:
-        data = result.data if isinstance(result.data, dict) else {"": result.data}
-        return Said(name, example.payload, example.f_port, Output(data, result.warnings))
+        return Said(name, example.payload, example.f_port, output_of(result))
     error = _PAYLOAD.sub("", _PLACE.sub("", result.errors[0]))[:_LONGEST_ERROR].strip()
     return None if result.stopped or not error else Said(name, example.payload, example.f_port, Output({}), error)
 

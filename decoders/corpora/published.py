@@ -4,11 +4,10 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from datetime import datetime
 
-from model.script import Call, Script, Way
+from model.script import MOST_PROBES, Call, Script, Way
 
 NOTHING = object()
 """Where an example does not say what data is expected."""
-_MOST_PROBES = 5
 _DEEPEST = 64
 
 
@@ -84,7 +83,7 @@ class Published:
     def script(self) -> Script:
         """The codec as the cage takes it; some of its uplinks try whether it depends on what it was asked before."""
         probes = [fixture.call for fixture in self.fixtures if fixture.way == "uplink"]
-        return Script(name=self.path, source=self.source, probes=tuple(probes[:_MOST_PROBES]))
+        return Script(name=self.path, source=self.source, probes=tuple(probes[:MOST_PROBES]))
 
 
 @dataclass(frozen=True, slots=True)

@@ -29,7 +29,7 @@ import quickjs
 from model.errors import ConfigError
 from model.script import Call, Result, Way
 
-__all__ = ["Call", "Codec", "Limits", "Result", "Stopped", "results"]
+__all__ = ["Call", "Codec", "Limits", "Result", "Stopped", "about", "results"]
 
 _BEHIND = 100_000
 """Lines that our own scripts are moved down by, so that a line number tells whose it is: the engine knows no names."""
@@ -130,7 +130,7 @@ class Codec:
             return results(self.together(way, _CALLS.encode(calls).decode(), len(calls)), len(calls))
         except Stopped as error:
             if len(calls) == 1:
-                return [Result(errors=(_about(str(error), calls[0]),), stopped=True)]
+                return [Result(errors=(about(str(error), calls[0]),), stopped=True)]
             return [result for call in calls for result in self.run(way, [call])]
 
     def together(self, way: Way, calls: str, count: int) -> str:
@@ -153,9 +153,12 @@ class Codec:
         return _HALVES.sub(r"\1\\ufffd", text) if "\\ud" in text else text
 
     def prepare(self) -> None:
-        """Make the realm where there is none, or none for the next call."""
+        """Make the realm where there is none for the next call; raise ``Stopped`` where it cannot be made again."""
         if self._context is None:
-            self._open()
+            try:
+                self._open()
+            except ConfigError as error:
+                raise Stopped(str(error)) from None
 
     def steady(self, probes: Sequence[Call]) -> bool:
         """Return whether it says the same of these uplinks in any order as it says of each in a realm of its own."""
@@ -221,7 +224,7 @@ def results(answer: str | bytes, count: int) -> Sequence[Result]:
     return found
 
 
-def _about(error: str, call: Call) -> str:
+def about(error: str, call: Call) -> str:
     """Return an error with what the codec was given."""
     if isinstance(call.given, Mapping):
         return error

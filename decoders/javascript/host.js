@@ -69,8 +69,8 @@
   const console = { log: say, info: say, debug: say, warn: say, error: say, trace: say, dir: say, table: say };
   for (const name of ["assert", "clear", "count", "group", "groupEnd", "time", "timeEnd", "timeLog"]) console[name] = quiet;
   set("console", console);
-  const nothing = [];
-  set("context", nothing); // where drivers of Actility keep something of their device
+  const unset = [];
+  set("context", unset); // where drivers of Actility keep something of their device
   set("exports", {});
   set("module", { exports: globalThis.exports });
 
@@ -87,8 +87,9 @@
     if (text.length > LONGEST_ANSWER) throw new Misfit("the answer is longer than 64 kB");
     return text;
   };
+  const nothing = Object.freeze([]);
   const texts = (value) =>
-    value === undefined || value === null || value === "" ? [] : isArray(value) ? value.map(shown) : [shown(value)];
+    value === undefined || value === null || value === "" ? nothing : isArray(value) ? value.map(shown) : [shown(value)];
   class Misfit { // what is wrong with the codec as a whole, and with no line of it
     constructor(message) {
       this.message = message;
@@ -161,8 +162,6 @@
     try {
       const answer = work(call);
       const { data } = answer;
-      if (answer.errors === undefined && answer.warnings === undefined && data !== null && typeof data === "object")
-        if (lines.length === 0 && !call[4]) return `[${asJson(data)}]`;
       const errors = texts(answer.errors);
       if (errors.length === 0 && (data === null || typeof data !== "object"))
         throw new Misfit(`the codec gives ${shown(data) ?? "nothing"} and no object`);
@@ -185,7 +184,7 @@
     if (what === "bind") {
       name = called;
       wants = parse(asked);
-      wants.context &&= globalThis.context === nothing;
+      wants.context &&= globalThis.context === unset;
       const named = [argument, globalThis.module?.exports, globalThis.exports, argument.driver, argument.codec];
       for (const holder of [...named, globalThis.module?.exports?.driver, globalThis.module?.exports?.default])
         if (holder !== null && (typeof holder === "object" || typeof holder === "function"))

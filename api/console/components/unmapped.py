@@ -70,18 +70,7 @@ class Line:
         self._form: Form | None = None
         self.kept = False
         proposal = of.proposal
-        self._field = (
-            None
-            if proposal is None
-            else NewField(
-                path=of.path,
-                name=proposal.name,
-                kind=proposal.kind,
-                quantity=proposal.quantity,
-                unit=proposal.unit,
-                title=proposal.title,
-            )
-        )
+        self._field: NewField | None = proposal
         self._text = isinstance(of.value, str)
         self.element = block("li")
         with self.element:
