@@ -1,0 +1,1 @@
+"""Alert rules over readings: what holds, since when, and who hears of it. docs/rules.md"""
