@@ -32,7 +32,11 @@ from model.trial import Trial
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Member:
-    """A registered device, as rules see it. ``since_us``: when it was registered or first heard (µs since 1970)."""
+    """A registered device, as rules see it. Times in microseconds since 1970 UTC, 0 for none.
+
+    ``since_us``: when it was registered or first heard; ``newest_us``: its newest reading by event time; ``cadence_us``:
+    how far apart its readings usually are, as far as that is learnt.
+    """
 
     key: int
     id: str
@@ -44,7 +48,8 @@ class Member:
     simulated: bool
     latitude: float | None
     longitude: float | None
-    since_us: int
+    since_us: int = 0
+    newest_us: int = 0
     cadence_us: int = 0
 
 
