@@ -34,8 +34,8 @@ from model.trial import Trial
 class Member:
     """A registered device, as rules see it. Times in microseconds since 1970 UTC, 0 for none.
 
-    ``since_us``: when it was registered or first heard; ``newest_us``: its newest reading by event time; ``cadence_us``:
-    how far apart its readings usually are, as far as that is learnt.
+    ``since_us``: when it was registered or first heard; ``newest_us``: its newest reading by event time;
+    ``cadence_us``: how far apart its readings usually are, as far as that is learnt.
     """
 
     key: int
