@@ -287,6 +287,7 @@ def quiet(instance: Ints, time_us: Ints, limit_us: Ints, carry: Carry, horizon_u
         instance[heard], time_us[heard], np.zeros(len(heard), dtype=np.bool_), time_us[heard], np.zeros(len(heard))
     )
     turns = latch(sets, frees, carry)
+    np.maximum.at(carry.raised_last, turns.instance[~turns.opened], turns.at_us[~turns.opened])
     seen = instance[rows.tails]
     carry.last_us[seen] = time_us[rows.tails]
     overdue = seen[carry.last_us[seen] + limit_us[seen] < horizon_us]
