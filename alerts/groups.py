@@ -94,7 +94,7 @@ class Group:
     def late(self, pairs: Pairs) -> Bools:
         """Return which of them are not newer than all that was concluded of their instance."""
         known = np.maximum(self.carry.last_us, self.carry.turned_us)[pairs.instance]
-        late = np.asarray(pairs.time_us <= known)
+        late: Bools = np.less_equal(pairs.time_us, known)
         late[1:] |= (pairs.instance[1:] == pairs.instance[:-1]) & (pairs.time_us[1:] == pairs.time_us[:-1])
         return late
 
@@ -102,14 +102,24 @@ class Group:
         """Return which late ones surely change nothing."""
         at, carry = pairs.instance, self.carry
         if self.silence:
-            found: Bools = (pairs.time_us <= carry.last_us[at]) & (pairs.time_us > carry.raised_last[at])
-            return found
+            behind: Bools = (pairs.time_us <= carry.last_us[at]) & (pairs.time_us > carry.raised_last[at])
+            return behind
         if not self.plain:
             return np.zeros(len(pairs), dtype=np.bool_)
         judged = self._judge(self.part[at], self._seen(pairs))
         calm = ~carry.open[at] & (carry.raising.start[at] == NEVER)
         since = pairs.time_us - self.limits.hold_us[at] > carry.raised_last[at]
-        return ~judged.raised & calm & since & (pairs.time_us <= carry.last_us[at])
+        found: Bools = ~judged.raised & calm & since & (pairs.time_us <= carry.last_us[at])
+        return found
+
+    def seed(self, pairs: Pairs, since_us: Ints) -> Pairs:
+        """Return the pairs from each instance's time on; those before it are only what the first is compared with."""
+        old = pairs.take(pairs.time_us < since_us[pairs.instance])
+        if len(old):
+            tails = self._tails(old)
+            self.carry.last[old.instance[tails]] = old.judged[tails]
+            self.carry.last_us[old.instance[tails]] = old.time_us[tails]
+        return pairs.take(pairs.time_us >= since_us[pairs.instance])
 
     def look(self, pairs: Pairs, horizon_us: int) -> Turns:
         """Return how latches turn by readings that are newer than all before."""
@@ -133,7 +143,8 @@ class Group:
     def clock(self, horizon_us: int) -> Turns:
         """Return how latches turn by what time it is."""
         if self.silence:
-            return self._in_schedule(runs.grown_quiet(np.arange(len(self)), self.limit_us, self.carry, horizon_us))
+            found = runs.grown_quiet(np.arange(len(self)), self.limit_us, self.carry, horizon_us)
+            return self._in_schedule(found, horizon_us)
         waiting = np.flatnonzero(
             ((self.carry.raising.start != NEVER) & ~self.carry.raising.met & ~self.carry.open)
             | ((self.carry.clearing.start != NEVER) & ~self.carry.clearing.met & self.carry.open)
@@ -146,7 +157,7 @@ class Group:
         if episode is not None:
             self.carry.open[instance] = True
             self.carry.start_us[instance] = episode.start_us
-            self.carry.raised_us[instance] = episode.raised_us
+            self.carry.raised_us[instance] = self.carry.turned_us[instance] = episode.raised_us
             if self.silence:  # what it was silent since is its last reading
                 self.carry.last_us[instance] = episode.start_us
 

@@ -89,6 +89,11 @@ class Part:
         """At how many readings it has to be so."""
         return 1 if isinstance(self.condition, Silence) else self.condition.repeat
 
+    @property
+    def looks_back_us(self) -> int:
+        """How far before a reading the one that it is compared with may be."""
+        return self.hold_us if isinstance(self.condition, Rate | Stuck) else 0
+
     def reach_us(self) -> int:
         """Return how far back readings can matter to what is so at a time."""
         if isinstance(self.condition, Silence):
@@ -197,9 +202,7 @@ def _rate(limits: dict[str, Floats], seen: Seen) -> Judgement:
 def _stuck(limits: dict[str, Floats], seen: Seen) -> Judgement:
     known = (seen.time_us - seen.before_us <= seen.hold_us) & ~np.isnan(seen.before)
     same = np.abs(seen.value - seen.before) <= limits["tolerance"]
-    return Judgement(
-        known & same, ~np.isnan(seen.before) & ~same, seen.value, np.where(known, seen.before_us, seen.time_us)
-    )
+    return Judgement(known & same, known & ~same, seen.value, np.where(known, seen.before_us, seen.time_us))
 
 
 def rows_of(
@@ -216,14 +219,12 @@ def rows_of(
             there[flagged[name]] = False
     rows = np.flatnonzero(there)
     of = part.condition
-    if isinstance(of, Silence):
+    if isinstance(of, Silence) or not len(rows):
         return rows, np.zeros(len(rows)), np.zeros(len(rows))
     if isinstance(of, Geofence):
         north, east = (columns[name].values[rows].astype(np.float64) for name in part.fields)
         within = inside(of, north, east)
         return rows, (within if of.inside else ~within).astype(np.float64), np.full(len(rows), np.nan)
-    if not len(rows):
-        return rows, np.zeros(0), np.zeros(0)
     values = columns[part.fields[0]].values[rows]
     if isinstance(of, Is):
         wanted = set(of.values)

@@ -16,7 +16,7 @@ from model.alarm import Episode, Standing
 
 @dataclass(slots=True)
 class Match:
-    """``same``: stored alarms with what they are now; ``new``: episodes that no alarm is stored of; ``gone``: the rest."""
+    """``same``: stored alarms with what they are now; ``new``: episodes without an alarm; ``gone``: the rest."""
 
     same: list[tuple[Standing, Episode]] = field(default_factory=list)
     new: list[Episode] = field(default_factory=list)

@@ -87,8 +87,8 @@ class Run:
 class Carry:
     """What is known of each instance: the newest reading, both runs, and the latch with the episode that set it.
 
-    ``raised_last``: time of the newest reading at which the condition was so; ``turned_us``: up to when something was
-    concluded, which is behind the newest reading where the clock did it.
+    ``raised_last``: when the condition was so, or the latch turned, for the last time; ``turned_us``: up to when
+    something was concluded, which is behind the newest reading where the clock did it.
     """
 
     last_us: Ints
@@ -219,6 +219,7 @@ def advance(series: Series, limits: Limits, carry: Carry, horizon_us: int, activ
     carry.last[seen] = series.value[rows.tails]
     at = np.flatnonzero(series.raised)
     np.maximum.at(carry.raised_last, series.instance[at], series.time_us[at])
+    np.maximum.at(carry.raised_last, turns.instance, turns.at_us)
     return turns
 
 
