@@ -167,6 +167,18 @@ class AlertStore(Protocol):
         ...
 
 
+class AlarmFeed(Protocol):
+    """Where changes of alarms are told to those who watch. Losing one is no loss: the database has it."""
+
+    async def alarms(self, notices: bytes) -> None:
+        """Send a JSON array of ``AlarmNotice`` to the live topic."""
+        ...
+
+    async def status(self, status: bytes) -> None:
+        """Send the evaluator's state (``AlertsStatus`` as JSON), kept by the broker for who comes later."""
+        ...
+
+
 class Alarms(Protocol):
     """Alarms for people, and what they do about them. ``who`` is written down. All raise ``NotFoundError``."""
 
