@@ -86,7 +86,7 @@ async def _readings(
     """Look at all readings of one device type."""
     members = {member.key: member for member in of.members[name]}
     parts = of.parts[name]
-    reach = max(max(part.reach_us(), part.looks_back_us) for part in parts)
+    reach = max(part.reach_us() for part in parts)
     for part in parts:
         if isinstance(part.condition, Silence):
             reach = max(reach, *(part.limit_us(member.cadence_us) for member in members.values()))

@@ -24,7 +24,7 @@ from alerts.compiled import Compiled, Key, Place, World, compiled, enabled
 from alerts.folding import Folding
 from alerts.groups import Group, ended, episodes, plain
 from alerts.joined import joined
-from alerts.runs import LATER, NEVER, Turns
+from alerts.runs import LATER, Turns
 from alerts.settling import ending, opening, ordered, revision, settle
 from alerts.things import Things
 from alerts.windows import WindowRules
@@ -34,6 +34,7 @@ from model.device import DeviceType
 from model.errors import PenfeldError
 from model.instants import microseconds
 from model.readings import Ints
+from model.value import Value
 
 logger = logging.getLogger(__name__)
 
@@ -168,7 +169,7 @@ class Evaluator:
         verdict = look.verdict
         look.verdict = Verdict()
         notices = await self._commit(verdict, at)
-        await self._again(look, rebuilding=True)
+        await self._again(look)
         board.newest_known()
         notices = [*notices, *await self._commit(look.verdict, at)]
         look.verdict = Verdict()
@@ -247,7 +248,7 @@ class Evaluator:
                 if new := opening(of, subject, episode, look.now_us):
                     look.verdict.openings.append(new)
 
-    async def _again(self, look: _Look, *, rebuilding: bool = False) -> None:
+    async def _again(self, look: _Look) -> None:
         """Look again at the readings around whatever is late, and settle what they tell."""
         if not look.stale:
             return
@@ -257,23 +258,20 @@ class Evaluator:
             if member is not None and watch in self._board.places:
                 by_type.setdefault(member.type, []).append(watch)
         for name, watches in by_type.items():
-            await self._again_type(name, watches, look, rebuilding=rebuilding)
+            await self._again_type(name, watches, look)
 
-    async def _again_type(self, name: str, watches: list[Watch], look: _Look, *, rebuilding: bool) -> None:
-        begin: dict[Watch, int] = {}
+    async def _again_type(self, name: str, watches: list[Watch], look: _Look) -> None:
         since: dict[int, int] = {}
         fields: set[str] = set()
         some: dict[int, tuple[Group, list[int]]] = {}
         for watch in watches:
             places = self._board.places[watch]
             reach = max(int(group.reach_us[i]) for group, i in places)
-            begin[watch] = max(look.stale[watch] - reach, 0)
-            back = max(group.part_of(i).looks_back_us for group, i in places)
-            since[watch[1]] = min(begin[watch] - back, since.get(watch[1], LATER))
+            since[watch[1]] = min(max(look.stale[watch] - reach, 0), since.get(watch[1], LATER))
             for group, instance in places:
                 fields.update(group.parts[0].fields)
                 some.setdefault(id(group), (group, []))[1].append(instance)
-        wanted = [(rule, self._board.world.members[key].id, begin[rule, key]) for rule, key in watches]
+        wanted = [(rule, self._board.world.members[key].id, since[key]) for rule, key in watches]
         alarms: dict[Key, list[Standing]] = {}
         for one in await self._store.since(wanted):
             alarms.setdefault((one.rule, one.subject), []).append(one)
@@ -285,22 +283,26 @@ class Evaluator:
         found: dict[tuple[Watch, int], list[Episode]] = {}
         for group, instances in some.values():
             order = np.array(sorted(instances), dtype=np.int64)
-            self._again_group(group, order, stretch, begin, alarms, signals, found, look, rebuilding=rebuilding)
+            earlier: Mapping[int, tuple[int, Value]] = {}
+            if group.looks_back:
+                field_name = next(iter(group.parts[0].fields), None)
+                mine = {int(group.device[i]) for i in instances}
+                earlier = await self._store.before(name, field_name, {key: since[key] for key in mine})
+            self._again_group(group, order, stretch, since, earlier, alarms, signals, found, look)
         for watch in watches:
-            self._settle_again(watch, begin[watch], alarms, found, look)
+            self._settle_again(watch, since[watch[1]], alarms, found, look)
 
     def _again_group(
         self,
         group: Group,
         instances: Ints,
         stretch: Stretch,
-        begin: Mapping[Watch, int],
+        since: Mapping[int, int],
+        earlier: Mapping[int, tuple[int, Value]],
         alarms: Mapping[Key, Sequence[Standing]],
         signals: Mapping[tuple[str, int, str], Sequence[Signal]],
         found: dict[tuple[Watch, int], list[Episode]],
         look: _Look,
-        *,
-        rebuilding: bool,
     ) -> None:
         """Look again at some instances of a group, and let it know what they know then."""
         sub = group.sub(instances)
@@ -308,34 +310,30 @@ class Evaluator:
         from_us = np.empty(len(instances), dtype=np.int64)
         for i, instance in enumerate(instances.tolist()):
             watch, part = self._watch(group, instance), group.part_of(instance)
-            subject = group.members[instance][1].id
-            from_us[i] = begin[watch]
+            subject, begin_us = group.members[instance][1].id, since[watch[1]]
+            from_us[i] = begin_us
             if part.alone:
                 known = [one.episode for one in alarms.get((watch[0], subject), ())]
             else:
                 known = [_episode(one) for one in signals.get((watch[0], part.number, subject), ())]
-            episode = next((one for one in known if one.start_us < begin[watch]), None)
+            episode = next((one for one in known if one.start_us < begin_us), None)
             if episode is not None:
                 before[i] = Episode(start_us=episode.start_us, raised_us=episode.raised_us, first=episode.first)
-            sub.begin(i, before.get(i), begin[watch])
-        turns = [sub.look(sub.seed(sub.pairs(stretch), from_us), look.horizon_us)]
-        if rebuilding:
-            self._newest(sub)
-        turns.append(sub.clock(look.horizon_us))
+            sub.begin(i, before.get(i), begin_us)
+            member = group.members[instance][1]
+            if member.key in earlier:
+                sub.precede(i, *earlier[member.key])
+            elif sub.silence and member.since_us:
+                sub.precede(i, member.since_us, value=True)
+        pairs = sub.pairs(stretch)
+        pairs = pairs.take(pairs.time_us >= from_us[pairs.instance])
+        turns = [sub.look(pairs, look.horizon_us), sub.clock(look.horizon_us)]
         for i, some in episodes(sub, turns, before).items():
             instance = int(instances[i])
             found[self._watch(group, instance), group.part_of(instance).number] = some
         old = group.carry.last_us[instances]
         group.carry.put(instances, sub.carry)
         group.carry.last_us[instances] = np.maximum(old, sub.carry.last_us)
-
-    @staticmethod
-    def _newest(group: Group) -> None:
-        """Let silences of which no reading was found know when their device spoke last."""
-        if group.silence:
-            for i in np.flatnonzero(group.carry.last_us == NEVER).tolist():
-                member = group.members[i][1]
-                group.carry.last_us[i] = member.newest_us or member.since_us or NEVER
 
     def _settle_again(
         self,

@@ -57,6 +57,7 @@ class Group:
         self.limit_us = np.array([parts[n].limit_us(member.cadence_us) for n, member in self.members], dtype=np.int64)
         per_part = np.array([part.reach_us() for part in parts], dtype=np.int64)
         self.reach_us: Ints = self.limit_us if self.silence else per_part[self.part]
+        self.looks_back = parts[0].looks_back
         self.carry = Carry.blank(len(self.members))
         self._judge = Judge(parts)
         self._quiet_at: dict[int, tuple[int, int]] = {}
@@ -112,15 +113,6 @@ class Group:
         found: Bools = ~judged.raised & calm & since & (pairs.time_us <= carry.last_us[at])
         return found
 
-    def seed(self, pairs: Pairs, since_us: Ints) -> Pairs:
-        """Return the pairs from each instance's time on; those before it are only what the first is compared with."""
-        old = pairs.take(pairs.time_us < since_us[pairs.instance])
-        if len(old):
-            tails = self._tails(old)
-            self.carry.last[old.instance[tails]] = old.judged[tails]
-            self.carry.last_us[old.instance[tails]] = old.time_us[tails]
-        return pairs.take(pairs.time_us >= since_us[pairs.instance])
-
     def look(self, pairs: Pairs, horizon_us: int) -> Turns:
         """Return how latches turn by readings that are newer than all before."""
         if not len(pairs):
@@ -158,8 +150,11 @@ class Group:
             self.carry.open[instance] = True
             self.carry.start_us[instance] = episode.start_us
             self.carry.raised_us[instance] = self.carry.turned_us[instance] = episode.raised_us
-            if self.silence:  # what it was silent since is its last reading
-                self.carry.last_us[instance] = episode.start_us
+
+    def precede(self, instance: int, time_us: int, value: Value) -> None:
+        """Say which reading was before those that are looked at next."""
+        self.carry.last_us[instance] = time_us
+        self.carry.last[instance] = float(value) if isinstance(value, float | int) else np.nan
 
     def part_of(self, instance: int) -> Part:
         """Return the part of an instance."""

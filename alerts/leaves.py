@@ -90,9 +90,9 @@ class Part:
         return 1 if isinstance(self.condition, Silence) else self.condition.repeat
 
     @property
-    def looks_back_us(self) -> int:
-        """How far before a reading the one that it is compared with may be."""
-        return self.hold_us if isinstance(self.condition, Rate | Stuck) else 0
+    def looks_back(self) -> bool:
+        """Whether a reading is compared with the one before it, however long ago that was."""
+        return isinstance(self.condition, Silence | Rate | Stuck)
 
     def reach_us(self) -> int:
         """Return how far back readings can matter to what is so at a time."""
@@ -202,7 +202,9 @@ def _rate(limits: dict[str, Floats], seen: Seen) -> Judgement:
 def _stuck(limits: dict[str, Floats], seen: Seen) -> Judgement:
     known = (seen.time_us - seen.before_us <= seen.hold_us) & ~np.isnan(seen.before)
     same = np.abs(seen.value - seen.before) <= limits["tolerance"]
-    return Judgement(known & same, known & ~same, seen.value, np.where(known, seen.before_us, seen.time_us))
+    return Judgement(
+        known & same, ~np.isnan(seen.before) & ~same, seen.value, np.where(known, seen.before_us, seen.time_us)
+    )
 
 
 def rows_of(

@@ -28,6 +28,7 @@ from model.notification import Due, Notification, NotificationState, Outcome
 from model.readings import Column, Ints
 from model.rule import Rule
 from model.trial import Trial
+from model.value import Value
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -130,6 +131,12 @@ class AlertStore(Protocol):
         self, device_type: str, fields: Sequence[str], since_us: Mapping[int, int], until_us: int | None = None
     ) -> Stretch:
         """Return stored readings of these devices, each from its own time on (inclusive), until before ``until_us``."""
+        ...
+
+    async def before(
+        self, device_type: str, field: str | None, since_us: Mapping[int, int]
+    ) -> Mapping[int, tuple[int, Value]]:
+        """Return device -> time and value of the newest reading before its time that has the field (``None``: any)."""
         ...
 
     def history(

@@ -153,6 +153,17 @@ class AlertStore:
         ]
         return stretch_of(device_type, rows)
 
+    async def before(
+        self, device_type: str, field: str | None, since_us: Mapping[int, int]
+    ) -> Mapping[int, tuple[int, Value]]:
+        """Return the newest readings before."""
+        found: dict[int, tuple[int, Value]] = {}
+        for (device, time_us), values in sorted(self.rows.get(device_type, {}).items(), key=lambda row: row[0]):
+            value = True if field is None else values.get(field)
+            if value is not None and time_us < since_us.get(device, 0):
+                found[device] = (time_us, value)
+        return found
+
     async def history(
         self, device_type: str, fields: Sequence[str], devices: Sequence[int] | None, start_us: int, end_us: int
     ) -> AsyncIterator[tuple[float, Stretch]]:
