@@ -212,6 +212,7 @@ class Group:
                     self.carry.open[who] = False
             else:
                 turns.at_us[i] = at
+                self.carry.turned_us[who] = max(at, int(self.carry.turned_us[who]))
         return Turns(*(getattr(turns, name)[keep] for name in Turns.__slots__))
 
     def _quiet_in_hours(self, instance: int, since_us: int) -> int:

@@ -58,7 +58,7 @@ class AlertStore:
         self.alarms: dict[int, Kept] = {}
         self.signal_list: list[Signal] = []
         self.heard_of: dict[str, Heard] = {}
-        self.through: dict[int, tuple[str, tuple[str, ...]]] = {}
+        self.through: dict[int, tuple[str, Sequence[str]]] = {}
         self.told_people: list[tuple[int, EventKind, str]] = []
         self.wanted: Mapping[str, Sequence[str]] = {}
         self.version = 1
