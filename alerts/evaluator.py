@@ -316,7 +316,9 @@ class Evaluator:
                 known = [one.episode for one in alarms.get((watch[0], subject), ())]
             else:
                 known = [_episode(one) for one in signals.get((watch[0], part.number, subject), ())]
-            episode = next((one for one in known if one.start_us < begin_us), None)
+            # what was raised later than what is late may never have been
+            sure = (one for one in known if one.start_us < begin_us and one.raised_us <= look.stale[watch])
+            episode = next(sure, None)
             if episode is not None:
                 before[i] = Episode(start_us=episode.start_us, raised_us=episode.raised_us, first=episode.first)
             sub.begin(i, before.get(i), begin_us)
