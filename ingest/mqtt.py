@@ -31,10 +31,10 @@ import numpy as np
 
 from ingest import mqtt_packets as packets
 from ingest.batching import Batching, Limits, Window
-from ingest.retry import Backoff
 from model.broker import BrokerAddress
 from model.errors import ConfigError, UnavailableError
 from model.readings import Ints
+from model.retry import Backoff
 from model.status import LIVE_TOPIC, STATUS_TOPIC
 from model.uplink import Message
 

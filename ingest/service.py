@@ -26,10 +26,10 @@ import msgspec
 from ingest.latency import Latency
 from ingest.live import LiveReadings
 from ingest.pipeline import Pipeline, Prepared
-from ingest.retry import Backoff
 from model.batch import Written
 from model.errors import PenfeldError, UnavailableError, WriteRejectedError
 from model.ports import Codecs, FrameSink, FrameSource, LiveFeed
+from model.retry import Backoff
 from model.status import IngestStatus
 from model.uplink import Message
 

@@ -28,11 +28,16 @@ from model.notification import Due, Notification, NotificationState, Outcome
 from model.readings import Column, Ints
 from model.rule import Rule
 from model.trial import Trial
+from model.value import Value
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Member:
-    """A registered device, as rules see it. ``since_us``: when it was registered or first heard (µs since 1970)."""
+    """A registered device, as rules see it. Times in microseconds since 1970 UTC, 0 for none.
+
+    ``since_us``: when it was registered or first heard; ``newest_us``: its newest reading by event time;
+    ``cadence_us``: how far apart its readings usually are, as far as that is learnt.
+    """
 
     key: int
     id: str
@@ -44,7 +49,8 @@ class Member:
     simulated: bool
     latitude: float | None
     longitude: float | None
-    since_us: int
+    since_us: int = 0
+    newest_us: int = 0
     cadence_us: int = 0
 
 
@@ -127,6 +133,12 @@ class AlertStore(Protocol):
         """Return stored readings of these devices, each from its own time on (inclusive), until before ``until_us``."""
         ...
 
+    async def before(
+        self, device_type: str, field: str | None, since_us: Mapping[int, int]
+    ) -> Mapping[int, tuple[int, Value]]:
+        """Return device -> time and value of the newest reading before its time that has the field (``None``: any)."""
+        ...
+
     def history(
         self, device_type: str, fields: Sequence[str], devices: Sequence[int] | None, start_us: int, end_us: int
     ) -> AsyncIterator[tuple[float, Stretch]]:
@@ -159,6 +171,18 @@ class AlertStore(Protocol):
 
     async def commit(self, verdict: Verdict, at: datetime) -> Sequence[AlarmNotice]:
         """Write all of it in one transaction with its events and notifications; return what changed for people."""
+        ...
+
+
+class AlarmFeed(Protocol):
+    """Where changes of alarms are told to those who watch. Losing one is no loss: the database has it."""
+
+    async def alarms(self, notices: bytes) -> None:
+        """Send a JSON array of ``AlarmNotice`` to the live topic."""
+        ...
+
+    async def status(self, status: bytes) -> None:
+        """Send the evaluator's state (``AlertsStatus`` as JSON), kept by the broker for who comes later."""
         ...
 
 

@@ -15,6 +15,10 @@ STATUS_TOPIC = "penfeld/v1/status/"
 """Before the name of a worker: its ``IngestStatus``, QoS 0, kept by the broker."""
 
 
+ALERTS_STATUS_TOPIC = "penfeld/v1/alerts/status"
+"""``AlertsStatus``, QoS 0, kept by the broker."""
+
+
 class IngestStatus(msgspec.Struct, frozen=True, kw_only=True):
     """Counts since the worker started, in frames; times in seconds or, where the name says so, milliseconds.
 
@@ -41,6 +45,25 @@ class IngestStatus(msgspec.Struct, frozen=True, kw_only=True):
     connected: bool = True
     trouble: str = ""
     suspended: tuple[Suspension, ...] = ()
+
+
+class AlertsStatus(msgspec.Struct, frozen=True, kw_only=True):
+    """What the evaluator of alert rules is doing; counts since it started.
+
+    ``looks``: at news, ``readings``: that these held; ``open``: alarms now; ``look_p99_ms``: how long the newest 1,000
+    looks took that found news. ``trouble``: what keeps it from its work, "" if nothing does; ``channels``: name ->
+    why messages cannot be sent over it.
+    """
+
+    time: datetime
+    started: datetime
+    rules: int = 0
+    open: int = 0
+    looks: int = 0
+    readings: int = 0
+    look_p99_ms: float | None = None
+    trouble: str = ""
+    channels: dict[str, str] = {}
 
 
 class LiveReading(msgspec.Struct, frozen=True, kw_only=True):

@@ -2,7 +2,7 @@
 
 import logging
 
-OURS = ("penfeld", "api", "ingest", "storage", "simulators", "decoders", "model")
+OURS = ("penfeld", "api", "alerts", "ingest", "storage", "simulators", "decoders", "model")
 
 
 def start() -> None:

@@ -18,9 +18,9 @@ import pytest
 
 from ingest.batching import Limits
 from ingest.mqtt import MqttConfig, MqttSource
-from ingest.retry import Backoff
 from model.broker import BrokerAddress, Protocol
 from model.errors import ConfigError, UnavailableError
+from model.retry import Backoff
 from model.uplink import Message
 from tests.integration.fix_brokers import PASSWORD, USER, Broker, free_port, mosquitto
 from tests.unit.ingest.source_contract import TOPIC, SourceContract, payloads, take

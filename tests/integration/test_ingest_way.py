@@ -15,11 +15,11 @@ from decoders.networks import Adapter
 from ingest.batching import Limits
 from ingest.mqtt import MqttConfig, MqttSource
 from ingest.pipeline import Pipeline, Source, default_sources
-from ingest.retry import Backoff
 from ingest.service import Ingest, IngestConfig
 from model.device import Device
 from model.errors import Reason
 from model.ports import DeviceLookup, FrameSink
+from model.retry import Backoff
 from model.told import Event, Told
 from model.uplink import Message, Uplink
 from storage.connection import Database

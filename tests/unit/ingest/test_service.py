@@ -11,11 +11,11 @@ from random import Random
 import pytest
 
 from ingest.pipeline import Pipeline, default_sources
-from ingest.retry import Backoff
 from ingest.service import Ingest, IngestConfig
 from model.batch import Batch, Written
 from model.device import Device, DeviceRef
 from model.errors import ConfigError, Reason, WriteRejectedError
+from model.retry import Backoff
 from tests.fakes.live import LiveFeed
 from tests.fakes.memory import Memory
 from tests.fakes.registry import Registry

@@ -5,7 +5,7 @@ from random import Random
 from hypothesis import given
 from hypothesis import strategies as st
 
-from ingest.retry import Backoff
+from model.retry import Backoff
 
 
 @given(failures=st.integers(1, 10_000), seed=st.integers())

@@ -5,7 +5,15 @@ step, so that a server in trouble is left alone.
 """
 
 from dataclasses import dataclass
-from random import Random
+from typing import Protocol
+
+
+class Chance(Protocol):
+    """What spreads: ``random.Random``, or one that always answers the same."""
+
+    def uniform(self, a: float, b: float, /) -> float:
+        """Return a number from a to b."""
+        ...
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -15,7 +23,7 @@ class Backoff:
     first_s: float = 0.5
     longest_s: float = 30.0
 
-    def wait_s(self, failures: int, random: Random) -> float:
+    def wait_s(self, failures: int, random: Chance) -> float:
         """Return the seconds to wait after so many failures in a row (1 or more)."""
         step = min(self.longest_s, self.first_s * 2.0 ** min(failures - 1, 30))
         return step * random.uniform(0.5, 1.0)
