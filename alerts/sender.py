@@ -39,7 +39,7 @@ AT_ONCE = 500
 ATTEMPTS_AT_LEAST = 8
 _TAKEN = 1_000
 _ROUNDS = 10
-_BUSY = timedelta(seconds=1)
+_BUSY = timedelta(seconds=0.5)
 _LEASE = timedelta(seconds=30)  # half of the minute for which the outbox keeps others away
 _ESCALATE_EVERY = timedelta(seconds=5)
 _REFUSED_IN_A_ROW = 3
@@ -146,7 +146,8 @@ class Sender:
             found |= {due.notification.id: due for due in lines}
             if len(lines) < _TAKEN:
                 break
-        return [found[number] for number in sorted(found) if number not in self._at_work]
+        known = self._at_work | {outcome.id for outcome in self._unwritten}
+        return [found[number] for number in sorted(found) if number not in known]
 
     async def _taken(self, name: str, dues: Sequence[Due], now: datetime) -> list[Outcome]:
         """Begin to send what goes out now on a channel; return what becomes of the rest."""
@@ -291,7 +292,7 @@ class Sender:
     def _worked(self, way: _Way, said: str) -> None:
         way.failures = 0
         way.trouble = _said(way.channel, said, way.trouble) if said else ""
-        way.open_at = self._clock() + way.channel.group_wait
+        way.open_at = max(way.open_at, self._clock() + way.channel.group_wait)
 
     async def _failed(self, way: _Way, dues: Sequence[Due], why: str) -> None:
         """Leave a channel alone for a while; give up what was tried for long enough."""
@@ -320,7 +321,6 @@ class Sender:
     async def _write(self, outcomes: Sequence[Outcome]) -> None:
         """Write down what became of notifications, those first that could not be written before."""
         self._unwritten += outcomes
-        self._at_work |= {outcome.id for outcome in outcomes}
         if not self._unwritten:
             return
         writing, self._unwritten = self._unwritten, []
@@ -329,7 +329,6 @@ class Sender:
         except UnavailableError:
             self._unwritten = writing + self._unwritten
             raise
-        self._at_work -= {outcome.id for outcome in writing}
 
     async def _write_sure(self, outcomes: Sequence[Outcome]) -> None:
         """Write down what became of notifications, if not now, then with the next step."""
