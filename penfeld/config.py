@@ -24,10 +24,16 @@ from zoneinfo import ZoneInfo, ZoneInfoNotFoundError
 
 from model.broker import BrokerAddress
 from model.errors import ConfigError
+from model.quiet import Quiet
 from model.retention import KEYS, Age, age, too_short
+from model.spans import Span
+from penfeld.channel_settings import ChannelSettings, MailSettings, channel_problems, mail_problem
+from penfeld.setting_checks import between, word
 
 FILE_NAME = "penfeld.toml"
 PREFIX = "PENFELD_"
+TABLES = ("source", "channel")
+"""Sections of which there may be several; in the environment they come whole, as a list."""
 EMBEDDED = "embedded"
 OWN_FOLDER = "my-devices"
 """Device files of one's own: a folder of the catalogue if it is there and no other is named."""
@@ -75,24 +81,14 @@ def _positive(value: Age) -> str | None:
     return None if value is not None else "must be a time: chunks that are still written to stay as they are"
 
 
-def _between(low: int, high: int) -> Callable[[Any], str | None]:
-    """Return a check that a number lies in a range."""
-    return lambda value: None if low <= value <= high else f"must be between {low} and {high}"
-
-
-def _name(value: str) -> str | None:
-    """Check a word that ends up in topics and in the ledger."""
-    return None if re.fullmatch(r"[A-Za-z0-9_.-]{1,64}", value) else "may hold letters, digits, _ . - (at most 64)"
-
-
 def _worker(value: str) -> str | None:
     """Check the name of a worker."""
-    return "is the name under which the ledger keeps replays: choose another" if value == "replay" else _name(value)
+    return "is the name under which the ledger keeps replays: choose another" if value == "replay" else word(value)
 
 
 def _share(value: str) -> str | None:
     """Check the name of a shared subscription; MQTT forbids / + # in it."""
-    return None if not value else _name(value)
+    return None if not value else word(value)
 
 
 def _tokens(value: Mapping[str, str]) -> str | None:
@@ -116,9 +112,9 @@ class BrokerSettings:
     """``[broker]``. ``port`` is that of the embedded broker, 0 for a free one."""
 
     url: str = field(default=EMBEDDED, repr=False, metadata={"check": _broker})
-    port: int = field(default=0, metadata={"check": _between(0, 65535)})
+    port: int = field(default=0, metadata={"check": between(0, 65535)})
     protocol: Literal["3.1.1", "5"] = "3.1.1"
-    client_id: str = field(default="penfeld", metadata={"check": _name})
+    client_id: str = field(default="penfeld", metadata={"check": word})
     ca_file: Path | None = field(default=None, metadata={"must_exist": True})
     cert_file: Path | None = field(default=None, metadata={"must_exist": True})
     key_file: Path | None = field(default=None, metadata={"must_exist": True})
@@ -134,8 +130,8 @@ class DatabaseSettings:
     """``[database]``. Pool sizes are connections of one process."""
 
     url: str = field(default=EMBEDDED, repr=False, metadata={"check": _database})
-    min_connections: int = field(default=1, metadata={"check": _between(1, 100)})
-    max_connections: int = field(default=6, metadata={"check": _between(1, 100)})
+    min_connections: int = field(default=1, metadata={"check": between(1, 100)})
+    max_connections: int = field(default=6, metadata={"check": between(1, 100)})
 
     @property
     def embedded(self) -> bool:
@@ -151,7 +147,7 @@ class ApiSettings:
     """
 
     host: str = "127.0.0.1"
-    port: int = field(default=8080, metadata={"check": _between(0, 65535)})
+    port: int = field(default=8080, metadata={"check": between(0, 65535)})
     sigfox_token: str = field(default="", repr=False)
     callback_tokens: Mapping[str, str] = field(default_factory=dict, repr=False, metadata={"check": _tokens})
     thingpark_key: str = field(default="", repr=False)
@@ -169,9 +165,9 @@ class IngestSettings:
     ``share``: the group of workers that divide the messages among them; empty: this worker gets all.
     """
 
-    batch_frames: int = field(default=10_000, metadata={"check": _between(1, 65535)})
-    batch_ms: int = field(default=50, metadata={"check": _between(1, 60_000)})
-    window: int = field(default=30_000, metadata={"check": _between(1, 65535)})
+    batch_frames: int = field(default=10_000, metadata={"check": between(1, 65535)})
+    batch_ms: int = field(default=50, metadata={"check": between(1, 60_000)})
+    window: int = field(default=30_000, metadata={"check": between(1, 65535)})
     worker: str = field(default="ingest", metadata={"check": _worker})
     share: str = field(default="", metadata={"check": _share})
 
@@ -180,7 +176,7 @@ class IngestSettings:
 class SourceSettings:
     """One ``[[source]]``: frames of one network under one MQTT filter; ``topic`` empty: the adapter's own."""
 
-    name: str = field(metadata={"check": _name})
+    name: str = field(metadata={"check": word})
     network: str
     topic: str = ""
 
@@ -242,6 +238,7 @@ class Config:
         "city": CitySettings,
         "retention": RetentionSettings,
         "columnstore": ColumnstoreSettings,
+        "mail": MailSettings,
     }
     TOP: ClassVar[tuple[str, ...]] = ("data_dir", "catalogue")
 
@@ -255,8 +252,10 @@ class Config:
     city: CitySettings = CitySettings()
     retention: RetentionSettings = RetentionSettings()
     columnstore: ColumnstoreSettings = ColumnstoreSettings()
+    mail: MailSettings = field(default_factory=MailSettings)
     retention_types: Mapping[str, TypeRetention] = field(default_factory=dict)
     sources: tuple[SourceSettings, ...] = ()
+    channels: tuple[ChannelSettings, ...] = ()
     file: Path | None = None
     notes: tuple[str, ...] = ()
 
@@ -290,15 +289,17 @@ class _Reader:
         self.problems: list[str] = []
         self.text = ""
         self.document: dict[str, Any] = {}
+        self.position = 1  # which of several tables of one section is read
 
     def config(self) -> Config:
         """Return the settings or raise every problem."""
         self._parse()
-        known = (*Config.TOP, *Config.SECTIONS, "source")
+        known = (*Config.TOP, *Config.SECTIONS, *TABLES)
         self._refuse_unknown(self.document, known, "")
         retention_types = self._retention_types()
         sections = {name: self._section(name, kind) for name, kind in Config.SECTIONS.items()}
         sources = self._sources()
+        channels = self._channels(sections["mail"])
         data_dir = self._value("", "data_dir", Path, Path("penfeld-data"))
         own = self.folder / OWN_FOLDER
         catalogue = self._value("", "catalogue", tuple[Path, ...], (own,) if own.is_dir() else ())
@@ -312,6 +313,7 @@ class _Reader:
             catalogue=catalogue,
             retention_types=retention_types,
             sources=sources,
+            channels=channels,
             file=self.path,
             notes=tuple(self._notes()),
             **sections,
@@ -378,8 +380,8 @@ class _Reader:
     ) -> Any:  # noqa: ANN401 -- a value of that type
         table = self.document if table is None else table
         variable = PREFIX + (f"{section}_{key}" if section else key).upper()
-        # Lists and tables of tables come whole (PENFELD_SOURCE), or not at all.
-        from_environment = variable in self.environ and section != "source" and "." not in section
+        # Lists of tables come whole (PENFELD_SOURCE), tables of tables not at all.
+        from_environment = variable in self.environ and section not in TABLES and "." not in section
         raw = _from_text(self.environ[variable], kind) if from_environment else table.get(key, MISSING)
         if raw is MISSING:
             return default
@@ -400,8 +402,8 @@ class _Reader:
         """Return the value as its type wants it, ``MISSING`` if it cannot be."""
         if get_origin(kind) is Literal:
             return raw if raw in get_args(kind) else MISSING
-        if kind == Age:
-            return age(raw)
+        if kind in _PARSED:
+            return _PARSED[kind](raw)
         if get_origin(kind) is tuple:
             if not isinstance(raw, list | tuple):
                 return MISSING
@@ -445,26 +447,48 @@ class _Reader:
         return found
 
     def _sources(self) -> tuple[SourceSettings, ...]:
-        variable = f"{PREFIX}SOURCE"
-        tables = self.document.get("source", [])
+        tables = self._tables("source", SourceSettings, ("name", "network"))
+        return tuple(SourceSettings(**values) for _, _, values in tables)
+
+    def _channels(self, mail: MailSettings) -> tuple[ChannelSettings, ...]:
+        trouble = mail_problem(mail)
+        if trouble:
+            self._problem("mail", "password", trouble)
+        found = []
+        for position, table, values in self._tables("channel", ChannelSettings, ("name", "kind")):
+            self.position = position
+            for key, text in channel_problems(table, values, mail):
+                self._problem("channel", key, f"{values['name']}: {text}")
+            found.append(ChannelSettings(**values))
+        self.position = 1
+        return tuple(found)
+
+    def _tables(
+        self, section: str, kind: type[Any], needed: Sequence[str]
+    ) -> list[tuple[int, Mapping[str, Any], dict[str, Any]]]:
+        """Return which one it is, what it says and its good values, of each table that has the needed keys."""
+        variable = PREFIX + section.upper()
+        tables = self.document.get(section, [])
         if variable in self.environ:
             tables = _from_text(self.environ[variable], list)
         if not isinstance(tables, list) or not all(isinstance(table, dict) for table in tables):
-            self._problem("source", "", 'sources are written as [[source]] tables with name = "…" and network = "…"')
-            return ()
-        known = [item.name for item in fields(SourceSettings)]
+            form = " and ".join(f'{key} = "…"' for key in needed)
+            self._problem(section, "", f"{section}s are written as [[{section}]] tables with {form}")
+            return []
         found = []
         for position, table in enumerate(tables, 1):
-            self._refuse_unknown(table, known, "source")
-            values = self._values(SourceSettings, "source", table)
-            lacking = [key for key in ("name", "network") if key not in values]
+            self.position = position
+            self._refuse_unknown(table, [item.name for item in fields(kind)], section)
+            values = self._values(kind, section, table)
+            lacking = [key for key in needed if key not in table]
             if lacking:
-                self._problem("source", "", f"[[source]] number {position} lacks {' and '.join(lacking)}")
-            else:
-                found.append(SourceSettings(**values))
-        names = [source.name for source in found]
-        self.problems += [f"two [[source]] are called {n!r}" for n in dict.fromkeys(names) if names.count(n) > 1]
-        return tuple(found)
+                self._problem(section, "", f"[[{section}]] number {position} lacks {' and '.join(lacking)}")
+            elif all(key in values for key in needed):
+                found.append((position, table, values))
+        self.position = 1
+        names = [values["name"] for _, _, values in found]
+        self.problems += [f"two [[{section}]] are called {n!r}" for n in dict.fromkeys(names) if names.count(n) > 1]
+        return found
 
     def _refuse_unknown(self, table: Mapping[str, Any], known: Sequence[str], section: str) -> None:
         for key in table:
@@ -478,12 +502,12 @@ class _Reader:
         self.problems.append(f"{place}: {f'[{section}] ' if section and section not in text else ''}{text}")
 
     def _place(self, section: str, key: str) -> str:
-        line = _line(self.text, section, key)
+        line = _line(self.text, section, key, self.position)
         return f"{self.path}:{line}" if line else str(self.path)
 
     def _notes(self) -> list[str]:
         """Tell of variables that look like ours and are none: a typing error, or another program's."""
-        known = [PREFIX + name.upper() for name in Config.TOP] + [f"{PREFIX}SOURCE", f"{PREFIX}CONFIG"]
+        known = [PREFIX + name.upper() for name in Config.TOP] + [PREFIX + name.upper() for name in (*TABLES, "config")]
         for section, kind in Config.SECTIONS.items():
             known += [f"{PREFIX}{section}_{item.name}".upper() for item in fields(kind)]
         notes = []
@@ -492,6 +516,10 @@ class _Reader:
                 near = get_close_matches(name, known, 1)
                 notes.append(f"{name} is no setting and is ignored" + (f"; did you mean {near[0]}?" if near else ""))
         return notes
+
+
+_PARSED: Mapping[Any, Callable[[Any], Any]] = {Age: age, Span: Span.parse, Quiet | None: Quiet.parse}
+"""What has a reader of its own, which raises ``ValueError`` with what would be right."""
 
 
 def _from_text(text: str, kind: Any) -> Any:  # noqa: ANN401 -- TOML values in, TOML values out
@@ -511,7 +539,7 @@ def _wanted(kind: Any) -> str:  # noqa: ANN401 -- a type expression
     if get_origin(kind) is Literal:
         return " or ".join(f'"{choice}"' for choice in get_args(kind))
     if get_origin(kind) is tuple:
-        return "a list of paths" if get_args(kind)[0] is Path else "a list of numbers"
+        return {Path: "a list of paths", str: "a list of texts"}.get(get_args(kind)[0], "a list of numbers")
     if get_origin(kind) is Mapping:
         return 'a table of texts: { name = "text" }'
     return {int: "a whole number", str: "a text in quotes", bool: "true or false", float: "a number"}.get(
@@ -519,15 +547,16 @@ def _wanted(kind: Any) -> str:  # noqa: ANN401 -- a type expression
     )
 
 
-def _line(text: str, section: str, key: str) -> int | None:
-    """Return the line of a key (or of a section's head), counted from 1."""
-    current = ""
+def _line(text: str, section: str, key: str, position: int = 1) -> int | None:
+    """Return the line of a key (or of a section's head), counted from 1. ``position``: in which of several sections."""
+    here, passed = not section, 0
     for number, line in enumerate(text.splitlines(), 1):
         head = re.match(r"\s*\[\[?\s*([\w.-]+)\s*\]", line)
         if head:
-            current = head[1]
-            if (current == section and not key) or (not section and current == key):
+            passed += head[1] == section
+            here = head[1] == section and passed == position
+            if (here and not key) or (not section and head[1] == key):
                 return number
-        elif current == section and key and re.match(rf"\s*[\"']?{re.escape(key)}[\"']?\s*[=.]", line):
+        elif here and key and re.match(rf"\s*[\"']?{re.escape(key)}[\"']?\s*[=.]", line):
             return number
     return None

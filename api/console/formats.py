@@ -7,53 +7,32 @@ from datetime import UTC, datetime, timedelta
 from zoneinfo import ZoneInfo
 
 from model.device import Field, Language
+from model.numbers import number, unit
 from model.uplink import Value
+
+__all__ = [
+    "NOTHING",
+    "PARIS",
+    "age",
+    "clock_time",
+    "hour",
+    "milliseconds",
+    "moment",
+    "number",
+    "position",
+    "unit",
+    "value",
+]
 
 PARIS = ZoneInfo("Europe/Paris")
 
 NOTHING = "–"
 
-_SEPARATORS = {"en": (",", "."), "fr": ("\u202f", ",")}
 _DAYS = {
     "en": ("Mon", "Tue", "Wed", "Thu", "Fri", "Sat", "Sun"),
     "fr": ("lun.", "mar.", "mer.", "jeu.", "ven.", "sam.", "dim."),
 }
-_UNITS = {
-    "Cel": "°C", "deg": "°", "Ohm": "Ω", "1": "",
-    "m3": "m³", "m3/h": "m³/h", "m3/m3": "m³/m³", "/cm3": "/cm³", "W/m2": "W/m²", "m/s2": "m/s²", "ug/m3": "µg/m³",
-    "umol/m2/s": "µmol/m²/s", "uS/cm": "µS/cm", "uSv/h": "µSv/h", "uT": "µT", "um": "µm",
-    "kW.h": "kWh", "kvar.h": "kvarh", "kV.A.h": "kVAh", "V.A": "VA", "A.h": "Ah",
-    "[ppm]": "ppm", "[ppb]": "ppb", "[pH]": "", "dB[SPL]": "dB", "dB[mW]": "dBm",
-}  # fmt: skip
 _AGES = {"en": ("s", "min", "h", "d"), "fr": ("s", "min", "h", "j")}
-
-
-def number(value: float, language: Language, digits: int | None = None) -> str:
-    """Return a number with the language's separators; without ``digits``, as many as are worth reading (at most 3)."""
-    thousands, point = _SEPARATORS[language]
-    if digits is None:
-        digits = _digits(value)
-        text = f"{value:,.{digits}f}"
-        if digits:
-            text = text.rstrip("0").rstrip(".")
-    else:
-        text = f"{value:,.{digits}f}"
-    text = text.replace(",", "\0").replace(".", point).replace("\0", thousands)
-    return text.replace("-", "\u2212")
-
-
-def _digits(value: float) -> int:
-    if isinstance(value, int) or value == int(value):
-        return 0
-    size = abs(value)
-    if size >= 1000:  # noqa: PLR2004 where one decimal is enough, and soon none
-        return 1 if size < 100_000 else 0  # noqa: PLR2004
-    return 2 if size >= 10 else 3  # noqa: PLR2004 about four significant digits
-
-
-def unit(code: str) -> str:
-    """Return a UCUM unit as people write it."""
-    return _UNITS.get(code, code.strip("{}"))
 
 
 def value(

@@ -4,6 +4,7 @@ import re
 from dataclasses import fields
 from pathlib import Path
 
+from penfeld.channel_settings import ChannelSettings
 from penfeld.config import Config, SourceSettings, load
 
 EXAMPLE = Path(__file__).parents[3] / "deploy" / "penfeld.toml"
@@ -41,4 +42,13 @@ def test_the_example_can_be_uncommented(tmp_path: Path) -> None:
 
     assert (config.broker, config.database, config.api) == (Config().broker, Config().database, Config().api)
     assert config.ingest == Config().ingest
+    assert config.mail == Config().mail
     assert [source.name for source in config.sources] == ["lamps"]
+    assert [channel.name for channel in config.channels] == ["night-shift", "incidents"]
+
+
+def test_the_example_names_every_key_of_a_channel() -> None:
+    """Each key of a channel is in deploy/penfeld.toml, in force or as an example."""
+    keys = [f.name for f in fields(ChannelSettings)]
+
+    assert [key for key in keys if not re.search(rf"^# ?{key} = ", EXAMPLE.read_text(), re.MULTILINE)] == []
