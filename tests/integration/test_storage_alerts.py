@@ -3,21 +3,14 @@
 import asyncio
 from collections.abc import Sequence
 from dataclasses import replace
-from datetime import timedelta
 from random import Random
 
-import numpy as np
 import pytest
-from psycopg.sql import SQL
 
-from alerts.backtest import trial
-from alerts.compiled import Place, World
 from alerts.evaluator import Evaluator, EvaluatorConfig
 from model.alarm import AlarmFilter, AlarmState
-from model.alert_ports import Windows
 from model.device import Device
-from model.errors import ConflictError, UnavailableError
-from model.instants import microseconds, moment
+from model.instants import moment
 from model.rule import Rule
 from storage.alarms import Alarms
 from storage.alerts import AlertStore
@@ -26,7 +19,7 @@ from storage.registry import Registry
 from storage.rulebook import RuleBook
 from storage.tables import prepare
 from storage.writer import Writer
-from tests.unit.alerts.city import DAY, LAMP, PERIOD, RULES, START, TYPE, Reading, City, history, told
+from tests.unit.alerts.city import DAY, LAMP, RULES, START, TYPE, City, Reading, history, told
 from tests.unit.storage.batches import Builder
 
 LAMPS = replace(LAMP, networks=("lorawan",))
