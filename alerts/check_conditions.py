@@ -257,8 +257,9 @@ def _silence(place: Place, of: Silence) -> None:
         place.problem("after", 'is no time; write after how long, as in "1 h"')
     if of.of == "device":
         if of.after is not None and of.after.us:
-            span = of.after
-            place.by_type("after", lambda kind: _too_short(kind, "after", span))
+            said = [text for kind in place.types if (text := _too_short(kind, "after", of.after))]
+            if said:  # of one type in scope is enough: its devices would be silent all the time
+                place.problem("after", f"{said[0]}, or leave it out: times fits each device type")
         return
     if of.field is not None:
         place.problem("field", f"a {of.of} has no fields; leave it out, or watch devices")
