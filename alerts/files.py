@@ -25,6 +25,7 @@ _LINE = re.compile(r"(?P<what>.*?) \(at line (?P<line>\d+), column (?P<column>\d
 _WORD = re.compile(r"[a-z_]+")
 _JOINED = ("all", "any", "not")
 _SINGLE = ("type", "device", "district", "experiment", "network", "notify")
+_LASTING = ("for", "repeat", "clear_for", "hold", "flagged")
 _EXACT = 1e15
 
 
@@ -90,7 +91,8 @@ def _table(rule: Rule) -> str:
 def _shortened(of: Any) -> dict[str, Any]:  # noqa: ANN401 -- plain values of a condition
     """Return a condition without the kind that its other keys say."""
     kind = of["kind"]
-    rest = {key: value for key, value in of.items() if key != "kind"}
+    lasting = {key: of[key] for key in _LASTING if key in of}
+    rest = {key: value for key, value in of.items() if key != "kind" and key not in lasting} | lasting
     if kind in _JOINED:
         inner = rest["of"]
         return {kind: _shortened(inner) if kind == "not" else [_shortened(one) for one in inner]}

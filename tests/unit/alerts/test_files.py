@@ -173,7 +173,7 @@ escalate = { after = "30 min", notify = "chief" }
 title = { en = "Hot by day", fr = "Chaude le jour" }
 scope = { type = "vendor_lamp", tags = { street = "rue de Siam" } }
 when = { all = [
-  { field = "heat", for = "10 min", above = 60, clear = 50 },
+  { field = "heat", above = 60, clear = 50, for = "10 min" },
   { not = { field = "lit", values = [true] } },
 ] }
 notify = "team"
@@ -195,7 +195,7 @@ when = { field = "heat" }
 
 [rule."three"]
 title = { en = "Three", fr = "Trois" }
-severity = "bad"
+severity = "info"
 
 [rule."three".when]
 field = "heat"
@@ -224,7 +224,10 @@ def test_every_problem_of_a_file_has_its_line() -> None:
     [
         ("[rule", "x.toml:1: this is no TOML: Expected ']' at the end of a table declaration"),
         ("rule = 3", 'x.toml:1: rules are tables; write [rule."its/name"]'),
-        ("\n[rule]\nlamp = 3", "x.toml:3: rule 'lamp': a rule is a table: write its title and its condition (when) below"),
+        (
+            "\n[rule]\nlamp = 3",
+            "x.toml:3: rule 'lamp': a rule is a table: write its title and its condition (when) below",
+        ),
         ("[rule.a]\nname = 'b'", "x.toml:2: rule 'a': name: the rule is called 'a' by the head of its table"),
         (f"a = {'[' * 3000}", "x.toml"),
         (
