@@ -38,6 +38,7 @@ from model.value import Value
 
 logger = logging.getLogger(__name__)
 
+_ASK_EVERY_US = 3_600_000_000
 _DONE = (AlarmState.CLEARED, AlarmState.WITHDRAWN)
 
 
@@ -87,6 +88,7 @@ class Evaluator:
         self._windows = WindowRules(self._config.place)
         self._folding = Folding(store)
         self._stamp: int | None = None
+        self._asked_us = 0
         self.readings = 0
         """How many readings it has looked at."""
 
@@ -143,6 +145,8 @@ class Evaluator:
         """Take rules and devices as they are now, if they changed."""
         stamp = await self._store.stamp()
         if stamp == self._stamp:
+            if look.now_us - self._asked_us > _ASK_EVERY_US:
+                await self._ask(look.now_us)
             return ()
         first = self._stamp is None
         world = World(self._types, await self._store.members())
@@ -159,8 +163,8 @@ class Evaluator:
             self._things.start(await self._store.heard())
         else:
             board.standing = self._board.standing
-        await self._store.want(board.wanted())
         self._board = board
+        await self._ask(look.now_us)
         self._things.use([one for one in rules if one.kind == "things"])
         self._windows.use([one for one in rules if one.kind == "windows"], look.now_us)
         for watch in new:
@@ -176,6 +180,11 @@ class Evaluator:
         look.stale.clear()
         self._stamp = stamp
         return notices
+
+    async def _ask(self, now_us: int) -> None:
+        """Have writers tell what rules read; they go on for a day."""
+        await self._store.want(self._board.wanted())
+        self._asked_us = now_us
 
     def _leave(self, look: _Look) -> None:
         """End the alarms of rules and devices that are gone."""

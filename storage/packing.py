@@ -13,7 +13,7 @@ from psycopg.sql import SQL, Composable, Identifier
 
 from model.device import DeviceType, Kind
 from model.history import Rows
-from model.readings import Array, Column
+from model.readings import Array, Column, Ints
 from storage.arrays import POSTGRES_EPOCH_US
 from storage.arrays import Texts as TextArray
 from storage.cells import ABSENT, Cells, Fixed, Texts, cell
@@ -88,6 +88,41 @@ def copied(rows: Rows, codec: int) -> tuple[tuple[str, ...], bytes]:
             flags[row] = cell(TextArray([name.encode() for name in names]).data)
         varying["flags"] = flags
     return (*fixed, *varying), rows_of(list(fixed.values()), list(varying.values()))
+
+
+def narrow(kinds: Mapping[str, str]) -> Composable:
+    """Return what to select for ``narrowed``: device, time and these columns, and which rows are flagged."""
+    selected: list[Composable] = [_HEADS[0], _HEADS[1], *_HEADS[4:]]
+    for name, kind in kinds.items():
+        if kind == "double precision":  # no reading is NaN, so that can say that there is none
+            selected.append(SQL("string_agg(float8send(coalesce({}, 'NaN')), ''::bytea)").format(Identifier(name)))
+        else:
+            selected += _column_of(Identifier(name), kind)
+    return SQL(", ").join(selected)
+
+
+def narrowed(kinds: Mapping[str, str], answer: Sequence[Any]) -> tuple[Ints, Ints, dict[str, Column], dict[str, Ints]]:
+    """Return devices, times (µs), columns and, by field, the rows flagged, of such an answer."""
+    device, time, flagged, flags, *values = answer
+    count = len(device or b"") // 4
+    columns: dict[str, Column] = {}
+    rest = iter(values)
+    for name, kind in kinds.items():
+        if kind == "double precision":
+            numbers = _array(next(rest), ">f8").astype(np.float64)
+            columns[name] = Column(numbers, ~np.isnan(numbers))
+        else:
+            columns[name] = _column(kind, count, next(rest), next(rest))
+    marked: dict[str, list[int]] = {}
+    for row, text in zip(np.flatnonzero(_array(flagged, "?")).tolist(), flags or (), strict=True):
+        for name in {flag.partition(":")[0] for flag in text.split(",")}:
+            marked.setdefault(name, []).append(row)
+    return (
+        _array(device, ">i4").astype(np.int64),
+        _array(time, ">i8").astype(np.int64) + POSTGRES_EPOCH_US,
+        columns,
+        {name: np.array(some, dtype=np.int64) for name, some in marked.items()},
+    )
 
 
 def _column_of(name: Identifier, kind: str) -> tuple[Composable, Composable]:

@@ -129,6 +129,11 @@ class Frames:
         return Coded.of([frame.source for frame in self._frames])
 
     @cached_property
+    def gateway(self) -> Coded[str]:
+        """The gateways that heard them best; "" where none is told."""
+        return Coded.of([uplink.gateway or "" for uplink in self.uplinks])
+
+    @cached_property
     def session(self) -> list[str]:
         """What their counters count within."""
         return [uplink.session for uplink in self.uplinks]

@@ -10,6 +10,7 @@ Rules:
    fill what that row left empty. Only rows that are not newer than all that is stored of their device are looked up.
 3. Values that the database refuses are found by halving the batch; the caller learns which frames they are.
 4. Whatever happens, the ledger balances: the database itself checks it.
+5. What rules are evaluated on is told in the same transaction (``storage.news``).
 """
 
 import asyncio
@@ -24,10 +25,10 @@ from model.batch import Batch, Replay, Replayed, Written
 from model.errors import ConfigError, UnavailableError, WriteRejectedError
 from model.instants import microseconds, moment
 from model.readings import Bools
-from storage import heard, rows, state
+from storage import heard, news, rows, state
 from storage.connection import CollisionError, Connection, Database, RefusedError
 from storage.heard import Known
-from storage.intake import copy, finish
+from storage.intake import Intake, copy, finish
 from storage.laying import Laid, intakes_of, lay_out, uplinks_of
 from storage.migrate import POSTGRESQL
 from storage.partitions import UPLINK, Partitions
@@ -51,6 +52,7 @@ class Writer:
         self._engine: str | None = None
         self._codecs: dict[tuple[str, str], int] = {}
         self._kinds: Mapping[str, Mapping[str, str]] = {}
+        self._wanted = news.Wanted(database)
 
     async def ready(self, batch: Batch) -> Batch:
         """Return the batch with all that can be made of it before it is written; raise ``UnavailableError``.
@@ -118,6 +120,7 @@ class Writer:
     ) -> tuple[Written, Replayed]:
         laid.used = True
         await self._make_parts(laid)
+        wanted = await self._wanted.fields()
         frames, replayed = laid.in_columns, Replayed()
         async with self._database.transaction(keep=keep) as connection:
             others = None if laid.facts is None else laid.facts.devices
@@ -128,7 +131,9 @@ class Writer:
                 known = replace(known, kept=await taking.claim(connection, known.kept))
             kept = known.kept
             if kept.any():
-                await self._store(connection, laid, known)
+                intakes = await self._store(connection, laid, known)
+                rows_told = [(intake.readings, intake.device) for intake in intakes]
+                await news.tell(connection, wanted, rows_told, frames, kept)
             if laid.facts is not None:
                 await state.write(connection, laid.facts, frames, kept)
             if taking is None:
@@ -152,8 +157,8 @@ class Writer:
                 wanted |= {(readings.device_type, month) for month in rows.months(readings.time_us)}
             await self._partitions.ensure(wanted)
 
-    async def _store(self, connection: Connection, laid: Laid, known: Known) -> None:
-        """Write the kept frames and their readings."""
+    async def _store(self, connection: Connection, laid: Laid, known: Known) -> Sequence[Intake]:
+        """Write the kept frames and their readings; return the latter."""
         frames = laid.in_columns
         intakes = intakes_of(laid, known.kept, self._codecs, self._kinds)
         await copy(connection, _UPLINK, UPLINK_COLUMNS, uplinks_of(laid, known.kept, self._codecs))
@@ -166,6 +171,7 @@ class Writer:
         await heard.remember(connection, frames, laid.readings, known)
         for intake in intakes:
             await intake.say_flags(connection)
+        return intakes
 
     async def _count(self, connection: Connection, laid: Laid, kept: Bools) -> None:
         """Write the ledger's lines: a frame counts in the hour and source that brought it."""

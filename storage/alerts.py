@@ -1,0 +1,582 @@
+"""What the evaluator of rules asks and tells the database: ``model.alert_ports.AlertStore``.
+
+Rules:
+
+1. A verdict is one transaction: news are taken, alarms change, messages are written, or nothing is.
+2. Only one evaluates: the lock belongs to a connection, so it ends with the process, however that ends.
+3. What would make a second open alarm of one rule and subject is left out: the database itself refuses it.
+"""
+
+import asyncio
+from collections.abc import AsyncIterator, Mapping, Sequence
+from contextlib import AbstractAsyncContextManager, asynccontextmanager
+from datetime import datetime, timedelta
+from itertools import pairwise
+from typing import Any
+
+import numpy as np
+from psycopg.sql import SQL, Identifier, Literal
+from psycopg.types.json import Jsonb
+
+from model.alarm import (
+    Alarm,
+    AlarmNotice,
+    AlarmState,
+    Episode,
+    EventKind,
+    Heard,
+    Opening,
+    Revision,
+    Signal,
+    Standing,
+    StoredRule,
+    Verdict,
+)
+from model.alert_ports import Member, News, Stretch, Windows
+from model.errors import ConflictError
+from model.instants import EPOCH, microseconds, moment
+from model.readings import Column, Ints
+from model.rule import rule_of
+from model.value import Value
+from storage import news, packing
+from storage.arrays import Int4s, Texts, Times
+from storage.connection import Connection, Database
+from storage.connection import rows as fetch
+from storage.statements import statement
+from storage.tables import kinds, table
+
+_NEWS_ROWS = 256
+"""Rows of news taken at once: each holds what one transaction stored."""
+_STAMP_S = 1.0
+_BACK = timedelta(days=90)
+"""A reading before another is looked for so far back."""
+_MOST = 8_000_000
+"""Readings of history held in memory at once, about."""
+_SLICE = timedelta(days=2)
+_GROUPS = {"district": SQL("d.district"), "experiment": SQL("d.experiment"), "device": SQL("d.key::text")}
+_MEASURES = {"mean": SQL("avg"), "min": SQL("min"), "max": SQL("max"), "sum": SQL("sum")}
+
+
+class AlertStore:
+    """The ``AlertStore`` on PostgreSQL."""
+
+    def __init__(self, database: Database) -> None:
+        self._database = database
+        self._kinds: Mapping[str, Mapping[str, str]] = {}
+        self._stamp: tuple[float, int] | None = None
+
+    @asynccontextmanager
+    async def _alone(self) -> AsyncIterator[None]:
+        async with self._database.connection() as connection:
+            [(alone,)] = await fetch(connection, statement("alerts_alone"))
+            if not alone:
+                raise ConflictError("another process evaluates the rules of this database; this one waits")
+            try:
+                yield
+            finally:
+                await connection.close()  # the lock ends with it
+
+    def alone(self) -> AbstractAsyncContextManager[None]:
+        """Be the only evaluator; raise ``ConflictError`` when another process is."""
+        return self._alone()
+
+    async def stamp(self) -> int:
+        """Return a number that changes whenever rules, devices or cadences did; asked of the database once a second."""
+        now = asyncio.get_running_loop().time()
+        if self._stamp is None or now - self._stamp[0] >= _STAMP_S:
+            [(stamp,)] = await self._database.fetch(statement("alerts_stamp"))
+            self._stamp = (now, int(stamp))
+        return self._stamp[1]
+
+    async def rules(self) -> Sequence[StoredRule]:
+        """Return the rules that count."""
+        return rules_of(await self._database.fetch(statement("rules_that_count")))
+
+    async def members(self) -> Sequence[Member]:
+        """Return all active devices."""
+        found = await self._database.fetch(statement("alert_members"))
+        self._kinds = await kinds(self._database)
+        return [
+            Member(
+                key=row[0],
+                id=row[1],
+                type=row[2],
+                district=row[3],
+                experiment=row[4],
+                network=row[5],
+                tags=row[6],
+                simulated=row[7],
+                latitude=row[8],
+                longitude=row[9],
+                since_us=_us(row[10]),
+                newest_us=_us(row[11]),
+                cadence_us=0 if row[12] is None else row[12] // timedelta(microseconds=1),
+            )
+            for row in found
+        ]
+
+    async def want(self, fields: Mapping[str, Sequence[str]]) -> None:
+        """Say of which device types and fields writers are to tell."""
+        wanted = Jsonb([{"type": name, "fields": list(some)} for name, some in fields.items()])
+        async with self._database.connection() as connection:
+            await connection.execute(statement("ask_for_news"), {"types": list(fields), "wanted": wanted})
+
+    async def news(self, rows: int = 20_000) -> News:
+        """Return what was stored and is not taken yet, the oldest first."""
+        async with self._database.connection() as connection:
+            found = await news.waiting(connection, _NEWS_ROWS + 1)
+        bodies: list[tuple[int, bytes]] = []
+        more = len(found) > _NEWS_ROWS
+        told = 0
+        for one in found[:_NEWS_ROWS]:
+            bodies.append(one)
+            told += len(one[1]) // 40  # about as many rows
+            if told >= rows and len(bodies) < len(found):
+                more = True
+                break
+        parts, heard = news.told(bodies)
+        return News(ids=[number for number, _ in bodies], parts=parts, heard=heard, more=more)
+
+    async def stretch(
+        self, device_type: str, fields: Sequence[str], since_us: Mapping[int, int], until_us: int | None = None
+    ) -> Stretch:
+        """Return stored readings of these devices, each from its own time on."""
+        some = self._columns(device_type, fields)
+        if some is None or not since_us:
+            return _nothing(device_type)
+        devices = np.array(sorted(since_us), dtype=np.int64)
+        since = np.array([since_us[key] for key in devices.tolist()], dtype=np.int64)
+        query = SQL(
+            "select {} from unnest(%(devices)s, %(times)s) as p (key, since) join {} as r"
+            " on r.device = p.key and r.time >= p.since where r.time >= {} and ({} or r.time < %(until)s)"
+        ).format(
+            packing.narrow(some),
+            table(device_type),
+            Literal(moment(max(int(since.min()), 0)).isoformat()),
+            SQL("true" if until_us is None else "false"),
+        )
+        parameters = {
+            "devices": Int4s(devices),
+            "times": Times(np.maximum(since, 0)),
+            "until": EPOCH if until_us is None else moment(until_us),
+        }
+        async with self._database.connection() as connection:
+            await connection.execute(statement("plan_for_looking_up"))
+            [answer] = await fetch(connection, query, parameters)
+        return _sorted(device_type, [packing.narrowed(some, answer)])
+
+    async def before(
+        self, device_type: str, field: str | None, since_us: Mapping[int, int]
+    ) -> Mapping[int, tuple[int, Value]]:
+        """Return device -> time and value of its newest reading before a time, within 90 days."""
+        some = self._columns(device_type, [] if field is None else [field])
+        if some is None or not since_us or (field is not None and field not in some):
+            return {}
+        devices = np.array(sorted(since_us), dtype=np.int64)
+        since = np.array([since_us[key] for key in devices.tolist()], dtype=np.int64)
+        value = SQL("true") if field is None else Identifier(field)
+        query = SQL(
+            "select p.key, r.time, r.value from unnest(%(devices)s, %(times)s) as p (key, since) cross join lateral ("
+            "select time, {} as value from {} where device = p.key and time < p.since and time >= {} and {} is not null"
+            " order by time desc limit 1) as r"
+        ).format(value, table(device_type), Literal((moment(max(int(since.min()), 0)) - _BACK).isoformat()), value)
+        found = await self._database.fetch(query, {"devices": Int4s(devices), "times": Times(np.maximum(since, 0))})
+        return {key: (microseconds(time), value) for key, time, value in found}
+
+    async def history(
+        self, device_type: str, fields: Sequence[str], devices: Sequence[int] | None, start_us: int, end_us: int
+    ) -> AsyncIterator[tuple[float, Stretch]]:
+        """Yield (share done, readings with start <= time < end); all of a device is in one part."""
+        some = self._columns(device_type, fields)
+        if some is None:
+            return
+        keys = np.unique(np.array(devices or [], dtype=np.int64))
+        parts = await self._parts(device_type, keys, start_us, end_us)
+        slices = _slices(max(start_us, 0), end_us)
+        done, steps = 0, len(parts) * len(slices)
+        for part in parts:
+            found = []
+            waiting = [self._slice(device_type, some, part, *one) for one in slices]
+            for pair in range(0, len(waiting), 2):  # two connections: one unpacks while the other reads
+                found += await asyncio.gather(*waiting[pair : pair + 2])
+                done = min(done + 2, steps)
+            yield done / steps, await asyncio.to_thread(_sorted, device_type, found)
+
+    async def _parts(self, device_type: str, keys: Ints, start_us: int, end_us: int) -> list[Ints]:
+        """Return the devices in parts whose readings fit into memory."""
+        query = SQL("select count(*) from {} where time >= %s and time < %s").format(table(device_type))
+        [(count,)] = await self._database.fetch(query, (moment(max(start_us, 0)), moment(end_us)))
+        return np.array_split(keys, max(1, -(-int(count) // _MOST)))
+
+    async def _slice(
+        self,
+        device_type: str,
+        some: Mapping[str, str],
+        part: Ints,
+        start_us: int,
+        end_us: int,
+    ) -> tuple[Ints, Ints, dict[str, Column], dict[str, Ints]]:
+        among = SQL("device between {} and {}").format(Literal(int(part.min())), Literal(int(part.max())))
+        query = SQL("select {} from {} where time >= {} and time < {} and {}").format(
+            packing.narrow(some),
+            table(device_type),
+            Literal(moment(start_us).isoformat()),
+            Literal(moment(end_us).isoformat()),
+            among,
+        )
+        [answer] = await self._database.fetch(query)
+        device, time, columns, flagged = packing.narrowed(some, answer)
+        mine = np.isin(device, part)
+        if mine.all():
+            return device, time, columns, flagged
+        return _taken((device, time, columns, flagged), np.flatnonzero(mine))
+
+    async def windows(self, wanted: Windows) -> Mapping[str, Mapping[int, float]]:
+        """Return group -> start of window -> value."""
+        some = self._columns(wanted.device_type, [])
+        if some is None or not wanted.starts_us or not wanted.devices:
+            return {}
+        found: dict[str, dict[int, float]] = {}
+        for first, last in _stretches(wanted.starts_us, wanted.every_us):
+            rows = await self._database.fetch(
+                _measuring(wanted),
+                {
+                    "devices": list(wanted.devices),
+                    "start": moment(first),
+                    "end": moment(last + wanted.every_us),
+                    "first": first,
+                    "every": wanted.every_us,
+                },
+            )
+            for name, number, value in rows:
+                if name is not None and value is not None:
+                    found.setdefault(name, {})[first + int(number) * wanted.every_us] = float(value)
+        return found
+
+    async def standing(self) -> Sequence[Standing]:
+        """Return all open alarms."""
+        return [_standing(row) for row in await self._database.fetch(statement("standing_alarms"))]
+
+    async def since(self, wanted: Sequence[tuple[str, str, int]]) -> Sequence[Standing]:
+        """Return alarms that are open or ended at or after a time."""
+        found = await self._database.fetch(statement("alarms_since"), _since(wanted)) if wanted else []
+        return [_standing(row) for row in found]
+
+    async def signals(self, wanted: Sequence[tuple[str, str, int]]) -> Sequence[Signal]:
+        """Return signals that hold or ended at or after a time."""
+        found = await self._database.fetch(statement("signals_since"), _since(wanted)) if wanted else []
+        return [
+            Signal(
+                rule=row[0],
+                leaf=row[1],
+                subject=row[2],
+                start_us=microseconds(row[3]),
+                raised_us=microseconds(row[4]),
+                end_us=None if row[5] is None else microseconds(row[5]),
+            )
+            for row in found
+        ]
+
+    async def heard(self) -> Mapping[str, Heard]:
+        """Return what is known of gateways and sources."""
+        return {
+            subject: Heard(
+                last_us=microseconds(at), usual_us=0 if pause is None else pause // timedelta(microseconds=1)
+            )
+            for subject, at, pause in await self._database.fetch(statement("heard_through"))
+        }
+
+    async def heard_by(self, devices: Sequence[int]) -> Mapping[int, tuple[str, Sequence[str]]]:
+        """Return device -> source of its newest frame and the gateways of its newest ten."""
+        [(now,)] = await self._database.fetch(SQL("select now()"))
+        parameters = {"devices": list(devices), "since": now - _BACK}
+        found = await self._database.fetch(statement("heard_by"), parameters)
+        return {device: (source, gateways or ()) for device, source, gateways in found}
+
+    async def commit(self, verdict: Verdict, at: datetime) -> Sequence[AlarmNotice]:
+        """Write all of it in one transaction; return what changed for people."""
+        async with self._database.transaction() as connection:
+            await news.take(connection, verdict.taken)
+            if verdict.heard:
+                await connection.execute(statement("keep_heard"), (_heard(verdict.heard),))
+            if verdict.signals:
+                await _keep_signals(connection, verdict)
+            if not verdict.revisions and not verdict.openings:
+                return ()
+            changed = await _change(connection, verdict, at)
+            await _note(connection, changed, at)
+            alarms = {one.id: one for one in await alarms_by_id(connection, [change[0] for change in changed])}
+        return [AlarmNotice(kind=kind, alarm=alarms[number]) for number, kind, _, _ in changed if number in alarms]
+
+    def _columns(self, device_type: str, fields: Sequence[str]) -> Mapping[str, str] | None:
+        """Return the columns that there are, ``None`` without a table."""
+        known = self._kinds.get(device_type)
+        return None if known is None else {name: known[name] for name in fields if name in known}
+
+
+def rules_of(found: Sequence[Sequence[Any]]) -> list[StoredRule]:
+    """Return the rules of such rows; those that are switched off have no definition."""
+    return [
+        StoredRule(rule=rule_of(definition), version=version, origin=origin, changed_at=changed, changed_by=who)
+        for _, origin, version, definition, changed, who in found
+        if definition is not None
+    ]
+
+
+async def alarms_by_id(connection: Connection, ids: Sequence[int]) -> list[Alarm]:
+    """Return alarms as people see them, the newest first."""
+    found = await fetch(connection, statement("alarms_by_id"), (list(ids),))
+    return [Alarm(**dict(zip(Alarm.__struct_fields__, _alarm(row), strict=True))) for row in found]
+
+
+def _alarm(row: Sequence[Any]) -> list[Any]:
+    values = list(row)
+    values[4] = AlarmState(values[4])
+    return values
+
+
+_Change = tuple[int, EventKind, str, Sequence[str]]
+"""Alarm, what happened, why, and which channels hear of it."""
+
+
+async def _change(connection: Connection, verdict: Verdict, at: datetime) -> list[_Change]:
+    """Revise and open alarms; return what happened to each."""
+    changed: list[_Change] = []
+    if verdict.revisions:
+        document = Jsonb([_revision(one) for one in verdict.revisions])
+        for still_open in (False, True):  # at no moment two are open
+            parameters = {"revisions": document, "open": still_open, "at": at}
+            await connection.execute(statement("revise_alarms"), parameters)
+        changed += [(one.id, one.kind, one.reason, one.notify) for one in verdict.revisions]
+    if verdict.openings:
+        parameters = {"openings": Jsonb([_opening(one) for one in verdict.openings]), "at": at}
+        found = await fetch(connection, statement("open_alarms"), parameters)
+        several: dict[tuple[str, str, str], list[int]] = {}
+        for number, rule, subject, state in found:
+            several.setdefault((rule, subject, state), []).append(number)
+        for one in verdict.openings:
+            state = "open" if one.episode.end_us is None else "cleared"
+            numbers = several.get((one.rule, one.subject.name, state))
+            if not numbers:
+                continue
+            number = numbers.pop(0)
+            changed.append((number, EventKind.OPENED, "", one.notify))
+            if state == "cleared":
+                changed.append((number, EventKind.CLEARED, "", one.notify))
+            elif one.folded_into is not None:
+                changed.append((number, EventKind.FOLDED, "", ()))
+    return changed
+
+
+async def _note(connection: Connection, changed: Sequence[_Change], at: datetime) -> None:
+    """Write events, and messages to people."""
+    events = [{"alarm": number, "kind": kind, "text": why} for number, kind, why, _ in changed]
+    await connection.execute(statement("note_alarm_events"), {"events": Jsonb(events), "at": at})
+    lines = [
+        {"channel": channel, "kind": kind, "alarm": number}
+        for number, kind, _, channels in changed
+        for channel in channels
+    ]
+    if lines:
+        await connection.execute(statement("notify"), {"lines": Jsonb(lines), "at": at})
+
+
+async def _keep_signals(connection: Connection, verdict: Verdict) -> None:
+    gone = [
+        {"rule": rule, "leaf": leaf, "subject": subject, "since": _text(since_us)}
+        for rule, leaf, subject, since_us in verdict.signals
+    ]
+    kept = [
+        {
+            "rule": one.rule,
+            "leaf": one.leaf,
+            "subject": one.subject,
+            "started_at": _text(one.start_us),
+            "raised_at": _text(one.raised_us),
+            "ended_at": None if one.end_us is None else _text(one.end_us),
+        }
+        for some in verdict.signals.values()
+        for one in some
+    ]
+    await connection.execute(statement("forget_signals"), (Jsonb(gone),))
+    await connection.execute(statement("keep_signals"), (Jsonb(kept),))
+
+
+def _episode(episode: Episode) -> dict[str, Any]:
+    return {
+        "started_at": _text(episode.start_us),
+        "raised_at": _text(episode.raised_us),
+        "ended_at": None if episode.end_us is None else _text(episode.end_us),
+        "first_value": episode.first,
+        "last_value": episode.last,
+        "last_at": None if episode.last_us is None else _text(episode.last_us),
+    }
+
+
+def _revision(one: Revision) -> dict[str, Any]:
+    return {
+        "id": one.id,
+        "state": one.state,
+        "reason": one.reason,
+        "folded_into": one.folded_into,
+        **_episode(one.episode),
+    }
+
+
+def _opening(one: Opening) -> dict[str, Any]:
+    return {
+        "rule": one.rule,
+        "version": one.version,
+        "severity": one.severity,
+        "subject": one.subject.name,
+        "device": one.subject.device,
+        "device_type": one.subject.device_type,
+        "simulated": one.subject.simulated,
+        "late": one.late,
+        "folded_into": one.folded_into,
+        **_episode(one.episode),
+    }
+
+
+def _heard(heard: Mapping[str, Heard]) -> Jsonb:
+    return Jsonb(
+        [
+            {"subject": name, "last_at": _text(one.last_us), "pause": one.usual_us / 1e6 if one.usual_us else None}
+            for name, one in heard.items()
+        ]
+    )
+
+
+def _standing(row: Sequence[Any]) -> Standing:
+    return Standing(
+        id=row[0],
+        rule=row[1],
+        version=row[2],
+        subject=row[3],
+        episode=Episode(
+            start_us=microseconds(row[4]),
+            raised_us=microseconds(row[5]),
+            end_us=None if row[6] is None else microseconds(row[6]),
+            first=row[7],
+        ),
+        late=row[8],
+        folded_into=row[9],
+    )
+
+
+def _since(wanted: Sequence[tuple[str, str, int]]) -> dict[str, Any]:
+    return {
+        "rules": Texts([rule.encode() for rule, _, _ in wanted]),
+        "subjects": Texts([subject.encode() for _, subject, _ in wanted]),
+        "times": Times(np.array([max(since_us, 0) for _, _, since_us in wanted], dtype=np.int64)),
+    }
+
+
+def _text(time_us: int) -> str:
+    return moment(max(time_us, 0)).isoformat()
+
+
+def _us(when: datetime | None) -> int:
+    return 0 if when is None else microseconds(when)
+
+
+def _nothing(device_type: str) -> Stretch:
+    none = np.zeros(0, dtype=np.int64)
+    return Stretch(device_type=device_type, device=none, time_us=none, columns={})
+
+
+_Piece = tuple[Ints, Ints, dict[str, Column], dict[str, Ints]]
+
+
+def _sorted(device_type: str, pieces: Sequence[_Piece]) -> Stretch:
+    """Return pieces as one, in order of device and time."""
+    device = np.concatenate([piece[0] for piece in pieces])
+    time_us = np.concatenate([piece[1] for piece in pieces])
+    starts = np.cumsum([0, *(len(piece[0]) for piece in pieces)])
+    # one key: devices are few, and times differ by less than 2^44 µs (half a year)
+    low = int(time_us.min()) if len(time_us) else 0
+    spread = (int(time_us.max()) - low if len(time_us) else 0) + 1
+    small = len(device) == 0 or int(device.max()) < (2**63 - 1) // spread
+    order = np.argsort(device * spread + (time_us - low), kind="stable") if small else np.lexsort((time_us, device))
+    columns = {
+        name: Column(
+            np.concatenate([piece[2][name].values for piece in pieces])[order],
+            np.concatenate([piece[2][name].valid for piece in pieces])[order],
+        )
+        for name in (pieces[0][2] if pieces else {})
+    }
+    flagged: dict[str, list[Ints]] = {}
+    for start, piece in zip(starts, pieces, strict=False):
+        for name, some in piece[3].items():
+            flagged.setdefault(name, []).append(some + start)
+    place = np.empty(len(order), dtype=np.int64)
+    place[order] = np.arange(len(order))
+    return Stretch(
+        device_type=device_type,
+        device=device[order],
+        time_us=time_us[order],
+        columns=columns,
+        flagged={name: np.sort(place[np.concatenate(some)]) for name, some in flagged.items()},
+    )
+
+
+def _taken(piece: _Piece, at: Ints) -> _Piece:
+    device, time_us, columns, flagged = piece
+    place = np.full(len(device), -1, dtype=np.int64)
+    place[at] = np.arange(len(at))
+    return (
+        device[at],
+        time_us[at],
+        {name: Column(column.values[at], column.valid[at]) for name, column in columns.items()},
+        {name: place[some][place[some] >= 0] for name, some in flagged.items()},
+    )
+
+
+def _slices(start_us: int, end_us: int) -> list[tuple[int, int]]:
+    """Return the period in pieces, by days of UTC, so that few parts of the table are in two of them."""
+    step = _SLICE // timedelta(microseconds=1)
+    borders = [start_us, *range((start_us // step + 1) * step, end_us, step), end_us]
+    return [(low, high) for low, high in pairwise(borders) if low < high]
+
+
+def _stretches(starts_us: Sequence[int], every_us: int) -> list[tuple[int, int]]:
+    """Return the first and last beginnings of windows that follow one another."""
+    found: list[tuple[int, int]] = []
+    for start in sorted(set(starts_us)):
+        if found and found[-1][1] + every_us == start:
+            found[-1] = (found[-1][0], start)
+        else:
+            found.append((start, start))
+    return found
+
+
+def _measuring(wanted: Windows) -> SQL:
+    """Return the query for windows that follow one another."""
+    group = SQL("'all'") if wanted.group is None else _GROUPS[wanted.group]
+    number = SQL("floor((extract(epoch from r.time) * 1000000 - %(first)s) / %(every)s)::bigint")
+    source = SQL(
+        "from {} as r join penfeld.device as d on d.key = r.device"
+        " where r.device = any(%(devices)s) and r.time >= %(start)s and r.time < %(end)s"
+    ).format(table(wanted.device_type))
+    if wanted.where is None:
+        field = Identifier("r", wanted.field or "")
+        query = SQL("select {}, {}, {}({}) {} and {} is not null group by 1, 2").format(
+            group, number, _MEASURES[wanted.measure], field, source, field
+        )
+        return SQL(query.as_string())
+    name, how, limit = wanted.where
+    field = Identifier("r", name)
+    fits = {"above": SQL("value > {}"), "below": SQL("value < {}"), "in": SQL("value = any({})")}[how].format(
+        Literal(list(limit) if isinstance(limit, list | tuple) else limit)
+    )
+    count = SQL("count(*) filter (where {})").format(fits)
+    if wanted.measure == "share":
+        count = SQL("100.0 * {} / count(*)").format(count)
+    query = SQL(
+        "select name, number, {} from (select distinct on (1, 2, r.device) {} as name, {} as number, {} as value"
+        " {} and {} is not null order by 1, 2, r.device, r.time desc) as newest group by 1, 2"
+    ).format(count, group, number, field, source, field)
+    return SQL(query.as_string())
+
+
+__all__ = ["AlertStore", "alarms_by_id", "rules_of"]
