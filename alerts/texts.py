@@ -9,7 +9,6 @@ Rules:
 3. Times are those of the city; numbers are written as each language writes them.
 """
 
-import math
 import re
 import unicodedata
 from collections.abc import Iterator, Mapping
@@ -207,7 +206,7 @@ def value(of: Value, language: Language) -> str:
         return _YES_NO[language][of]
     if isinstance(of, str):
         return one_line(of)
-    return number(of, language) if math.isfinite(of) else str(of)
+    return number(of, language)
 
 
 def name_of(news: News, language: Language) -> str:
