@@ -8,6 +8,7 @@ from zoneinfo import ZoneInfo
 
 import msgspec
 
+from alerts import channel as channels
 from alerts.channel import Channel
 from alerts.messages import Message
 from alerts.sender import Sender
@@ -239,7 +240,7 @@ async def no_pause(_seconds: float) -> None:
     await asyncio.sleep(0)
 
 
-def channel(name: str, door: Door, **more: object) -> Channel:
+def channel(name: str, door: channels.Door, **more: object) -> Channel:
     """Return a channel."""
     return Channel(name=name, kind="test", target=name, door=door, **more)  # type: ignore[arg-type]
 
