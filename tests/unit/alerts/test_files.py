@@ -184,6 +184,7 @@ escalate = [
     )
 
 
+KINDS = "group, rate, usual, geofence, stuck, range, is, threshold, silence, all, any, not"
 FAULTY = """
 [rule."one"]
 title = { en = "One", fr = "Un" }
@@ -214,8 +215,7 @@ def test_every_problem_of_a_file_has_its_line() -> None:
         "lamps.toml:18: 'rules' is unknown here; a rule begins with [rule.\"its/name\"]",
         "lamps.toml:4: rule 'one': when.above: write a number, not a text",
         "lamps.toml:7: rule 'two': title: fr is missing: write fr = …",
-        "lamps.toml:14: rule 'three': when: it is not clear what this waits for; write kind, one of group, rate, usual,"
-        " geofence, stuck, range, is, threshold, silence, all, any, not",
+        "lamps.toml:14: rule 'three': when: it is not clear what this waits for; write kind, one of " + KINDS,
     )
 
 
