@@ -2,8 +2,8 @@
 
 Rules:
 
-1. A rule is called after its type: ``[alert.full]`` of ``penfeld_binsensor`` is ``penfeld_binsensor/full``. Its scope is
-   the type. Whom to tell is for the city to say, not for a device file.
+1. A rule is called after its type: ``[alert.full]`` of ``penfeld_binsensor`` is ``penfeld_binsensor/full``. Its scope
+   is the type. Whom to tell is for the city to say, not for a device file.
 2. Every type has a rule ``silent``, unless its file has one of its own, or says ``silent = false`` in ``[alert]``.
 3. What could never hold, or never end, is a problem: a rule that says nothing is worse than none.
 """
@@ -179,11 +179,8 @@ def _out_of_range(leaf: Threshold | Range, field: Field) -> Iterator[tuple[str, 
     ]
     limits = sum(limit is not None for limit in (over, under))
     if lost and len(lost) == limits:  # of a range, one side that is reached is enough
-        yield (
-            lost[0],
-            f"can never hold: '{field.name}' beyond it lies outside of its range ([{low:g}, {high:g}]), and such readings "
-            "do not count: write flagged = true, or another limit",
-        )
+        text = f"can never hold: '{field.name}' beyond it lies outside of its range ([{low:g}, {high:g}]), "
+        yield lost[0], text + "and such readings do not count: write flagged = true, or another limit"
     clear = leaf.clear if isinstance(leaf, Threshold) else None
     if clear is not None and not low <= clear <= high:
         yield "clear", f"can never be reached: it lies outside of the range of '{field.name}' ([{low:g}, {high:g}])"
