@@ -5,10 +5,12 @@ Rules:
 1. Readings from before the period are looked at as far as they matter, so that what began before it is known. An
    episode counts where it was raised within the period.
 2. Silences end with the period: what was silent at its end is open then.
-3. Other limits are tried on the same readings, while they are in memory: half, 0.9, 1.1, 1.5 and 2 times as far from
-   the value to come back to, where the rule has one limit.
+3. Where the rule has one limit, others are tried on the same readings while they are in memory: by half and by all of
+   the way to the value to come back to, both ways (without such a value, of a twentieth of the limit).
+4. Readings that can raise nothing whatever is tried are left out as far as rollups tell (``storage.prospects``).
 """
 
+import math
 from collections import Counter
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field, replace
@@ -28,11 +30,11 @@ from alerts.windows import evaluated, every_us, measures, reach_us, subject_of
 from model.alarm import Episode, StoredRule
 from model.alert_ports import AlertStore, Member, Stretch
 from model.instants import microseconds
-from model.rule import Rule, Silence, Threshold
+from model.rule import Range, Rule, Silence, Threshold
 from model.trial import Alternative, SubjectEpisodes, Trial
 
 _MOST_SUBJECTS = 200
-_FACTORS = (0.9, 0.95, 1.05, 1.1)
+_FACTORS = (-1.0, -0.5, 0.5, 1.0)
 _S = 1_000_000
 
 
@@ -92,7 +94,9 @@ async def _readings(
             reach = max(reach, *(part.limit_us(member.cadence_us) for member in members.values()))
     seen: set[int] = set()
     names = sorted(fields_of(of.rule))
-    async for share, stretch in store.history(name, names, list(members), start_us - reach, end_us):
+    async for share, stretch in store.history(
+        name, names, list(members), start_us - reach, end_us, within=_calm(of, parts[0])
+    ):
         keys = np.unique(stretch.device).tolist()
         seen.update(keys)
         _part(of, parts, stretch, [members[key] for key in keys if key in members], start_us, end_us, sums)
@@ -153,6 +157,26 @@ def _episodes(part: Part, stretch: Stretch, members: Sequence[Member], end_us: i
     return {place[int(group.device[i])]: some for i, some in episodes(group, turns, {}).items()}
 
 
+def _calm(of: Compiled, part: Part) -> tuple[str, float, float] | None:
+    """Return a field and from where to where its values raise nothing and end what was raised, whatever is tried."""
+    if not of.alone or part.times is not None:
+        return None
+    each = [part.condition, *(other.condition for _, other in _others(part))]
+    low, high = -math.inf, math.inf
+    for one in each:
+        if isinstance(one, Threshold) and one.above is not None:
+            high = min(high, one.above if one.clear is None else one.clear)
+        elif isinstance(one, Threshold) and one.below is not None:
+            low = max(low, one.below if one.clear is None else one.clear)
+        elif isinstance(one, Range):
+            low, high = max(low, one.low + one.margin), min(high, one.high - one.margin)
+        else:
+            return None
+    if any(isinstance(one, Threshold | Range) and one.clear_for is not None for one in each):
+        return None  # its end takes more than one reading
+    return part.fields[0], low, high
+
+
 def _within(found: Sequence[Episode], start_us: int, end_us: int) -> list[Episode]:
     return [one for one in found if start_us <= one.raised_us < end_us]
 
@@ -165,11 +189,10 @@ def _others(part: Part) -> list[tuple[float, Part]]:
     name = "above" if of.above is not None else "below"
     limit = of.above if of.above is not None else of.below or 0.0
     found = []
+    gap = 0.0 if of.clear is None else limit - of.clear
+    step = abs(gap) or abs(limit) / 20 or 1.0
     for factor in _FACTORS:
-        other = round(limit * factor, 6)
-        if other == limit:
-            continue
-        gap = 0.0 if of.clear is None else limit - of.clear
+        other = round(limit + factor * step, 6)
         clear = None if of.clear is None else other - gap
         changed = msgspec.structs.replace(of, **{name: other, "clear": clear})
         found.append((other, replace(part, condition=changed)))

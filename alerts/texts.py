@@ -9,7 +9,6 @@ Rules:
 3. Times are those of the city; numbers are written as each language writes them.
 """
 
-import math
 import re
 import unicodedata
 from collections.abc import Iterator, Mapping
@@ -47,7 +46,6 @@ SEVERITY_WORDS: Mapping[Severity, Text] = {
 }
 
 _PART = re.compile(r"\{\{|\}\}|\{([^{}]*)\}|[{}]")
-_TURNING = frozenset("\u200e\u200f\u202a\u202b\u202c\u202d\u202e\u2028\u2029\u2066\u2067\u2068\u2069")
 
 _KINDS: Mapping[str, Text] = {
     "gateway": Text(en="gateway", fr="passerelle"),
@@ -167,7 +165,7 @@ def one_line(text: str, limit: int = SUBJECT_CHARACTERS) -> str:
 def clean(text: str) -> str:
     """Return a text without control characters, but for ends of lines, and without marks that turn its direction."""
     return "".join(
-        sign if sign == "\n" or (unicodedata.category(sign) not in ("Cc", "Cs") and sign not in _TURNING) else " "
+        sign if sign == "\n" or sign.isprintable() or unicodedata.category(sign) == "Zs" else " "
         for sign in text.replace("\r\n", "\n")
     )
 
@@ -208,7 +206,7 @@ def value(of: Value, language: Language) -> str:
         return _YES_NO[language][of]
     if isinstance(of, str):
         return one_line(of)
-    return number(of, language) if math.isfinite(of) else str(of)
+    return number(of, language)
 
 
 def name_of(news: News, language: Language) -> str:

@@ -140,9 +140,20 @@ class AlertStore(Protocol):
         ...
 
     def history(
-        self, device_type: str, fields: Sequence[str], devices: Sequence[int] | None, start_us: int, end_us: int
+        self,
+        device_type: str,
+        fields: Sequence[str],
+        devices: Sequence[int],
+        start_us: int,
+        end_us: int,
+        *,
+        within: tuple[str, float, float] | None = None,
     ) -> AsyncIterator[tuple[float, Stretch]]:
-        """Yield (share done, readings with start <= time < end) in parts; all of a device is in one part."""
+        """Yield (share done, readings with start <= time < end) in parts; all of a device is in one part.
+
+        ``within``: a field, and from where to where its values are of no interest. Long stretches of such readings may
+        be left out, but never the first one behind a reading that is of interest.
+        """
         ...
 
     async def windows(self, wanted: Windows) -> Mapping[str, Mapping[int, float]]:

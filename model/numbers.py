@@ -1,5 +1,7 @@
 """Numbers and units as a person reads them, in French or English. Pure."""
 
+import math
+
 from model.device import Language
 
 _SEPARATORS = {"en": (",", "."), "fr": ("\u202f", ",")}
@@ -14,6 +16,8 @@ _UNITS = {
 
 def number(value: float, language: Language, digits: int | None = None) -> str:
     """Return a number with the language's separators; without ``digits``, as many as are worth reading (at most 3)."""
+    if not math.isfinite(value):
+        return str(value)
     thousands, point = _SEPARATORS[language]
     if digits is None:
         digits = _digits(value)

@@ -26,10 +26,11 @@ class Alternative:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Trial:
-    """A rule over stored history. ``readings``: how many it looked at; ``subjects``: of how many it could tell.
+    """A rule over stored history.
 
-    ``found``: subjects with episodes, those with most first; ``alarms``: how many episodes; ``open``: of these still
-    going on at the end; ``raised_s``: how long in all, each subject for itself; ``longest_s``.
+    ``readings``: how many were read; those that can surely raise nothing may be left out. ``subjects``: how many
+    there are. ``found``: those with episodes, the ones with most first; ``alarms``: how many episodes; ``open``: of
+    these still going on at the end; ``raised_s``: how long in all, each subject for itself; ``longest_s``.
     ``by_hour``: 24 counts, of the local hour in which they would have paged somebody; ``by_day``: (day, count).
     ``alternatives``: other limits, where the rule has one. ``simulated``: alarms of simulated devices among them.
     """

@@ -16,9 +16,10 @@ from model.errors import ConfigError, PenfeldError
 
 COMMANDS = {
     "demo": "a whole city on this machine, in one command",
-    "run": "ingest and API together, with the broker and database of penfeld.toml",
+    "run": "ingest, alerts and API together, with the broker and database of penfeld.toml",
     "ingest": "take frames from the broker into the database",
     "serve": "serve the API and the console",
+    "alerts": "evaluate alert rules, raise alarms and tell people",
     "simulate": "send frames of simulated devices of any type",
     "replay": "send recorded frames through the same door, at any speed",
     "decode": "decode one payload of a device type",

@@ -191,6 +191,13 @@ class ConsoleSettings:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
+class AlertsSettings:
+    """``[alerts]``. ``grace``: how long what only the clock tells waits for frames that are on their way."""
+
+    grace: Span = Span.parse("30 s")  # noqa: RUF009 -- a value that never changes
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
 class CitySettings:
     """``[city]``. ``time_zone``: that of its days."""
 
@@ -236,6 +243,7 @@ class Config:
         "ingest": IngestSettings,
         "console": ConsoleSettings,
         "city": CitySettings,
+        "alerts": AlertsSettings,
         "retention": RetentionSettings,
         "columnstore": ColumnstoreSettings,
         "mail": MailSettings,
@@ -250,6 +258,7 @@ class Config:
     ingest: IngestSettings = IngestSettings()
     console: ConsoleSettings = ConsoleSettings()
     city: CitySettings = CitySettings()
+    alerts: AlertsSettings = AlertsSettings()
     retention: RetentionSettings = RetentionSettings()
     columnstore: ColumnstoreSettings = ColumnstoreSettings()
     mail: MailSettings = field(default_factory=MailSettings)

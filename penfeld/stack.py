@@ -1,12 +1,12 @@
-"""Everything that ``penfeld run`` and ``penfeld demo`` start: database, broker, ingest, API, in order, and back again.
+"""What ``penfeld run`` and ``penfeld demo`` start: database, broker, ingest, API, alerts, in order, and back again.
 
 Rules:
 
 1. What the settings call "embedded" is started here; what has an address is used where it is.
-2. Children are the ordinary commands (``penfeld ingest``, ``penfeld serve``); their settings come by environment.
+2. Children are the ordinary commands (``penfeld ingest``, ``serve``, ``alerts``); their settings come by environment.
 3. Whatever takes long to import is imported while something else starts.
 4. Stopping goes the other way round: nobody loses the one it sends to while it still sends.
-5. When a device file is new or changed, the tables are made, then ingest and API start again; frames wait meanwhile.
+5. When a device file is new or changed, the tables are made, then the children start again; frames wait meanwhile.
 """
 
 import asyncio
@@ -88,8 +88,8 @@ class Stack:
                 group.create_task(self._start_database())
         except ExceptionGroup as group:
             raise group.exceptions[0] from group
-        for program in (self.program("ingest", "ingest", "--wait", "60"), self.program("api", "serve", "--wait", "60")):
-            self._services.append(await self._supervisor.start(program))
+        for name, command in (("ingest", "ingest"), ("api", "serve")):
+            self._services.append(await self._supervisor.start(self.program(name, command, "--wait", "60")))
         self.folder.announce(
             Runtime(
                 pid=os.getpid(),
@@ -109,6 +109,8 @@ class Stack:
         except BaseException:
             await database.close()
             raise
+        # the last: nothing waits for it, and what is stored before it looks is looked at then
+        self._services.append(await self._supervisor.start(self.program("alerts", "alerts", "--wait", "60")))
         self._watching = asyncio.create_task(self._watch.run())
         return database
 
@@ -126,7 +128,7 @@ class Stack:
         self._lock.close()
 
     async def _renew(self, known: Catalogue, changed: str) -> None:
-        """Let device files count that are new or changed: make their tables, start ingest and API again."""
+        """Let device files count that are new or changed: make their tables, start the children again."""
         from penfeld.wiring import make_ready  # noqa: PLC0415 -- loaded long ago
         from storage.connection import Database  # noqa: PLC0415 -- the same
 
@@ -136,7 +138,7 @@ class Stack:
             await make_ready(database, known)
         finally:
             await database.close()
-        self._supervisor.tell("penfeld", f"device files changed ({changed}): starting ingest and API again")
+        self._supervisor.tell("penfeld", f"device files changed ({changed}): starting ingest, API and alerts again")
         self.catalogue = known
         self._services = [await self._supervisor.restart(service) for service in self._services]
 

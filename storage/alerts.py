@@ -15,7 +15,7 @@ from itertools import pairwise
 from typing import Any
 
 import numpy as np
-from psycopg.sql import SQL, Identifier, Literal
+from psycopg.sql import SQL, Composed, Identifier, Literal
 from psycopg.types.json import Jsonb
 
 from model.alarm import (
@@ -35,13 +35,15 @@ from model.alarm import (
 from model.alert_ports import Member, News, Stretch, Windows
 from model.errors import ConflictError
 from model.instants import EPOCH, microseconds, moment
-from model.readings import Column, Ints
+from model.readings import Bools, Column, Ints
 from model.rule import rule_of
 from model.value import Value
 from storage import news, packing
 from storage.arrays import Int4s, Texts, Times
-from storage.connection import Connection, Database
+from storage.connection import Connection, Database, Parameters
 from storage.connection import rows as fetch
+from storage.packing import Narrow
+from storage.prospects import prospects
 from storage.statements import statement
 from storage.tables import kinds, table
 
@@ -52,9 +54,12 @@ _BACK = timedelta(days=90)
 """A reading before another is looked for so far back."""
 _MOST = 8_000_000
 """Readings of history held in memory at once, about."""
-_SLICE = timedelta(days=2)
+_SLICE = timedelta(days=1)
 _GROUPS = {"district": SQL("d.district"), "experiment": SQL("d.experiment"), "device": SQL("d.key::text")}
 _MEASURES = {"mean": SQL("avg"), "min": SQL("min"), "max": SQL("max"), "sum": SQL("sum")}
+_FEW = 0.2
+"""Where fewer than this share of devices is wanted, they are looked up one by one."""
+_EMPTY = Narrow(np.zeros(0, dtype=np.int64), np.zeros(0, dtype=np.int64), {}, {})
 
 
 class AlertStore:
@@ -162,8 +167,8 @@ class AlertStore:
         }
         async with self._database.connection() as connection:
             await connection.execute(statement("plan_for_looking_up"))
-            [answer] = await fetch(connection, query, parameters)
-        return _sorted(device_type, [packing.narrowed(some, answer)])
+            found = await _narrow(connection, some, query, parameters)
+        return _sorted(device_type, [found])
 
     async def before(
         self, device_type: str, field: str | None, since_us: Mapping[int, int]
@@ -184,52 +189,70 @@ class AlertStore:
         return {key: (microseconds(time), value) for key, time, value in found}
 
     async def history(
-        self, device_type: str, fields: Sequence[str], devices: Sequence[int] | None, start_us: int, end_us: int
+        self,
+        device_type: str,
+        fields: Sequence[str],
+        devices: Sequence[int],
+        start_us: int,
+        end_us: int,
+        *,
+        within: tuple[str, float, float] | None = None,
     ) -> AsyncIterator[tuple[float, Stretch]]:
         """Yield (share done, readings with start <= time < end); all of a device is in one part."""
         some = self._columns(device_type, fields)
-        if some is None:
+        if some is None or not devices:
             return
-        keys = np.unique(np.array(devices or [], dtype=np.int64))
-        parts = await self._parts(device_type, keys, start_us, end_us)
+        keys = np.unique(np.array(devices, dtype=np.int64))
         slices = _slices(max(start_us, 0), end_us)
+        chosen: list[Ints | None] = [None] * len(slices)
+        if within is not None:
+            chosen = await prospects(self._database, device_type, within[0], within[1:], slices)
+        parts = await self._parts(device_type, keys, slices, chosen)
         done, steps = 0, len(parts) * len(slices)
         for part in parts:
-            found = []
-            waiting = [self._slice(device_type, some, part, *one) for one in slices]
+            found = [_EMPTY] if not slices else []
+            waiting = [
+                self._slice(device_type, some, part if mine is None else np.intersect1d(part, mine), *one)
+                for one, mine in zip(slices, chosen, strict=True)
+            ]
             for pair in range(0, len(waiting), 2):  # two connections: one unpacks while the other reads
                 found += await asyncio.gather(*waiting[pair : pair + 2])
                 done = min(done + 2, steps)
             yield done / steps, await asyncio.to_thread(_sorted, device_type, found)
 
-    async def _parts(self, device_type: str, keys: Ints, start_us: int, end_us: int) -> list[Ints]:
+    async def _parts(
+        self, device_type: str, keys: Ints, slices: Sequence[tuple[int, int]], chosen: Sequence[Ints | None]
+    ) -> list[Ints]:
         """Return the devices in parts whose readings fit into memory."""
         query = SQL("select count(*) from {} where time >= %s and time < %s").format(table(device_type))
-        [(count,)] = await self._database.fetch(query, (moment(max(start_us, 0)), moment(end_us)))
+        full = [one for one, mine in zip(slices, chosen, strict=True) if mine is None]
+        if not full:
+            return [keys]
+        times = (moment(full[0][0]), moment(full[-1][1]))
+        [(count,)] = await self._database.fetch(query, times)
         return np.array_split(keys, max(1, -(-int(count) // _MOST)))
 
-    async def _slice(
-        self,
-        device_type: str,
-        some: Mapping[str, str],
-        part: Ints,
-        start_us: int,
-        end_us: int,
-    ) -> tuple[Ints, Ints, dict[str, Column], dict[str, Ints]]:
-        among = SQL("device between {} and {}").format(Literal(int(part.min())), Literal(int(part.max())))
-        query = SQL("select {} from {} where time >= {} and time < {} and {}").format(
+    async def _slice(self, device_type: str, some: Mapping[str, str], part: Ints, start_us: int, end_us: int) -> Narrow:
+        if not len(part):
+            return _EMPTY
+        span = int(part[-1]) - int(part[0]) + 1
+        few = len(part) < _FEW * span  # else all is read, and what is too much left out: as fast, and simpler
+        chosen = SQL("(select unnest({}::integer[]) as key) as p join {} as r on r.device = p.key where true").format(
+            Literal(part.tolist()), table(device_type)
+        )
+        every = SQL("{} as r where r.device between {} and {}").format(
+            table(device_type), Literal(int(part[0])), Literal(int(part[-1]))
+        )
+        query = SQL("select {} from {} and r.time >= {} and r.time < {}").format(
             packing.narrow(some),
-            table(device_type),
+            chosen if few else every,
             Literal(moment(start_us).isoformat()),
             Literal(moment(end_us).isoformat()),
-            among,
         )
-        [answer] = await self._database.fetch(query)
-        device, time, columns, flagged = packing.narrowed(some, answer)
-        mine = np.isin(device, part)
-        if mine.all():
-            return device, time, columns, flagged
-        return _taken((device, time, columns, flagged), np.flatnonzero(mine))
+        async with self._database.connection() as connection:
+            found = await _narrow(connection, some, query)
+        mine = np.isin(found.device, part)
+        return found if mine.all() else _taken(found, np.flatnonzero(mine))
 
     async def windows(self, wanted: Windows) -> Mapping[str, Mapping[int, float]]:
         """Return group -> start of window -> value."""
@@ -485,51 +508,57 @@ def _nothing(device_type: str) -> Stretch:
     return Stretch(device_type=device_type, device=none, time_us=none, columns={})
 
 
-_Piece = tuple[Ints, Ints, dict[str, Column], dict[str, Ints]]
+async def _narrow(
+    connection: Connection, kinds: Mapping[str, str], query: Composed, parameters: Parameters = None
+) -> Narrow:
+    """Ask for columns in binary form."""
+    async with connection.cursor(binary=True) as cursor:
+        await cursor.execute(query, parameters)
+        [answer] = await cursor.fetchall()
+    return packing.narrowed(kinds, answer)
 
 
-def _sorted(device_type: str, pieces: Sequence[_Piece]) -> Stretch:
+def _sorted(device_type: str, pieces: Sequence[Narrow]) -> Stretch:
     """Return pieces as one, in order of device and time."""
-    device = np.concatenate([piece[0] for piece in pieces])
-    time_us = np.concatenate([piece[1] for piece in pieces])
-    starts = np.cumsum([0, *(len(piece[0]) for piece in pieces)])
-    # one key: devices are few, and times differ by less than 2^44 µs (half a year)
-    low = int(time_us.min()) if len(time_us) else 0
-    spread = (int(time_us.max()) - low if len(time_us) else 0) + 1
-    small = len(device) == 0 or int(device.max()) < (2**63 - 1) // spread
-    order = np.argsort(device * spread + (time_us - low), kind="stable") if small else np.lexsort((time_us, device))
+    pieces = [piece for piece in pieces if len(piece)]
+    if not pieces:
+        return _nothing(device_type)
+    device = np.concatenate([piece.device for piece in pieces])
+    time_us = np.concatenate([piece.time_us for piece in pieces])
+    low = int(time_us.min())
+    spread = int(time_us.max()) - low + 1
+    small = int(device.max()) < (2**63 - 1) // spread  # one key for both, where it does not overflow
+    key = device * spread + (time_us - low) if small else None
+    order = np.lexsort((time_us, device)) if key is None else np.argsort(key, kind="stable")
     columns = {
         name: Column(
-            np.concatenate([piece[2][name].values for piece in pieces])[order],
-            np.concatenate([piece[2][name].valid for piece in pieces])[order],
+            np.concatenate([piece.columns[name].values for piece in pieces])[order],
+            np.concatenate([piece.columns[name].valid for piece in pieces])[order],
         )
-        for name in (pieces[0][2] if pieces else {})
+        for name in pieces[0].columns
     }
-    flagged: dict[str, list[Ints]] = {}
-    for start, piece in zip(starts, pieces, strict=False):
-        for name, some in piece[3].items():
-            flagged.setdefault(name, []).append(some + start)
-    place = np.empty(len(order), dtype=np.int64)
-    place[order] = np.arange(len(order))
-    return Stretch(
-        device_type=device_type,
-        device=device[order],
-        time_us=time_us[order],
-        columns=columns,
-        flagged={name: np.sort(place[np.concatenate(some)]) for name, some in flagged.items()},
-    )
+    device, time_us = device[order], time_us[order]
+    flagged = {}
+    for name in {name for piece in pieces for name in piece.flagged}:
+        marked = [piece.flagged[name] for piece in pieces if name in piece.flagged]
+        who, when = np.concatenate([one[0] for one in marked]), np.concatenate([one[1] for one in marked])
+        flagged[name] = np.flatnonzero(_among(device, time_us, who, when))
+    return Stretch(device_type=device_type, device=device, time_us=time_us, columns=columns, flagged=flagged)
 
 
-def _taken(piece: _Piece, at: Ints) -> _Piece:
-    device, time_us, columns, flagged = piece
-    place = np.full(len(device), -1, dtype=np.int64)
-    place[at] = np.arange(len(at))
-    return (
-        device[at],
-        time_us[at],
-        {name: Column(column.values[at], column.valid[at]) for name, column in columns.items()},
-        {name: place[some][place[some] >= 0] for name, some in flagged.items()},
-    )
+def _among(device: Ints, time_us: Ints, who: Ints, when: Ints) -> Bools:
+    """Return which rows are among these."""
+    both = np.zeros(len(device), dtype=np.bool_)
+    wanted = set(zip(who.tolist(), when.tolist(), strict=True))
+    maybe = np.flatnonzero(np.isin(time_us, when) & np.isin(device, who))
+    rows = zip(maybe.tolist(), device[maybe].tolist(), time_us[maybe].tolist(), strict=True)
+    both[[row for row, key, at in rows if (key, at) in wanted]] = True
+    return both
+
+
+def _taken(piece: Narrow, at: Ints) -> Narrow:
+    columns = {name: Column(column.values[at], column.valid[at]) for name, column in piece.columns.items()}
+    return Narrow(piece.device[at], piece.time_us[at], columns, piece.flagged)
 
 
 def _slices(start_us: int, end_us: int) -> list[tuple[int, int]]:

@@ -96,8 +96,6 @@ class Mail:
         if isinstance(error, aiosmtplib.SMTPAuthenticationError):
             why = f"{self._server} refuses the login ({error.code}): check [mail] user and password"
             return UnavailableError(why)
-        if isinstance(error, aiosmtplib.SMTPNotSupported):
-            return UnavailableError(f"{self._server}: {one_line(str(error))}; check [mail] tls and user")
         if isinstance(error, aiosmtplib.SMTPRecipientsRefused):
             answers = {one.recipient: aiosmtplib.SMTPResponse(one.code, one.message) for one in error.recipients}
             why = f"{self._server} refuses {_answers(answers)}"
@@ -106,7 +104,8 @@ class Mail:
         if isinstance(error, aiosmtplib.SMTPSenderRefused | aiosmtplib.SMTPDataError):
             why = f"{self._server} refuses the mail: {error.code} {one_line(error.message)}"
             return BadRequestError(why) if error.code >= _FOR_GOOD else UnavailableError(why)
-        return UnavailableError(f"{self._server}: {one_line(str(error)) or type(error).__name__}")
+        why = one_line(str(error)) or type(error).__name__
+        return UnavailableError(f"{self._server} cannot be used: {why}; check [mail] host, port and tls")
 
 
 def mail_of(message: Message, *, sender: str, to: Sequence[str]) -> EmailMessage:

@@ -324,3 +324,6 @@ select p.device, make_interval(secs => p.pause), %(at)s
 from unnest(%(devices)s, %(pauses)s) as p (device, pause)
 on conflict (device) do update set pause = excluded.pause, learnt_at = excluded.learnt_at
 where abs(extract(epoch from old.pause) - extract(epoch from excluded.pause)) > 0.05 * extract(epoch from old.pause)
+
+-- name: devices_of_type
+select key from penfeld.device where type = %s and state = 'active' order by key

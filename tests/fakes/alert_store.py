@@ -165,11 +165,18 @@ class AlertStore:
         return found
 
     async def history(
-        self, device_type: str, fields: Sequence[str], devices: Sequence[int] | None, start_us: int, end_us: int
+        self,
+        device_type: str,
+        fields: Sequence[str],
+        devices: Sequence[int],
+        start_us: int,
+        end_us: int,
+        *,
+        within: tuple[str, float, float] | None = None,
     ) -> AsyncIterator[tuple[float, Stretch]]:
-        """Yield stored readings, a device a part."""
-        keys = sorted({device for device, _ in self.rows.get(device_type, {})})
-        some = [key for key in keys if devices is None or key in devices]
+        """Yield stored readings, a device a part; nothing is left out."""
+        del within
+        some = sorted({device for device, _ in self.rows.get(device_type, {})} & set(devices))
         for number, key in enumerate(some, 1):
             yield number / len(some), await self.stretch(device_type, fields, {key: start_us}, end_us)
 

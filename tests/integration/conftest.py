@@ -2,10 +2,12 @@
 
 from tests.integration.fix_brokers import amqtt_broker, broker, locked_broker, mosquitto_broker
 from tests.integration.fix_database import cluster, database, dsn, empty_dsn, template
+from tests.integration.fix_mail import certificate
 
 __all__ = [
     "amqtt_broker",
     "broker",
+    "certificate",
     "cluster",
     "database",
     "dsn",

@@ -1,0 +1,418 @@
+"""What keeps a single condition from working on the device types that it is for. Pure; ``alerts.check`` joins it."""
+
+import math
+from collections.abc import Callable, Iterator, Sequence
+from dataclasses import dataclass
+from functools import partial
+from typing import Any
+
+import msgspec
+
+from alerts.known import Findings, listed, nearest, of_types, plain
+from decoders.units import code, conversion
+from model.device import DeviceType, Field, Kind
+from model.numbers import unit
+from model.rule import Geofence, Group, Is, Leaf, Range, Rate, Rule, Silence, Stuck, Threshold, Usual, Where
+from model.spans import Span
+from model.value import Value
+
+_NUMBERS = (Kind.FLOAT, Kind.INT)
+_DAY = Span.parse("1 d")
+_LEAST_TIMES = 1.5
+_WEEKS = (2, 8)
+_CORNERS = 3
+_NORTH, _EAST, _ALL = 90.0, 180.0, 100.0
+
+
+@dataclass(slots=True)
+class Place:
+    """Where a condition stands: its place in the rule, and the device types that it is for (none: not known)."""
+
+    at: str
+    rule: Rule
+    found: Findings
+    types: Sequence[DeviceType]
+
+    def problem(self, word: str, text: str) -> None:
+        """Take a problem of one word of the condition."""
+        self.found.problem(f"{self.at}.{word}" if word else self.at, text)
+
+    def by_type(self, word: str, wrong: Callable[[DeviceType], str]) -> None:
+        """Take what is wrong with one word for some device types, or for all."""
+        self.found.by_type(f"{self.at}.{word}", self.types, wrong)
+
+
+def condition(place: Place, leaf: Leaf) -> None:
+    """Find what is wrong with a condition."""
+    odd = list(_not_finite(leaf, ""))
+    for word in odd:
+        place.problem(word, "is not finite; write a number")
+    if odd:
+        return
+    if not isinstance(leaf, Silence):
+        _lasting(place, leaf)
+    if isinstance(leaf, Threshold | Range | Rate | Stuck | Usual) and not _is_number(place, leaf.field):
+        return
+    _CHECKS[type(leaf)](place, leaf)
+
+
+def fields(leaf: Leaf) -> Iterator[tuple[str, str]]:
+    """Yield the fields that a condition reads, each with the word that names it."""
+    if isinstance(leaf, Geofence):
+        yield "latitude", leaf.latitude
+        yield "longitude", leaf.longitude
+    elif leaf.field is not None:
+        yield "field", leaf.field
+    if isinstance(leaf, Group) and leaf.where is not None:
+        yield "where.field", leaf.where.field
+
+
+def _not_finite(value: object, place: str) -> Iterator[str]:
+    if isinstance(value, float) and not math.isfinite(value):
+        yield place
+    elif isinstance(value, msgspec.Struct):
+        for name, inner in msgspec.structs.asdict(value).items():
+            yield from _not_finite(inner, f"{place}.{name}" if place else name)
+    elif isinstance(value, tuple):
+        for number, inner in enumerate(value):
+            yield from _not_finite(inner, f"{place}[{number}]")
+
+
+def _lasting(place: Place, leaf: Threshold | Range | Is | Rate | Stuck | Geofence | Group | Usual) -> None:
+    if leaf.repeat < 1:
+        place.problem("repeat", f"{leaf.repeat} readings are none; write 1 or more, or leave it out")
+    windows = isinstance(leaf, Group | Usual)
+    for word, span in (("for", leaf.for_), ("hold", leaf.hold)):
+        if span is None:
+            continue
+        if not windows:
+            place.by_type(word, partial(_too_short, word=word, span=span))
+        else:
+            length = leaf.every if isinstance(leaf, Group) else Span.parse("1 h")
+            if span < length:
+                place.problem(word, f"{span} is shorter than a window ({length}); write that or more, or leave it out")
+
+
+def _too_short(of: DeviceType, word: str, span: Span) -> str:
+    period = Span.of(of.period)
+    if span >= period:
+        return ""
+    return (
+        f"{span} is shorter than the period of {of.name}, which speaks every {period}; "
+        f'write {word} = "{period}" or more' + (", or leave it out" if word != "after" else "")
+    )
+
+
+def _is_number(place: Place, name: str, word: str = "field") -> bool:
+    """Whether a field is a number wherever it is; say where not."""
+    wrong = [(of, one) for of, one in of_types(place.types, name) if one.kind not in _NUMBERS]
+    if not wrong:
+        return True
+    of, one = wrong[0]
+    kind = "a text" if one.kind is Kind.TEXT else "yes or no"
+    example = f'["{one.choices[0]}"]' if one.choices else '["…"]' if one.kind is Kind.TEXT else "[true]"
+    text = f"{name} of {of.name} is {kind}, no number; write values = {example}"
+    if len(wrong) < len(of_types(place.types, name)):
+        text += ", or name the device types where it is a number in scope.type"
+    place.problem(word, text)
+    return False
+
+
+def _threshold(place: Place, of: Threshold) -> None:
+    word = _one_of(place, of, ("above", "below"))
+    if word is None:
+        return
+    limit: float = getattr(of, word)
+    _clear(place, word, limit, of.clear)
+    if _unit(place, of.field, of.unit, {word: limit, "clear": of.clear}) and not of.flagged:
+        place.by_type(word, lambda kind: _out_of_reach(kind, of.field, word, limit))
+        place.by_type("clear", lambda kind: _never_over(kind, of.field, word, of.clear))
+
+
+def _clear(place: Place, word: str, limit: float, clear: float | None) -> None:
+    """Check on which side of the limit the value to come back to is."""
+    if clear is None:
+        return
+    if word == "below" and clear < limit:
+        place.problem("clear", f"{plain(clear)} lies below the limit; write {plain(limit)} or more: it ends above it")
+    elif word != "below" and clear > limit:
+        place.problem("clear", f"{plain(clear)} lies above the limit; write {plain(limit)} or less: it ends below it")
+
+
+def _out_of_reach(of: DeviceType, name: str, word: str, limit: float) -> str:
+    one = of.field(name)
+    if one is None:
+        return ""
+    over = word in ("above", "high") and one.maximum is not None and limit >= one.maximum
+    under = word in ("below", "low") and one.minimum is not None and limit <= one.minimum
+    if not (over or under):
+        return ""
+    side = "above" if over else "below"
+    return (
+        f"is never reached: {name} {side} {_with_unit(limit, one)} is outside of what is plausible ({_range(one)}),"
+        " and flagged readings do not count; write flagged = true"
+    )
+
+
+def _never_over(of: DeviceType, name: str, word: str, clear: float | None) -> str:
+    one = of.field(name)
+    if one is None or clear is None:
+        return ""
+    below = word == "above" and one.minimum is not None and clear < one.minimum
+    above = word == "below" and one.maximum is not None and clear > one.maximum
+    if not (below or above):
+        return ""
+    return (
+        f"is never reached, so an alarm would not end: {_with_unit(clear, one)} is outside of what is plausible"
+        f" ({_range(one)}); write a value within, or flagged = true"
+    )
+
+
+def _range_check(place: Place, of: Range) -> None:
+    if of.low >= of.high:
+        place.problem("low", f"{plain(of.low)} is not below high ({plain(of.high)}); exchange them")
+        return
+    if of.margin < 0:
+        place.problem("margin", "is negative; write how far inside of the range a value has to come back")
+    elif of.low + of.margin > of.high - of.margin:
+        half = plain((of.high - of.low) / 2)
+        place.problem("margin", f"{plain(of.margin)} leaves nothing of the range to come back to; write at most {half}")
+    limits = {"low": of.low, "high": of.high, "margin": of.margin or None}
+    if not _unit(place, of.field, of.unit, limits, differences=("margin",)) or of.flagged:
+        return
+
+    def wrong(kind: DeviceType) -> str:
+        return _out_of_reach(kind, of.field, "low", of.low) and _out_of_reach(kind, of.field, "high", of.high)
+
+    if any(wrong(kind) for kind in place.types):
+        place.by_type("high", wrong)
+        return
+    for word, limit in (("low", of.low), ("high", of.high)):
+        for kind in place.types:
+            if text := _out_of_reach(kind, of.field, word, limit):
+                place.found.note(f"{place.at}.{word}", text)
+
+
+def _is(place: Place, of: Is) -> None:
+    _values(place, of.field, of.values, "values", "field")
+
+
+def _values(place: Place, name: str, values: Sequence[Value], word: str, at: str) -> None:
+    if not values:
+        place.problem(word, "is empty; write which values are meant")
+    for of, one in of_types(place.types, name):
+        if one.kind is Kind.FLOAT:
+            text = f"{name} of {of.name} is a measured number, which is hardly ever exactly so; write above or below"
+            place.problem(at, text)
+            return
+        for value in values:
+            if text := _misfit(value, one):
+                place.problem(word, f"{_shown(value)} is no value of {name} of {of.name}; {text}")
+
+
+def _misfit(value: Value, of: Field) -> str:
+    """Return what to write instead of a value that a field cannot have, "" if it can."""
+    if of.kind is Kind.BOOL:
+        return "" if isinstance(value, bool) else "write true or false"
+    if of.kind is Kind.INT:
+        whole = isinstance(value, int | float) and not isinstance(value, bool) and value == int(value)
+        return "" if whole else "write whole numbers"
+    if not isinstance(value, str):
+        return f'write texts, as in "{of.choices[0] if of.choices else "…"}"'
+    return "" if not of.choices or value in of.choices else nearest(value, of.choices)
+
+
+def _shown(value: Value) -> str:
+    return str(value).lower() if isinstance(value, bool) else repr(value)
+
+
+def _rate(place: Place, of: Rate) -> None:
+    if not of.per.us:
+        place.problem("per", 'is no time; write in which time it changes so much, as in "1 h"')
+    word = _one_of(place, of, ("above", "below", "beyond"))
+    if word is None:
+        return
+    limit: float = getattr(of, word)
+    if word == "beyond" and limit <= 0:
+        place.problem("beyond", f"{plain(limit)} is no distance; write a number above 0, or use above and below")
+    elif word == "beyond" and of.clear is not None and of.clear < 0:
+        place.problem("clear", f"{plain(of.clear)} is never reached: beyond has no sign; write 0 or more")
+    _clear(place, word, limit, of.clear)
+    limits = {word: limit, "clear": of.clear}
+    _unit(place, of.field, of.unit, limits, differences=(word, "clear"))
+
+
+def _stuck(place: Place, of: Stuck) -> None:
+    if of.for_ is None:
+        place.problem("for", 'is missing; write for how long a value may stay the same, as in for = "6 h"')
+    if of.tolerance < 0:
+        place.problem("tolerance", "is negative; write by how much a value may move and still count as the same")
+
+
+def _silence(place: Place, of: Silence) -> None:
+    if of.times < _LEAST_TIMES:
+        text = f"{plain(of.times)} would call every small delay a silence; write {_LEAST_TIMES} or more"
+        place.problem("times", text)
+    if of.after is not None and not of.after.us:
+        place.problem("after", 'is no time; write after how long, as in "1 h"')
+    if of.of == "device":
+        if of.after is not None and of.after.us:
+            said = [text for kind in place.types if (text := _too_short(kind, "after", of.after))]
+            if said:  # of one type in scope is enough: its devices would be silent all the time
+                place.problem("after", f"{said[0]}, or leave it out: times fits each device type")
+        return
+    if of.field is not None:
+        place.problem("field", f"a {of.of} has no fields; leave it out, or watch devices")
+    scope = place.rule.scope
+    said = [word for word in ("type", "district", "experiment", "network", "tags") if getattr(scope, word)]
+    for word in said:
+        text = f"a {of.of} has none; name {of.of}s in scope.device, or leave scope out to watch all"
+        place.found.problem(f"scope.{word}", text)
+
+
+def _geofence(place: Place, of: Geofence) -> None:
+    for word in ("latitude", "longitude"):
+        _is_number(place, getattr(of, word), word)
+    if (of.circle is None) == (not of.polygon):
+        place.problem("", "write either circle or polygon" + ("" if of.circle is None else ", not both"))
+    if of.circle is not None:
+        if of.circle.radius_m <= 0:
+            place.problem("circle.radius_m", "is not above 0; write how many metres from the point are inside")
+        _point(place, "circle", of.circle.latitude, of.circle.longitude)
+    if of.polygon and len(set(of.polygon)) < _CORNERS:
+        place.problem("polygon", f"has {len(set(of.polygon))} corners; write at least {_CORNERS} different ones")
+    for number, (north, east) in enumerate(of.polygon):
+        _point(place, f"polygon[{number}]", north, east)
+
+
+def _point(place: Place, word: str, north: float, east: float) -> None:
+    if abs(north) > _NORTH or abs(east) > _EAST:
+        turned = abs(east) <= _NORTH and abs(north) <= _EAST
+        hint = "exchange the two: latitude comes first" if turned else "write degrees: latitude, then longitude"
+        place.problem(word, f"({plain(north)}, {plain(east)}) is no place; {hint}")
+
+
+def _group(place: Place, of: Group) -> None:
+    if len(place.types) > 1:
+        names = listed(kind.name for kind in place.types)
+        text = f"a measure over a group is of one device type, and here are {len(place.types)} ({names}); name one"
+        place.found.problem("scope.type", text)
+    place.by_type("every", lambda kind: _too_short(kind, "every", of.every).removesuffix(", or leave it out"))
+    if not of.every.us or of.every > _DAY or _DAY.us % of.every.us:
+        place.problem("every", f'{of.every} does not divide a day; write "15 min", "1 h", "6 h" or "1 d", say')
+    _measured(place, of)
+    word = _one_of(place, of, ("above", "below"))
+    if word is None:
+        return
+    limit: float = getattr(of, word)
+    _clear(place, word, limit, of.clear)
+    if of.measure in ("count", "share"):
+        most = _ALL if of.measure == "share" else math.inf
+        if (word == "above" and not 0 <= limit < most) or (word == "below" and not 0 < limit <= most):
+            what = "a share is from 0 to 100 %" if of.measure == "share" else "a count is 0 or more"
+            place.problem(word, f"{plain(limit)} makes no sense as a limit: {what}")
+
+
+def _measured(place: Place, of: Group) -> None:
+    """Check that measure, field and where fit together."""
+    if of.measure in ("count", "share"):
+        if of.where is None:
+            place.problem("where", f"is missing; write which devices the {of.measure} is of")
+        if of.field is not None:
+            place.problem("field", f"a {of.measure} is of devices; write the field in where, and leave it out here")
+    else:
+        if of.field is None:
+            place.problem("field", f"is missing; write of which field the {of.measure} is")
+        else:
+            _is_number(place, of.field)
+        if of.where is not None:
+            place.problem("where", f"is for count and share; leave it out of a {of.measure}")
+    if of.where is not None:
+        _where(place, of.where)
+
+
+def _where(place: Place, of: Where) -> None:
+    said = [word for word in ("above", "below") if getattr(of, word) is not None]
+    if of.values:
+        said.append("values")
+    if len(said) != 1:
+        place.problem("where", f"write one of above, below or values{', not several' if said else ''}")
+    elif of.values:
+        _values(place, of.field, of.values, "where.values", "where.field")
+    else:
+        _is_number(place, of.field, "where.field")
+
+
+def _usual(place: Place, of: Usual) -> None:
+    word = _one_of(place, of, ("beyond", "beyond_percent"))
+    if word is not None and getattr(of, word) <= 0:
+        place.problem(word, f"{plain(getattr(of, word))} is no difference; write a number above 0")
+    if not _WEEKS[0] <= of.weeks <= _WEEKS[1]:
+        place.problem("weeks", f"{of.weeks} is not from {_WEEKS[0]} to {_WEEKS[1]}; write 4, say")
+
+
+def _one_of(place: Place, leaf: Leaf, words: Sequence[str]) -> str | None:
+    """Return which one of the limits a condition has; say so where it has none or several."""
+    said = [word for word in words if getattr(leaf, word) is not None]
+    if len(said) == 1:
+        return said[0]
+    if said:
+        more = "write a range (low and high), or two rules" if isinstance(leaf, Threshold) else "write only one of them"
+        place.problem(said[1], f"stands beside {said[0]}; {more}")
+    else:
+        place.problem("", f"has no limit; write {' or '.join(words)}")
+    return None
+
+
+def _unit(
+    place: Place,
+    name: str,
+    said: str | None,
+    limits: dict[str, float | None],
+    differences: Sequence[str] = (),
+) -> bool:
+    """Whether a condition's unit is that of its field; say what its limits are in that."""
+    for _, of in of_types(place.types, name):
+        if said is None or code(said) == of.unit or said == unit(of.unit):
+            continue
+        there = conversion(said, of.unit) if of.unit else None
+        if not of.unit:
+            text = f"{name} has no unit; leave it out"
+        elif there is None:
+            text = f"{name} is in {unit(of.unit)}, which {said!r} cannot be turned into; write limits in that"
+        else:
+            factor, offset = there
+            told = [
+                f"{word} = {_with_unit(round(value * factor + (0 if word in differences else offset), 9), of)},"
+                f" not {plain(value)} {said}"
+                for word, value in limits.items()
+                if value is not None
+            ]
+            text = f"{name} is in {unit(of.unit)}; write {' and '.join(told)}"
+        place.problem("unit", text)
+        return False
+    return True
+
+
+def _with_unit(value: float, of: Field) -> str:
+    return f"{plain(value)} {unit(of.unit)}".rstrip()
+
+
+def _range(of: Field) -> str:
+    if of.minimum is None or of.maximum is None:
+        side, end = ("at least", of.minimum) if of.maximum is None else ("at most", of.maximum)
+        return f"{side} {_with_unit(end or 0.0, of)}"
+    return f"{plain(of.minimum)} to {_with_unit(of.maximum, of)}"
+
+
+_CHECKS: dict[type[Leaf], Callable[[Place, Any], None]] = {
+    Threshold: _threshold,
+    Range: _range_check,
+    Is: _is,
+    Rate: _rate,
+    Stuck: _stuck,
+    Silence: _silence,
+    Geofence: _geofence,
+    Group: _group,
+    Usual: _usual,
+}

@@ -1,0 +1,28 @@
+"""Joins settings and packages for alert rules."""
+
+from collections.abc import Callable
+from datetime import datetime
+
+from alerts.compiled import Place
+from decoders.catalogue import Catalogue
+from penfeld.config import Config
+from penfeld.upkeep import Step
+from storage import cadence
+from storage.connection import Database
+
+
+def place(config: Config) -> Place:
+    """Return where the city is."""
+    return Place(zone=config.city.time_zone, centre=(config.console.centre[0], config.console.centre[1]))
+
+
+def cadences(database: Database, known: Catalogue, clock: Callable[[], datetime]) -> Step:
+    """Return as a step that the cadences of all devices are learnt, one device type after the other."""
+    names = [one.name for one in known.types()]
+
+    async def step() -> bool:
+        for name in names:
+            await cadence.learn(database, name, clock())
+        return False
+
+    return step
