@@ -142,7 +142,7 @@ def _soon(city: Rig, rules: int, rate: float, seconds: float) -> Iterator[Figure
                 (load.start_s,),
             ).fetchall()
     if not waited:
-        raise VoidError("no alarm was raised")
+        raise VoidError(f"no alarm was raised: {evaluating.output[-3000:]}")
     p50, p99 = (float(value) for value in np.percentile([one for (one,) in waited], (50, 99)))
     tell(f"{len(waited)} alarms: p50 {p50:.0f} ms, p99 {p99:.0f} ms")
     yield Figure("alerts.latency_p99", p99, "ms", "alerts.latency_p50", p50)
