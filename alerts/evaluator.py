@@ -7,14 +7,14 @@ Rules:
 2. News that are newer than all before turn latches in memory. Whatever is late has the readings around it looked at
    again, from before it on (``_again``): what is stored then is what all readings in order would have told.
 3. What only the clock tells (silence, "for ten minutes" without another reading) waits ``grace`` longer, since frames
-   take their time.
+   take their time; and while most of what comes is older than that, as after an outage, it waits as long as they lag.
 4. Gateways and sources come first, so that the silence of devices behind them is folded into theirs.
 """
 
 import logging
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Collection, Mapping, Sequence
 from contextlib import AbstractAsyncContextManager
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from datetime import datetime, timedelta
 
 import numpy as np
@@ -24,6 +24,7 @@ from alerts.compiled import Compiled, Key, Place, World, compiled, enabled
 from alerts.folding import Folding
 from alerts.groups import Group, ended, episodes, plain
 from alerts.joined import joined
+from alerts.lag import Lag
 from alerts.runs import LATER, Turns
 from alerts.settling import ending, opening, ordered, revision, settle
 from alerts.things import Things
@@ -89,6 +90,8 @@ class Evaluator:
         self._folding = Folding(store)
         self._stamp: int | None = None
         self._asked_us = 0
+        self._lag = Lag()
+        self._horizon_us = 0
         self.readings = 0
         """How many readings it has looked at."""
 
@@ -122,10 +125,13 @@ class Evaluator:
     async def _look(self) -> tuple[Sequence[AlarmNotice], bool]:
         at = self._clock()
         now_us = microseconds(at)
-        look = _Look(now_us, now_us - self._config.grace // timedelta(microseconds=1), Verdict())
+        news = await self._store.news(self._config.rows)
+        self._lag.note(now_us, news.parts)
+        grace_us = self._config.grace // timedelta(microseconds=1)
+        self._horizon_us = max(self._horizon_us, now_us - max(grace_us, self._lag.us(now_us)))
+        look = _Look(now_us, self._horizon_us, Verdict())
         notices: list[AlarmNotice] = []
         notices += await self._renew(look, at)
-        news = await self._store.news(self._config.rows)
         look.verdict.taken = news.ids
         self._things.heard(news.heard)
         notices += await self._look_at_things(look, at)
@@ -148,7 +154,7 @@ class Evaluator:
             if look.now_us - self._asked_us > _ASK_EVERY_US:
                 await self._ask(look.now_us)
             return ()
-        first = self._stamp is None
+        first, believed_us = self._stamp is None, None
         world = World(self._types, await self._store.members())
         rules = []
         for stored in enabled(await self._store.rules()):
@@ -160,7 +166,7 @@ class Evaluator:
         new = board.adopt(self._board)
         if first:
             board.standing = {(one.rule, one.subject): one for one in await self._store.standing()}
-            self._things.start(await self._store.heard())
+            believed_us = self._things.start(await self._store.heard())
         else:
             board.standing = self._board.standing
         self._board = board
@@ -168,7 +174,7 @@ class Evaluator:
         self._things.use([one for one in rules if one.kind == "things"])
         self._windows.use([one for one in rules if one.kind == "windows"], look.now_us)
         for watch in new:
-            look.again(watch, look.now_us)
+            look.again(watch, min(look.now_us, believed_us or look.now_us))
         self._leave(look)
         verdict = look.verdict
         look.verdict = Verdict()
@@ -270,16 +276,7 @@ class Evaluator:
             await self._again_type(name, watches, look)
 
     async def _again_type(self, name: str, watches: list[Watch], look: _Look) -> None:
-        since: dict[int, int] = {}
-        fields: set[str] = set()
-        some: dict[int, tuple[Group, list[int]]] = {}
-        for watch in watches:
-            places = self._board.places[watch]
-            reach = max(int(group.reach_us[i]) for group, i in places)
-            since[watch[1]] = min(max(look.stale[watch] - reach, 0), since.get(watch[1], LATER))
-            for group, instance in places:
-                fields.update(group.parts[0].fields)
-                some.setdefault(id(group), (group, []))[1].append(instance)
+        since, fields, some = self._where(watches, look)
         wanted = [(rule, self._board.world.members[key].id, since[key]) for rule, key in watches]
         alarms: dict[Key, list[Standing]] = {}
         for one in await self._store.since(wanted):
@@ -288,6 +285,10 @@ class Evaluator:
         if any(not self._board.rules[rule].alone for rule, _ in watches):
             for signal in await self._store.signals(wanted):
                 signals.setdefault((signal.rule, signal.leaf, signal.subject), []).append(signal)
+        # what was concluded by the clock before is not unsaid because the clock is believed less now
+        sure = [one.episode.raised_us for some_of in alarms.values() for one in some_of]
+        sure += [signal.raised_us for some_of in signals.values() for signal in some_of]
+        look = replace(look, horizon_us=max([look.horizon_us, *sure]))
         stretch = await self._store.stretch(name, sorted(fields), since)
         found: dict[tuple[Watch, int], list[Episode]] = {}
         for group, instances in some.values():
@@ -298,8 +299,62 @@ class Evaluator:
                 mine = {int(group.device[i]) for i in instances}
                 earlier = await self._store.before(name, field_name, {key: since[key] for key in mine})
             self._again_group(group, order, stretch, since, earlier, alarms, signals, found, look)
+        sooner = []
         for watch in watches:
-            self._settle_again(watch, since[watch[1]], alarms, found, look)
+            known = self._known(watch, signals)
+            begun = self._begun_before(watch, since[watch[1]], found, known)
+            if begun is not None:
+                look.stale[watch] = begun
+                sooner.append(watch)
+            else:
+                self._settle_again(watch, since[watch[1]], alarms, found, look)
+        if sooner:
+            await self._again_type(name, sooner, look)
+
+    def _where(
+        self, watches: Sequence[Watch], look: _Look
+    ) -> tuple[dict[int, int], set[str], dict[int, tuple[Group, list[int]]]]:
+        """Return from when on each device is to be read, which fields, and the instances concerned, by group."""
+        since: dict[int, int] = {}
+        fields: set[str] = set()
+        some: dict[int, tuple[Group, list[int]]] = {}
+        for watch in watches:
+            places = self._board.places[watch]
+            reach = max(int(group.reach_us[i]) for group, i in places)
+            since[watch[1]] = min(max(look.stale[watch] - reach, 0), since.get(watch[1], LATER))
+            for group, instance in places:
+                fields.update(group.parts[0].fields)
+                some.setdefault(id(group), (group, []))[1].append(instance)
+        return since, fields, some
+
+    def _known(self, watch: Watch, signals: Mapping[tuple[str, int, str], Sequence[Signal]]) -> set[tuple[int, int]]:
+        """Return which conditions are stored to have held, and since when."""
+        subject = self._board.world.members[watch[1]].id
+        return {
+            (leaf, one.start_us)
+            for (rule, leaf, name), some in signals.items()
+            if (rule, name) == (watch[0], subject)
+            for one in some
+        }
+
+    def _begun_before(
+        self,
+        watch: Watch,
+        begin_us: int,
+        found: Mapping[tuple[Watch, int], Sequence[Episode]],
+        known: Collection[tuple[int, int]],
+    ) -> int | None:
+        """Return since when a condition of a joined rule holds, where that is news and before what was looked at."""
+        if self._board.rules[watch[0]].alone:
+            return None
+        each = [
+            one.raised_us
+            for group, instance in self._board.places[watch]
+            for number in (group.part_of(instance).number,)
+            for one in found.get((watch, number), ())
+            if one.raised_us < begin_us and (number, one.start_us) not in known
+        ]
+        return min(each, default=None)
 
     def _again_group(
         self,
@@ -385,7 +440,7 @@ class Evaluator:
 
     async def _commit(self, verdict: Verdict, at: datetime) -> Sequence[AlarmNotice]:
         """Write a verdict, and keep the open alarms as they are stored then."""
-        self._things.save(verdict, microseconds(at))
+        self._things.save(verdict, microseconds(at), self._horizon_us)
         if not verdict:
             return ()
         ordered(verdict)

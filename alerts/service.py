@@ -29,6 +29,8 @@ logger = logging.getLogger(__name__)
 
 _KEPT = 1_000
 _ENOUGH = 100
+_LOGGED = 5
+"""Of the changes that one look brings, so many have a line in the log."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -129,8 +131,10 @@ class AlertsService:
                 await self._rest(self._config.every_s)
 
     async def _tell(self, notices: Sequence[AlarmNotice]) -> None:
-        for one in notices:
+        for one in notices[:_LOGGED]:
             logger.info("alarm %d %s: %s on %s", one.alarm.id, one.kind, one.alarm.rule, one.alarm.subject)
+        if len(notices) > _LOGGED:
+            logger.info("and %d more changes of alarms", len(notices) - _LOGGED)
         if notices:
             try:
                 await self._feed.alarms(msgspec.json.encode(notices))

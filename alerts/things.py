@@ -15,6 +15,8 @@ from model.alarm import Episode, Heard, Subject, Verdict
 from model.rule import Silence
 
 SOURCE, GATEWAY = "source:", "gateway:"
+_CLOCK = "clock:"
+"""Kept like a thing: up to when what the clock tells was concluded."""
 _AT_LEAST_US = 60_000_000
 _UNKNOWN_US = 3_600_000_000
 """After so long one that was heard once only is quiet."""
@@ -31,10 +33,12 @@ class Things:
         self._saved_us = 0
         self._rules: Sequence[Compiled] = ()
 
-    def start(self, heard: Mapping[str, Heard]) -> None:
-        """Begin with what is stored."""
+    def start(self, heard: Mapping[str, Heard]) -> int | None:
+        """Begin with what is stored; return up to when the clock was believed then, ``None`` if it never was."""
         self._heard = dict(heard)
         self._unsaved.clear()
+        clock = self._heard.pop(_CLOCK, None)
+        return clock.last_us if clock else None
 
     def use(self, rules: Sequence[Compiled]) -> None:
         """Take the rules that watch gateways and sources."""
@@ -89,9 +93,12 @@ class Things:
             if new := opening(of, subject, episode, now_us):
                 verdict.openings.append(new)
 
-    def save(self, verdict: Verdict, now_us: int) -> None:
-        """Add to a verdict what is to be kept, now and then: arrivals that are a little old do no harm."""
-        if self._unsaved and (now_us - self._saved_us >= _SAVE_EVERY_US or verdict.openings or verdict.revisions):
+    def save(self, verdict: Verdict, now_us: int, horizon_us: int) -> None:
+        """Add to a verdict what is to be kept, now and then: what is a little old does no harm."""
+        if (self._unsaved or verdict.taken) and (
+            now_us - self._saved_us >= _SAVE_EVERY_US or verdict.openings or verdict.revisions
+        ):
             verdict.heard = {subject: self._heard[subject] for subject in self._unsaved}
+            verdict.heard |= {_CLOCK: Heard(last_us=horizon_us)}
             self._unsaved.clear()
             self._saved_us = now_us

@@ -8,7 +8,7 @@ Rules:
 3. An alarm that late data proves wrong is ``WITHDRAWN``: it stays, with what was done about it, and counts nowhere.
 """
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Sequence
 from dataclasses import dataclass, field
 from datetime import datetime
 from enum import StrEnum
@@ -147,7 +147,7 @@ class Verdict:
     openings: list[Opening] = field(default_factory=list)
     revisions: list[Revision] = field(default_factory=list)
     signals: dict[tuple[str, int, str, int], list[Signal]] = field(default_factory=dict)
-    heard: Mapping[str, "Heard"] = field(default_factory=dict)
+    heard: dict[str, "Heard"] = field(default_factory=dict)
 
     def __bool__(self) -> bool:
         """Whether there is anything to write."""

@@ -112,7 +112,7 @@ def _soon(city: Rig, rules: int, rate: float, seconds: float) -> Iterator[Figure
     """Yield how soon alarms are there, and what the evaluator takes of the processors at a rate."""
     _put(city, rules)
     with city.connect() as connection:  # the first thing that every tenth lamp says now is not what it said before
-        limit = {"kind": "rate", "field": "power_w", "per": "1 s", "beyond": 0.0}
+        limit = {"kind": "rate", "field": "voltage_v", "per": "1 s", "beyond": 0.0}
         names = [device.id for device in devices(city.lamps)][:: max(city.lamps // 500, 1)]
         rule = {
             "name": "soon",
