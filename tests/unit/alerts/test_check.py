@@ -45,9 +45,9 @@ FITS: dict[str, object] = {
 }
 
 
-def rule(when: Mapping[str, object], name: str = "one", **more: object) -> Rule:
+def rule(when: Mapping[str, object], *, called: str = "one", **more: Any) -> Rule:  # noqa: ANN401 -- as people write it
     """Return a rule about meters, as people write it."""
-    return rule_from(name, {**FITS, "when": when, **more})
+    return rule_from(called, {**FITS, "when": when, **more})
 
 
 def hot(**more: object) -> dict[str, object]:
@@ -86,7 +86,7 @@ PLACED = {"scope": {"type": "vendor_lamp"}}
         (hot(), {"schedule": {"start": "00:00", "end": "24:00"}, "scope": {"district": "north"}}),
     ],
 )
-def test_what_works_is_left_alone(when: Mapping[str, object], more: Mapping[str, object]) -> None:
+def test_what_works_is_left_alone(when: Mapping[str, object], more: Mapping[str, Any]) -> None:
     """Every kind of condition has a form that nothing is wrong with."""
     assert problems(rule(when, **more), KNOWN) == []
 
@@ -200,7 +200,7 @@ def test_a_condition_that_cannot_work_says_what_to_write(when: Mapping[str, obje
         ({"schedule": {"start": "06:00", "end": "6:00"}}, "schedule.end: is the start"),
     ],
 )  # fmt: skip
-def test_what_stands_around_a_condition_is_checked_too(more: Mapping[str, object], said: str) -> None:
+def test_what_stands_around_a_condition_is_checked_too(more: Mapping[str, Any], said: str) -> None:
     """Titles, texts, whom it watches, whom it tells and when it counts: each with its place."""
     found = problems(rule(hot(), **more), KNOWN)
 
@@ -210,7 +210,7 @@ def test_what_stands_around_a_condition_is_checked_too(more: Mapping[str, object
 @pytest.mark.parametrize("name", ["", "Hot", "hot lamp", "x" * 101, "é", "a\nb"])
 def test_a_name_is_one_that_files_addresses_and_topics_can_hold(name: str) -> None:
     """Lower case letters, digits and ``_ - . /``, a hundred at most."""
-    [problem] = problems(rule(hot(), name), KNOWN)
+    [problem] = problems(rule(hot(), called=name), KNOWN)
 
     assert problem.startswith("name: ")
 

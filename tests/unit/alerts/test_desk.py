@@ -12,7 +12,7 @@ from model.rule import Rule
 from model.rule_text import rule_from
 from tests.fakes.alert_store import AlertStore
 from tests.fakes.rulebook import RuleBook
-from tests.unit.alerts.city import DAY, HOUR, LAMP, PERIOD, START, TYPE, member
+from tests.unit.alerts.city import DAY, HOUR, LAMP, PERIOD, START, TYPE, Reading, member
 
 TITLE = {"en": "Hot", "fr": "Chaude"}
 
@@ -33,7 +33,7 @@ class Scene:
             place=Place(),
         )
         hot = {5, 6}
-        rows = [
+        rows: list[Reading] = [
             (device, START + step * PERIOD, {"heat": 70.0 if device == 1 and step in hot else 20.0})
             for device in (1, 2)
             for step in range(16)
