@@ -10,10 +10,14 @@ Rules:
 from collections.abc import Iterable, Iterator, Mapping
 from importlib.resources import files
 from importlib.resources.abc import Traversable
+from typing import TYPE_CHECKING
 
 from decoders.device import Definition
 from model.device import DeviceType
 from model.errors import ConfigError, UnknownTypeError
+
+if TYPE_CHECKING:
+    from model.rule import Rule
 
 _ENDING = ".toml"
 _SCRIPT = ".js"
@@ -81,13 +85,19 @@ class Catalogue:
         """Return what all device types are; raise one ``ConfigError`` with the problems of all files."""
         return tuple(definition.type for definition in self.definitions())
 
+    def rules(self) -> "list[Rule]":
+        """Return the alert rules that device types bring with them; raise one ``ConfigError`` as the others do."""
+        return [rule for definition in self.definitions() for rule in definition.alerts]
+
 
 def _all(catalogue: Catalogue) -> Iterable[Definition]:
     found: list[Definition] = []
     problems: list[str] = []
     for name in catalogue:
         try:
-            found.append(catalogue[name])
+            definition = catalogue[name]
+            _ = definition.alerts  # what is wrong with them is said here; decoding one payload reads none
+            found.append(definition)
         except ConfigError as error:
             problems.extend(error.problems)
     if problems:

@@ -26,6 +26,7 @@ from model.value import Value
 if TYPE_CHECKING:
     from decoders.batch import BatchDecoder, DecodedBatch
     from decoders.javascript import Codec
+    from model.rule import Rule
     from model.script import Script
 
 __all__ = ["Decoded", "Definition", "Encoded", "Example", "Frame", "Log", "Record"]
@@ -97,6 +98,8 @@ class Definition:
             and line.name in self._fields
             and self._fields[line.name].kind is Kind.FLOAT
         }
+        self._file = file
+        self._alerts: tuple[Rule, ...] | None = None
         self._batch: BatchDecoder | None = None
         self._engine: Codec | None = None
 
@@ -128,6 +131,13 @@ class Definition:
                 value = record.values[name]
                 record.values[name] = value if value is None else float(value)
         return decoded
+
+    @property
+    def alerts(self) -> "tuple[Rule, ...]":
+        """The rules that devices of this type bring with them; raise ``ConfigError`` with all their problems."""
+        if self._alerts is None:
+            self._alerts = self._file.alerts
+        return self._alerts
 
     @property
     def has_logs(self) -> bool:

@@ -12,8 +12,9 @@ import re
 import tomllib
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
+from dataclasses import field as dataclass_field
 from datetime import UTC, datetime, timedelta
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from decoders.device_codec import CodecEntry, read_codec
 from decoders.layout import TIME, Derived, Item, Layout
@@ -24,6 +25,9 @@ from model.errors import ConfigError
 from model.quantities import COUNTED, QUANTITIES, Quantity, ending_problem
 from model.retention import KEYS, Age, Retention, age, too_short
 from model.value import Value
+
+if TYPE_CHECKING:
+    from model.rule import Rule
 
 DOMAINS = ("lighting", "energy", "mobility", "parking", "tracking", "environment", "water", "waste")
 NETWORKS = ("lorawan", "sigfox", "native")
@@ -37,11 +41,11 @@ _LONGEST_NAME = 55  # PostgreSQL's names have 63 bytes; views and partitions add
 _PERIOD = re.compile(r"(\d+)\s*(s|min|h|d)")
 _SECONDS = {"s": 1, "min": 60, "h": 3600, "d": 86400}
 _SECTION = re.compile(r"\s*\[\[?\s*([\w.\"-]+)\s*\]\]?\s*(?:#.*)?$")
-_KEY = re.compile(r"\s*([\w-]+)\s*=")
+_KEY = re.compile(r"\s*([\w-]+(?:\.[\w-]+)*)\s*=")
 _KEYS = {
     "file": (
         "title", "vendor", "model", "domain", "networks", "period", "source", "reference",
-        "codec", "frame", "field", "example", "storage",
+        "codec", "frame", "field", "example", "storage", "alert",
     ),
     "frame": ("name", "f_port", "layout"),
     "field": ("title", "quantity", "range", "kind", "counter", "path", "unit"),
@@ -75,12 +79,25 @@ class Example:
 
 @dataclass(frozen=True, slots=True)
 class DeviceFile:
-    """All that a device file says."""
+    """All that a device file says. ``tables``: of its alerts, as written; ``lines``: where everything stands."""
 
     type: DeviceType
     frames: tuple[FrameLayout, ...]
     examples: tuple[Example, ...]
     codec: CodecEntry | None = None
+    tables: object = dataclass_field(default_factory=dict)
+    lines: Mapping[Where, int] = dataclass_field(default_factory=dict)
+
+    @property
+    def alerts(self) -> "tuple[Rule, ...]":
+        """The rules that devices of this type bring with them; raise ``ConfigError`` with all their problems.
+
+        They are read when asked for: whoever decodes a payload needs none, nor what reads them.
+        """
+        rules, problems = _alerts(self.tables, self.type, self.lines)
+        if problems:
+            raise ConfigError(_told(self.type.name, problems))
+        return rules
 
 
 def read_file(name: str, text: str) -> DeviceFile:
@@ -125,10 +142,12 @@ class _Reader:
         ]
         codec = self.codec(table, fields) if by_codec else None
         device_type = self.device_type(table, frames, fields, codec)
+        alerts = table.get("alert", {})
         if self.problems:
-            ordered = sorted(self.problems, key=lambda problem: problem[0])
-            raise ConfigError([f"{self.name}.toml:{line}: {message}" for line, message in ordered])
-        return DeviceFile(device_type, tuple(frames), tuple(examples), codec)
+            whole = len(fields) == len(table.get("field", {}))
+            more = _alerts(alerts, device_type, self.lines)[1] if whole else []
+            raise ConfigError(_told(self.name, [*self.problems, *more]))
+        return DeviceFile(device_type, tuple(frames), tuple(examples), codec, alerts, self.lines)
 
     def codec(self, table: Mapping[str, Any], fields: tuple[Field, ...]) -> CodecEntry | None:
         """Return what reads a payload that has no layout."""
@@ -142,9 +161,7 @@ class _Reader:
 
     def problem(self, where: Where, message: str, *, offset: int = 0) -> None:
         """Note a problem at ``where``, or at the nearest place around it that the file has."""
-        while where and where not in self.lines:
-            where = where[:-1]
-        self.problems.append((self.lines.get(where, 1) + offset, message))
+        self.problems.append((_line(self.lines, where) + offset, message))
 
     def keys(self, table: Mapping[str, Any], kind: str, where: Where) -> None:
         """Note keys that mean nothing."""
@@ -453,9 +470,32 @@ def _lines(text: str) -> Iterator[tuple[Where, int]]:
                 counts[section[1]] = counts.get(section[1], 0) + 1
             yield where, number
         elif not quoted and (key := _KEY.match(line)):
-            yield (*where, key[1]), number
+            yield (*where, *key[1].split(".")), number
         if line.count('"""') % 2:
             quoted = not quoted
+
+
+def _line(lines: Mapping[Where, int], where: Where) -> int:
+    """Return the line of a place, or of the nearest place around it that the file has."""
+    while where and where not in lines:
+        where = where[:-1]
+    return lines.get(where, 1)
+
+
+def _alerts(
+    tables: object, of: DeviceType, lines: Mapping[Where, int]
+) -> "tuple[tuple[Rule, ...], list[tuple[int, str]]]":
+    """Return the rules that a file brings with it, and what is wrong with them, each with its line."""
+    from decoders.device_alerts import read_alerts  # noqa: PLC0415 - msgspec is loaded only by who needs it
+
+    problems: list[tuple[int, str]] = []
+    rules = read_alerts(tables, of, lambda where, text: problems.append((_line(lines, where), text)))
+    return rules, problems
+
+
+def _told(name: str, problems: list[tuple[int, str]]) -> list[str]:
+    """Return the problems of a file in the order of their lines."""
+    return [f"{name}.toml:{line}: {message}" for line, message in sorted(problems, key=lambda problem: problem[0])]
 
 
 def _version(

@@ -7,20 +7,23 @@ import asyncio
 import contextlib
 from collections.abc import AsyncIterator, Sequence
 
+from alerts.shipped import RULES
 from decoders.catalogue import Catalogue
 from model.device import DeviceType
 from model.errors import UnavailableError
 from penfeld import runtime
-from penfeld.clock import Clock
+from penfeld.clock import Clock, utc_now
 from penfeld.config import Config
 from penfeld.upkeep import upkeep_config
 from storage.connection import Database
 from storage.dashboards import Dashboards
 from storage.migrate import migrate
+from storage.rulebook import RuleBook
 from storage.stock import config_of
 from storage.tables import prepare
 
 _PAUSE_S = 0.2
+_NAMED = 5
 
 
 @contextlib.asynccontextmanager
@@ -39,10 +42,15 @@ async def database(config: Config, *, wait_s: float = 0.0) -> AsyncIterator[Data
             await opened.close()
 
 
-async def make_ready(opened: Database, catalogue: Catalogue) -> Sequence[str]:
-    """Bring schema and tables up to date for the catalogue; return what was done, a line each."""
+async def make_ready(opened: Database, catalogue: Catalogue, clock: Clock = utc_now) -> Sequence[str]:
+    """Bring schema, tables and shipped rules up to date for the catalogue; return what was done, a line each."""
     types: Sequence[DeviceType] = catalogue.types()
-    return (*await migrate(opened), *await prepare(opened, types))
+    done = [*await migrate(opened), *await prepare(opened, types)]
+    changed = await RuleBook(opened).take([*RULES, *catalogue.rules()], clock())
+    if changed:
+        more = f" and {len(changed) - _NAMED} more" if len(changed) > _NAMED else ""
+        done.append(f"shipped alert rules: {len(changed)} changed ({', '.join(changed[:_NAMED])}{more})")
+    return done
 
 
 def dashboards(opened: Database, config: Config, catalogue: Catalogue, clock: Clock) -> Dashboards:
