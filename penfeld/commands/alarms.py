@@ -11,7 +11,7 @@ import msgspec
 
 from model.alarm import Alarm, AlarmFilter, AlarmState, Silence
 from model.errors import BadRequestError
-from model.rule import SEVERITIES
+from model.severity import SEVERITIES
 from model.spans import FORMS as SPANS
 from model.spans import Span
 from penfeld.config import Config, load
