@@ -21,7 +21,7 @@ from alerts.texts import News
 from model.alarm import Alarm, EventKind
 from model.device import Language, Text
 from model.notification import Due, Notification
-from model.rule import SEVERITIES, Severity
+from model.severity import SEVERITIES, Severity
 
 Tongue = Literal["fr", "en", "both"]
 NAMED = 20

@@ -19,7 +19,8 @@ from difflib import get_close_matches
 from model.alarm import Alarm, AlarmState, EventKind
 from model.device import Field, Language, Text
 from model.numbers import number, unit
-from model.rule import Geofence, Group, Is, Leaf, Range, Rate, Rule, Severity, Silence, Stuck, Threshold, Usual, leaves
+from model.rule import Geofence, Group, Is, Leaf, Range, Rate, Rule, Silence, Stuck, Threshold, Usual, leaves
+from model.severity import Severity
 from model.spans import Span
 from model.value import Value
 

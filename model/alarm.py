@@ -16,7 +16,8 @@ from typing import Literal
 
 import msgspec
 
-from model.rule import Rule, Severity
+from model.rule import Rule
+from model.severity import Severity
 from model.value import Value
 
 LIVE_ALARMS_TOPIC = "penfeld/v1/alarms"

@@ -4,7 +4,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from datetime import UTC, datetime, time, timedelta, tzinfo
 
-from model.rule import SEVERITIES, Severity
+from model.severity import SEVERITIES, Severity
 
 FORM = '{ from = "22:00", to = "07:00", except = "critical" }'
 _NONE = "none"

@@ -17,12 +17,11 @@ from typing import Literal
 import msgspec
 
 from model.device import Text
+from model.severity import Severity
 from model.spans import Span, decoded, encoded
 from model.value import Value
 
-Severity = Literal["info", "warning", "critical"]
 Measure = Literal["mean", "min", "max", "sum", "count", "share"]
-SEVERITIES: tuple[Severity, ...] = ("info", "warning", "critical")
 
 
 class _Part(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True, forbid_unknown_fields=True):

@@ -16,7 +16,8 @@ from typing import get_args
 
 import msgspec
 
-from model.rule import SEVERITIES, Measure, Rule, rule_of
+from model.rule import Measure, Rule, rule_of
+from model.severity import SEVERITIES
 
 KINDS_BY_KEY: Sequence[tuple[str, str]] = (
     ("measure", "group"),
