@@ -10,6 +10,8 @@ from collections.abc import Callable, Collection, Mapping, Sequence
 from datetime import datetime, timedelta
 from difflib import get_close_matches
 
+import msgspec
+
 from alerts import check
 from alerts.backtest import trial
 from alerts.compiled import Place
@@ -80,6 +82,17 @@ class RuleDesk:
         await self._refuse(rule)
         return await self._book.put(rule, who=who, origin=origin, at=self._clock(), version=version)
 
+    async def switch(self, name: str, who: str, *, on: bool) -> StoredRule:
+        """Switch a rule on or off; what no longer works can be switched off, not on."""
+        stored = await self.rule(name)
+        rule = msgspec.structs.replace(stored.rule, enabled=on)
+        if rule == stored.rule:
+            return stored
+        if on:
+            await self._refuse(rule)
+        origin: Origin = "console" if stored.origin == "device" else stored.origin
+        return await self._book.put(rule, who=who, origin=origin, at=self._clock(), version=stored.version)
+
     async def remove(self, name: str, who: str) -> None:
         """Remove a rule; raise ``NotFoundError``."""
         await self.rule(name)
@@ -94,7 +107,7 @@ class RuleDesk:
         await self._refuse(rule)
         if isinstance(rule.when, Silence) and rule.when.of != "device":
             raise BadRequestError(
-                f"when: a {rule.when.of} cannot be tried on the past: when it spoke is not kept; save the rule and watch"
+                f"when: a {rule.when.of} cannot be tried: when it spoke is not kept; save the rule and watch"
             )
         world = (await self.known()).world
         now = self._clock()

@@ -20,6 +20,8 @@ COMMANDS = {
     "ingest": "take frames from the broker into the database",
     "serve": "serve the API and the console",
     "alerts": "evaluate alert rules, raise alarms and tell people",
+    "rules": "alert rules: list, check, apply from files, compare, export, try on the past; channels",
+    "alarms": "alarms: list, show, acknowledge, comment, assign; silences",
     "simulate": "send frames of simulated devices of any type",
     "replay": "send recorded frames through the same door, at any speed",
     "decode": "decode one payload of a device type",
