@@ -59,6 +59,28 @@ _TIMES: Mapping[str, Text] = {
     "period": Text(en="{} times its period", fr="{} fois sa période"),
 }
 _GROUPED = Text(en="{} of {}, per {}, every {}, {}", fr="{} de {}, par {}, chaque {}, {}")
+_MEASURES: Mapping[str, Text] = {
+    "mean": Text(en="mean", fr="moyenne"),
+    "min": Text(en="least", fr="minimum"),
+    "max": Text(en="most", fr="maximum"),
+    "sum": Text(en="sum", fr="somme"),
+    "count": Text(en="number", fr="nombre"),
+    "share": Text(en="share", fr="part"),
+}
+_BY: Mapping[str, Text] = {
+    "district": Text(en="district", fr="quartier"),
+    "experiment": Text(en="experiment", fr="expérimentation"),
+    "all": Text(en="city", fr="ville"),
+}
+_DAYS: Mapping[str, Text] = {
+    "mon": Text(en="Mon", fr="lun."),
+    "tue": Text(en="Tue", fr="mar."),
+    "wed": Text(en="Wed", fr="mer."),
+    "thu": Text(en="Thu", fr="jeu."),
+    "fri": Text(en="Fri", fr="ven."),
+    "sat": Text(en="Sat", fr="sam."),
+    "sun": Text(en="Sun", fr="dim."),
+}
 _DEVICES = Text(en="the devices with {}", fr="capteurs avec {}")
 _FOR = Text(en=" for {}", fr=" pendant {}")
 _REPEAT = Text(en=" at {} readings in a row", fr=" sur {} mesures de suite")
@@ -168,7 +190,8 @@ class _Words:
             of_it = self.limit(where, self.units.get(where.field, "")) if not states else f"= {states}"
             what = self.say(_DEVICES, f"{where.field} {of_it}")
         sign = {"share": "%", "count": ""}.get(of.measure, sign)
-        return self.say(_GROUPED, of.measure, what, of.by, span(of.every, self.language), self.limit(of, sign))
+        measure, by = _MEASURES[of.measure].get(self.language), _BY[of.by].get(self.language)
+        return self.say(_GROUPED, measure, what, by, span(of.every, self.language), self.limit(of, sign))
 
 
 def _schedule(of: Schedule | None, language: Language) -> str:
@@ -177,4 +200,5 @@ def _schedule(of: Schedule | None, language: Language) -> str:
     parts = [_SUN[of.sun].get(language)] if of.sun is not None else []
     if of.start is not None and of.end is not None:
         parts.append(_HOURS.get(language).format(of.start, of.end))
-    return ", ".join([*parts, *([" ".join(of.days)] if of.days else [])])
+    days = " ".join(_DAYS[day].get(language) for day in of.days)
+    return ", ".join([*parts, *([days] if days else [])])

@@ -165,7 +165,7 @@ def test_a_wrong_alert_keeps_no_payload_from_being_decoded() -> None:
         ('{ field = "open", above = 1 }', "when.field: 'open' is bool and has no limits"),
         ('{ field = "open", values = ["yes"] }', "when.values: 'open' is true or false"),
         ('{ field = "mode", values = ["of"] }', "when.values: 'of' is no value of 'mode', which has off, on"),
-        ('{ circle = { latitude = 48, longitude = -4, radius_m = 9 } }', "when.latitude: 'latitude_deg' is no field"),
+        ("{ circle = { latitude = 48, longitude = -4, radius_m = 9 } }", "when.latitude: 'latitude_deg' is no field"),
         ('{ kind = "silence", of = "gateway" }', "when.of: a gateway is no part of a device type"),
         ('{ kind = "silence", after = "1 min" }', "when.after: 1 min is shorter than the period"),
         ('{ any = [{ field = "heat", above = 1 }, { field = "open", values = [true] }] }', "when: 'heat' is no field"),
@@ -205,7 +205,6 @@ def test_a_condition_that_can_hold_is_none_of_these(condition: str) -> None:
         (FULL.replace("alert.full", "alert.Full"), 1, "'Full' cannot be an alert's name"),
         ("[alert]\nfull = false\n", 2, "an alert is a table: [alert.full] with title and when"),
         ("[alert]\nsilent = true\n", 2, "an alert is a table: [alert.silent] with title and when; silent = false"),
-        ("alert = 3\n", 1, "alerts are tables: [alert.NAME]"),
     ],
 )
 def test_a_table_that_is_no_alert_is_told_with_its_line(text: str, line: int, said: str) -> None:
@@ -214,6 +213,19 @@ def test_a_table_that_is_no_alert_is_told_with_its_line(text: str, line: int, sa
 
     assert len(found) == 1
     assert found[0].startswith(f"{TYPE}.toml:{LAST + line}: {said}")
+
+
+def test_alerts_that_are_no_tables_are_told() -> None:
+    """Something else under that name is a problem, in its line."""
+    assert problems("", "alert = 3\n" + FILE) == [f"{TYPE}.toml:1: alerts are tables: [alert.NAME]"]
+
+
+def test_a_dotted_key_is_told_with_its_line() -> None:
+    """However TOML writes it: what is said at the top of a file counts, and has a line."""
+    off = Definition.read(TYPE, "alert.silent = false\n" + FILE)
+
+    assert off.alerts == ()
+    assert problems("", "\nalert.full = false\n" + FILE)[0].startswith(f"{TYPE}.toml:2: an alert is a table")
 
 
 def test_all_problems_are_told_at_once() -> None:
