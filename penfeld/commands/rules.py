@@ -183,7 +183,7 @@ def _report(rules: "Sequence[Rule]", known: "Known", *, offline: bool = False) -
         for note in notes(rule, known):
             if not (offline and note.startswith("scope")):
                 remark(f"note: rule {rule.name!r}: {note}")
-    print(f"{len(rules)} rules work" if len(rules) != 1 else "1 rule works")
+    print(f"{_count(len(rules), 'rule')} {'works' if len(rules) == 1 else 'work'}")
     return 0
 
 
@@ -429,14 +429,14 @@ def _trial(rule: "Rule", found: "Trial") -> dict[str, object]:
 def _tell(rule: "Rule", found: "Trial", config: Config) -> None:
     """Print a trial for people."""
     start, end = _local(found.start, config), _local(found.end, config)
-    print(f"{rule.name} from {start} to {end}: {found.readings:,} readings, {found.subjects:,} devices")
+    print(f"{rule.name} from {start} to {end}: {_count(found.readings, 'reading')}, {_count(found.subjects, 'device')}")
     if not found.alarms:
         print("no alarm" + ("" if found.readings else ": there are no readings to look at"))
     else:
         simulated = f", {found.simulated:,} of simulated devices" if found.simulated else ""
         going = f", {found.open:,} still open at the end" if found.open else ""
-        of = f"more than {_MOST_TOLD - 1}" if len(found.found) >= _MOST_TOLD else f"{len(found.found)}"
-        print(f"{found.alarms:,} alarms of {of} subjects{going}{simulated}")
+        many = "more than " if len(found.found) >= _MOST_TOLD else ""
+        print(f"{_count(found.alarms, 'alarm')} of {many}{_count(len(found.found), 'subject')}{going}{simulated}")
         print(f"{_long(found.raised_s)} in all, the longest {_long(found.longest_s)}")
         print("\nwhen they would have paged somebody, local time")
         most = max(found.by_hour)
@@ -459,6 +459,10 @@ def _moment(at_us: int) -> "datetime":
     from model.instants import moment
 
     return moment(at_us)
+
+
+def _count(count: int, word: str) -> str:
+    return f"{count:,} {word}{'' if count == 1 else 's'}"
 
 
 def _long(seconds: float) -> str:
