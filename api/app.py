@@ -28,6 +28,7 @@ from api.parameters import known_parameters
 from api.routes import callbacks, device_types, devices, health, ledger, readings, stream
 from api.routes import quarantine as quarantine_routes
 from decoders.catalogue import Catalogue
+from model.alert_ports import Alarms, Channels, Outbox, Rules
 from model.ports import Codecs, DeviceFiles, Interpreter, LiveSource, Publisher, Quarantine, Queries, Registry
 
 __all__ = ["ApiConfig", "create_app"]
@@ -50,6 +51,10 @@ def create_app(  # noqa: PLR0913 -- the application's parts, each named
     catalogue: Catalogue,
     codecs: Codecs,
     device_files: DeviceFiles,
+    alarms: Alarms,
+    rules: Rules,
+    outbox: Outbox,
+    channels: Channels,
     live: LiveSource,
     publisher: Publisher,
     clock: Clock,
@@ -64,6 +69,10 @@ def create_app(  # noqa: PLR0913 -- the application's parts, each named
         catalogue=catalogue,
         codecs=codecs,
         device_files=device_files,
+        alarms=alarms,
+        rules=rules,
+        outbox=outbox,
+        channels=channels,
         publisher=publisher,
         hub=Hub(live, clock=clock, queue=config.subscriber_queue, kept=config.kept_events),
         meter=Meter(),

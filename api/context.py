@@ -14,6 +14,7 @@ from api.live import Hub
 from api.metrics import LedgerTotals, Meter
 from api.pushes import networks
 from decoders.catalogue import Catalogue
+from model.alert_ports import Alarms, Channels, Outbox, Rules
 from model.ports import Codecs, DeviceFiles, Interpreter, Publisher, Quarantine, Queries, Registry
 
 Clock = Callable[[], datetime]
@@ -60,6 +61,10 @@ class Context:
     catalogue: Catalogue
     codecs: Codecs
     device_files: DeviceFiles
+    alarms: Alarms
+    rules: Rules
+    outbox: Outbox
+    channels: Channels
     publisher: Publisher
     hub: Hub
     meter: Meter

@@ -282,6 +282,10 @@ class Rules(Protocol):
         """Return what keeps a rule from working, each with what to change; none if it works."""
         ...
 
+    async def notes(self, rule: Rule) -> Sequence[str]:
+        """Return what whoever writes a rule should know: that it fits no device now, say."""
+        ...
+
     async def save(self, rule: Rule, *, who: str, origin: Origin, version: str | None = None) -> StoredRule:
         """Store a rule that works; raise ``BadRequestError`` with its problems.
 

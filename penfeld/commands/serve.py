@@ -79,13 +79,17 @@ async def _serve(config: Config, listening: socket.socket, wait_s: float) -> int
     from api.context import ApiConfig, context_of
     from api.mqtt import MqttConfig, MqttDoor
     from ingest.cage import Cage
+    from penfeld.alerting import desk
     from penfeld.brokers import broker_address
+    from penfeld.channels import ChannelList
     from penfeld.clock import utc_now
     from penfeld.devicefiles import DeviceFiles, catalogue
     from penfeld.replays import quarantine, replayer
     from penfeld.sources import sources
     from penfeld.version import version
     from penfeld.wiring import database
+    from storage.alarms import Alarms
+    from storage.outbox import Outbox
     from storage.queries import Queries
     from storage.registry import Registry
 
@@ -106,6 +110,10 @@ async def _serve(config: Config, listening: socket.socket, wait_s: float) -> int
             catalogue=known,
             codecs=cage,
             device_files=DeviceFiles(config, cage),
+            alarms=Alarms(opened),
+            rules=desk(opened, config, known),
+            outbox=Outbox(opened),
+            channels=ChannelList(config),
             live=door,
             publisher=door,
             clock=utc_now,

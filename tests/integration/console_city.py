@@ -47,8 +47,11 @@ from model.views import (
     UnmappedPath,
     WorkerSums,
 )
+from tests.fakes.alarms import Alarms
 from tests.fakes.codecs import ToldCodecs
 from tests.fakes.device_files import DeviceFiles
+from tests.fakes.outbox import Channels, Outbox
+from tests.fakes.rules import Rules
 
 NASTY = "<script>window.hacked = true</script>"
 DISTRICTS = ("Brest-Centre", "Saint-Marc", "Europe", "Lambézellec", "Bellevue", "Quatre-Moulins", "Saint-Pierre")
@@ -603,6 +606,10 @@ async def main(lamps: int, port: int) -> None:
         catalogue=types(),
         codecs=ToldCodecs(lab_mast=SAID),
         device_files=DeviceFiles({"lab_mast": MAST}),
+        alarms=Alarms(now),
+        rules=Rules(now),
+        outbox=Outbox(),
+        channels=Channels(),
         live=Live(city),
         publisher=Publisher(),
         clock=now,

@@ -12,18 +12,22 @@ from api.app import ApiConfig, create_app
 from api.context import context_of
 from api.live import Hub
 from decoders.catalogue import Catalogue
+from model.alert_ports import ChannelView
 from model.device import Device
 from model.errors import UnavailableError
 from model.status import LiveReading
+from tests.fakes.alarms import Alarms
 from tests.fakes.codecs import ToldCodecs
 from tests.fakes.device_files import DeviceFiles
 from tests.fakes.interpreter import Interpreter
 from tests.fakes.live_source import LiveSource
 from tests.fakes.memory import Memory
+from tests.fakes.outbox import Channels, Outbox
 from tests.fakes.publisher import Publisher
 from tests.fakes.quarantine import Quarantine
 from tests.fakes.queries import Queries
 from tests.fakes.registry import Registry
+from tests.fakes.rules import Rules
 
 NOW = datetime(2026, 3, 29, 6, 0, tzinfo=UTC)
 LAMP = "70b3d50000000001"
@@ -109,6 +113,9 @@ class Scene:
     interpreter: Interpreter
     codecs: ToldCodecs
     device_files: DeviceFiles
+    alarms: Alarms
+    rules: Rules
+    outbox: Outbox
 
     @property
     def hub(self) -> Hub:
@@ -169,6 +176,7 @@ def scene_of(
         memory.add(device)
     publisher, live, interpreter = Publisher(), LiveSource(), Interpreter()
     codecs, files = ToldCodecs(), DeviceFiles({"mast": MAST_FILE})
+    alarms, rules, outbox = Alarms(lambda: NOW), Rules(lambda: NOW), Outbox()
     app = create_app(
         queries=queries or Queries(memory),
         registry=registry or Registry(memory),
@@ -177,13 +185,20 @@ def scene_of(
         catalogue=Catalogue({"lamp": LAMP_FILE, "bin": BIN_FILE, **(types or {})}, {"mast.js": MAST_SCRIPT}),
         codecs=codecs,
         device_files=files,
+        alarms=alarms,
+        rules=rules,
+        outbox=outbox,
+        channels=Channels(
+            ChannelView(name="ops", kind="mail", target="ops@example.org"),
+            ChannelView(name="hook", kind="webhook", target="https://example.org", trouble="it does not answer"),
+        ),
         live=live,
         publisher=publisher,
         clock=lambda: NOW,
         config=config or ApiConfig(version="1.2.3", revision="abc"),
     )
     client = httpx.AsyncClient(transport=httpx.ASGITransport(app), base_url="http://test")
-    return Scene(app, client, memory, publisher, live, interpreter, codecs, files)
+    return Scene(app, client, memory, publisher, live, interpreter, codecs, files, alarms, rules, outbox)
 
 
 def lamp_readings(count: int, *, device: str = LAMP, start: datetime = NOW) -> Sequence[LiveReading]:

@@ -17,6 +17,8 @@ from tests.fakes.registry import Registry
 from tests.unit.alerts.post import HOT, NIGHT, Clock, alarm_of
 from tests.unit.penfeld.test_config import problems, written
 
+pytestmark = pytest.mark.filterwarnings("ignore:'imghdr' is deprecated:DeprecationWarning")
+"""Apprise imports it where there is one."""
 SECRET = "whsec_aHVzaGh1c2hodXNoaHVzaGh1c2hodXNoaHVzaCEhISE="  # noqa: S105 of this test
 GOOD = f"""
 [broker]
@@ -60,7 +62,6 @@ def config(tmp_path: Path) -> Config:
     return load(written(tmp_path, GOOD), {})
 
 
-@pytest.mark.filterwarnings("ignore:'imghdr' is deprecated:DeprecationWarning")
 def test_a_channel_of_each_kind_is_built(config: Config) -> None:
     """With what the settings say of it, or the defaults."""
     channels = channels_of(config)
@@ -86,7 +87,6 @@ def test_people_see_channels_without_secrets(config: Config) -> None:
     ]
 
 
-@pytest.mark.filterwarnings("ignore:'imghdr' is deprecated:DeprecationWarning")
 def test_no_secret_is_in_a_repr(config: Config) -> None:
     """Neither settings nor channels show what opens a door."""
     assert "hush" not in repr(config) + repr(channels_of(config))
