@@ -4,6 +4,8 @@ Rules:
 
 1. A gateway or source is known from its first frame on. How far apart its frames usually are is a running mean.
 2. Frames of few devices come in no order, so its rule should wait for many times the usual pause.
+3. What was held back comes in a burst, which teaches a pause far too short: unless the rule says after how long, a
+   quarter of an hour is no silence.
 """
 
 from collections.abc import Mapping, Sequence
@@ -18,6 +20,7 @@ SOURCE, GATEWAY = "source:", "gateway:"
 _CLOCK = "clock:"
 """Kept like a thing: up to when what the clock tells was concluded."""
 _AT_LEAST_US = 60_000_000
+_AT_LEAST_US = 900_000_000
 _UNKNOWN_US = 3_600_000_000
 """After so long one that was heard once only is quiet."""
 _WEIGHT = 0.1

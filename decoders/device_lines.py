@@ -93,6 +93,19 @@ def example_lines(
     return [*lines, ""]
 
 
+def alert_lines(name: str = "", kind: Kind | None = None) -> list[str]:
+    """Return remarks that show an alert, of a field where there is one: a draft does not know what is worth one."""
+    limit = {Kind.BOOL: "values = [true]", Kind.TEXT: 'values = ["…"]'}.get(
+        kind or Kind.FLOAT, "above = 30, clear = 28"
+    )
+    return [
+        "# Devices of this type may bring alerts; docs/layout-language.md says more. Silence is watched already.",
+        "# [alert.attention]",
+        '# title = { en = "Needs a look", fr = "À vérifier" }',
+        f"# when = {{ field = {quoted(name or 'temperature_c')}, {limit}, repeat = 2 }}",
+    ]
+
+
 def title_text(text: Text) -> str:
     """Return a text in both languages as TOML writes it."""
     return f"{{ en = {quoted(text.en)}, fr = {quoted(text.fr)} }}"

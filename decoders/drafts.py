@@ -14,7 +14,7 @@ from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 
 from decoders.device_file import read_file
-from decoders.device_lines import About, example_lines, field_lines, head_lines, quoted, range_lines
+from decoders.device_lines import About, alert_lines, example_lines, field_lines, head_lines, quoted, range_lines
 from decoders.mapping import FieldMap, Mapped
 from decoders.output import Output
 from decoders.proposals import Proposal, differing_names, is_moment, propose
@@ -61,7 +61,7 @@ def draft(
     placed = {proposal.path for proposal in fields}
     unplaced = {path: values for path, values in seen.items() if path not in placed and not names_element(path)}
     head = "\n".join([*_head(about, fields), *_codec(about, times), *_field_lines(fields)])
-    text = "\n".join([head, *_examples(name, head, said, every=every), *_left(unplaced)])
+    text = "\n".join([head, *_examples(name, head, said, every=every), *_left(unplaced), *_alert(fields)])
     return Draft(f"{text.rstrip()}\n", fields, unplaced)
 
 
@@ -210,6 +210,11 @@ def _left(unplaced: Mapping[str, tuple[Value, ...]]) -> list[str]:
         shown = ", ".join(_remark(value) for value in dict.fromkeys(values[:_MOST_SHOWN]))
         lines.append(f"#   {_remark(path)}: {shown}"[:_LONGEST_SHOWN])
     return lines
+
+
+def _alert(fields: Sequence[Proposal]) -> list[str]:
+    """Return remarks that show an alert of the first field."""
+    return ["", *(alert_lines(fields[0].name, fields[0].kind) if fields else alert_lines())]
 
 
 def _domain(fields: Sequence[Proposal]) -> str:

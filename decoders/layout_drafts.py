@@ -7,7 +7,7 @@ import math
 from collections.abc import Mapping, Sequence
 
 from decoders.device_file import RESERVED
-from decoders.device_lines import About, example_lines, head_lines, quoted, range_lines, title_text
+from decoders.device_lines import About, alert_lines, example_lines, head_lines, quoted, range_lines, title_text
 from decoders.drafts import Draft
 from decoders.formats import sigfox
 from decoders.layout import Item
@@ -86,13 +86,23 @@ def blank(about: About) -> str:
             _BLANK.format(port=port) + "\n".join(example_lines("mild", bytes.fromhex("0108665924"), f_port, [good])),
             *example_lines("not known", bytes.fromhex("017fff5924"), f_port, [{**good, "temperature_c": None}]),
             *example_lines("cut short", bytes.fromhex("0108"), f_port, error="temperature_c needs"),
+            *alert_lines("temperature_c"),
+            "",
         ]
     )
 
 
 def by_name(name: str, about: About) -> str:
     """Return a device file for a board that publishes its values by name."""
-    return "\n".join([_LANGUAGE, *head_lines(about, "environment"), _NATIVE.format(name=name)])
+    return "\n".join(
+        [
+            _LANGUAGE,
+            *head_lines(about, "environment"),
+            _NATIVE.format(name=name),
+            *alert_lines("door_open", Kind.BOOL),
+            "",
+        ]
+    )
 
 
 def of_grammar(about: About, grammar: str, payloads: Sequence[bytes]) -> Draft | None:
@@ -123,7 +133,9 @@ def of_grammar(about: About, grammar: str, payloads: Sequence[bytes]) -> Draft |
         lines += [f"quantity = {quoted(field.quantity)}", *range_lines(field.kind, field.quantity), ""]
     program = Program([FrameLayout("", (), parse_layout(layout)[0])])
     lines += _examples(program, payloads or [_shortest(program)], invented=not payloads)
-    return Draft("\n".join(lines), tuple(field for _, field in named.values()))
+    shown = next(iter(named.values()), None)
+    lines += alert_lines(shown[0], shown[1].kind) if shown is not None else []
+    return Draft("\n".join([*lines, ""]), tuple(field for _, field in named.values()))
 
 
 def _proposal(name: str, item: Item) -> Proposal:

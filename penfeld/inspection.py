@@ -3,7 +3,8 @@
 Rules:
 
 1. What is wrong is a problem: a file that cannot be read, a script that cannot be called; and an example that does not
-   hold. What a person should look at before many devices speak is *missing*, and no problem.
+   hold; an alert that could not work. What a person should look at before many devices speak is *missing*, and no
+   problem.
 2. Makers' scripts run in the cage, each example in one and the same realm, as in ingest.
 """
 
@@ -13,6 +14,9 @@ from datetime import UTC, datetime
 from importlib.resources import files
 from pathlib import Path
 
+from alerts.check import problems as rule_problems
+from alerts.known import Known
+from alerts.words import waits_for
 from decoders.device import Decoded, Definition, Example, differences
 from decoders.drafts import names_element, unit_beside
 from decoders.layout import TIME
@@ -81,6 +85,16 @@ class Shown:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
+class Alert:
+    """A rule that the file brings with it. ``when``: what it waits for, in words."""
+
+    name: str
+    severity: str
+    title: str
+    when: str
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
 class Report:
     """What was found in one device file. ``read_by``: what reads its payloads."""
 
@@ -88,6 +102,7 @@ class Report:
     file: Path | None
     read_by: str = ""
     fields: int = 0
+    alerts: Sequence[Alert] = ()
     examples: Sequence[Shown] = ()
     problems: Sequence[str] = ()
     missing: Sequence[str] = ()
@@ -114,19 +129,29 @@ async def inspect(cage: Cage, config: Config, word: str) -> Report:
     name = file.stem if file is not None else word
     try:
         definition = definition_in(catalogue(config), word) if file is None else read(file)
+        wrong = [*_wrong_alerts(definition)]
     except ConfigError as error:
         return Report(name=name, file=file, problems=error.problems)
     except UnknownTypeError as error:
         return Report(name=name, file=file, problems=[f"{error}; a file is named with its ending .toml"])
     missing = [] if file is None else [*_unplaced(config, file)]
     if definition.script is None:
-        return _report(definition, file, [_decoded(definition, one) for one in definition.examples], missing=missing)
+        said = [_decoded(definition, one) for one in definition.examples]
+        return _report(definition, file, said, problems=wrong, missing=missing)
     if broken := await cage.problem(definition.script):
-        return _report(definition, file, [], problems=[broken])
+        return _report(definition, file, [], problems=[broken, *wrong])
     found = await _asked(cage, definition.script, definition)
     if not await cage.steady(definition.script):
         missing.append(_UNSTEADY)
-    return _report(definition, file, found, missing=missing)
+    return _report(definition, file, found, problems=wrong, missing=missing)
+
+
+def _wrong_alerts(definition: Definition) -> Iterator[str]:
+    """Yield what keeps the file's rules from working; raise ``ConfigError`` for what can be placed in the file."""
+    known = Known(types={definition.type.name: definition.type})
+    for rule in definition.alerts:
+        for problem in rule_problems(rule, known):
+            yield f"alert.{rule.name.rpartition('/')[2]}: {problem}"
 
 
 def _unplaced(config: Config, file: Path) -> Iterator[str]:
@@ -212,6 +237,10 @@ def _report(
         file=file,
         read_by=_read_by(definition),
         fields=len(definition.type.fields),
+        alerts=[
+            Alert(name=rule.name, severity=rule.severity, title=rule.title.en, when=waits_for(rule, definition.type))
+            for rule in definition.alerts
+        ],
         examples=[_shown(definition, one) for one in found],
         problems=problems,
         missing=[*missing, *(_missing(definition, found) if not problems else ())],

@@ -229,7 +229,11 @@ def _print(report: "Report") -> None:
     for example in report.examples:
         print()
         _print_example(example)
-    if report.examples or report.missing:
+    if report.alerts:
+        print()
+        rows = [(one.name, one.severity, one.title, one.when) for one in report.alerts]
+        _rows(("alert", "severity", "title", "waits for"), rows)
+    if report.alerts or report.examples or report.missing:
         print()
     for problem in report.problems:
         print(f"wrong: {problem}")

@@ -104,6 +104,62 @@ def test_every_beginning_is_a_device_as_it_stands(
     assert (report["read_by"], report["well"]) == (read_by, True)
 
 
+@pytest.mark.parametrize(
+    "words",
+    [[], ["--network", "native"], ["--sigfox", "level::uint:8"], ["--format", "cayenne", "--example", "03670110"]],
+)
+def test_a_first_file_ends_with_an_alert_to_be_switched_on(device: Command, words: list[str]) -> None:
+    """Without the signs in front of them, the last lines of a draft are an alert that works."""
+    device("new", "lab_x", *words)
+    file = Path("my-devices/lab_x.toml")
+    *before, table, title, when = file.read_text().splitlines()
+    file.write_text("\n".join([*before, *(line.removeprefix("# ") for line in (table, title, when))]))
+    code, out, _ = device("check", "lab_x")
+
+    assert code == 0
+    assert "lab_x/attention" in out
+    assert "lab_x/attention" not in [rule.name for rule in Definition.read("lab_x", "\n".join(before)).alerts]
+
+
+def test_alerts_are_listed_in_words(device: Command) -> None:
+    """With what each waits for, and when it counts; in JSON, too."""
+    _, out, _ = device("check", "penfeld_streetlight")
+    _, text, _ = device("check", "penfeld_streetlight", "--json")
+    [report] = json.loads(text)
+
+    assert "lamp_on = yes for 30 min, by day" in out
+    assert "voltage_v outside 207 to 253 V for 15 min" in out
+    assert report["alerts"][0] == {
+        "name": "penfeld_streetlight/silent",
+        "severity": "warning",
+        "title": "Nothing comes any more",
+        "when": "nothing comes for 3 times as long as is usual for it",
+    }
+
+
+@pytest.mark.parametrize(
+    ("changed", "said"),
+    [
+        (
+            'field = "temperature", above',
+            "when.field: 'temperature' is no field of this file; did you mean temperature_c?",
+        ),
+        ('field = "temperature_c", below = 5, above', "wrong: alert.attention: when.below: stands beside"),
+    ],
+)
+def test_an_alert_that_cannot_work_is_wrong(device: Command, changed: str, said: str) -> None:
+    """What can be placed in the file is told with its line, all else with its name."""
+    device("new", "lab_x")
+    file = Path("my-devices/lab_x.toml")
+    lines = file.read_text().splitlines()
+    lines[-3:] = [line.removeprefix("# ").replace('field = "temperature_c", above', changed) for line in lines[-3:]]
+    file.write_text("\n".join(lines))
+    code, out, _ = device("check", "lab_x")
+
+    assert code == 1
+    assert said in out
+
+
 def test_a_folder_that_nobody_looks_into_is_told(device: Command) -> None:
     """A file written elsewhere is found once ``catalogue`` names its folder, and the next steps say so."""
     assert 'catalogue = ["elsewhere"]' in device("new", "lab_x", "--to", "elsewhere")[1]

@@ -190,6 +190,25 @@ def test_devices_behind_a_quiet_gateway() -> None:
     ]
 
 
+def test_a_burst_is_no_measure_of_what_is_usual() -> None:
+    """After a gateway told at once what it had held back, a pause of minutes is no silence; one of an hour is."""
+    city = City(1, [stored("gateway", {"kind": "silence", "of": "gateway", "times": 20})])
+
+    async def told_at_once() -> list[int]:
+        for step in range(100):
+            city.now_us = START + step * 100_000
+            city.store.add(TYPE, [], heard={"gateway:g1": city.now_us})
+            await city.look()
+        counts = []
+        for pause in (10 * MINUTE, HOUR):
+            city.now_us = START + pause
+            await city.look()
+            counts.append(len(city.store.alarms))
+        return counts
+
+    assert asyncio.run(told_at_once()) == [0, 1]
+
+
 def test_a_device_that_never_spoke() -> None:
     """A device that died right after it was installed is silent from its registration on."""
     city = City(1, [stored("silent", {"kind": "silence", "times": 3})])
