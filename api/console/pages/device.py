@@ -42,12 +42,12 @@ def register(parts: Parts) -> None:
         except (NotFoundError, UnavailableError) as error:
             missing = isinstance(error, NotFoundError)
             ui.context.client.status_code = 404 if missing else 503
-            with frame(request, "devices", words("not_found.title"), words):
+            with frame(request, "devices", words("not_found.title"), words, parts.bell):
                 Text("h1", words("not_found.title"))
                 Text("p", words("not_found.device", id=device_id[:100]) if missing else words("trouble.database"))
                 link(words("devices.title"), "/devices")
             return
-        with frame(request, "devices", device.name or device.id, words) as here:
+        with frame(request, "devices", device.name or device.id, words, parts.bell) as here:
             DevicePage(parts, here, device)
 
 
