@@ -10,7 +10,19 @@ from api.console.bell import Bell
 from api.console.config import ConsoleConfig
 from api.console.feed import Feed
 from api.console.frame import ASSETS
-from api.console.pages import alarms, city, device, device_type, device_types, devices, ledger, rule, rules
+from api.console.pages import (
+    alarm,
+    alarms,
+    city,
+    device,
+    device_type,
+    device_types,
+    devices,
+    ledger,
+    rule,
+    rules,
+    silences,
+)
 from api.console.pages import quarantine as quarantine_page
 from api.console.parts import Parts
 from api.context import context_of
@@ -48,7 +60,20 @@ def build(app: FastAPI, config: ConsoleConfig) -> None:
         clock=given.clock,
         config=config,
     )
-    for page in (city, alarms, rules, rule, devices, device, device_types, device_type, ledger, quarantine_page):
+    for page in (
+        city,
+        alarms,
+        alarm,
+        silences,
+        rules,
+        rule,
+        devices,
+        device,
+        device_types,
+        device_type,
+        ledger,
+        quarantine_page,
+    ):
         page.register(parts)
     console_app.add_static_files(ASSETS, _STATIC)
     console_app.on_startup(feed.start)
