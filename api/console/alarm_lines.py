@@ -234,7 +234,7 @@ def event_text(event: AlarmEvent, words: Words) -> str:
 def notification_words(of: Notification, words: Words) -> str:
     """Return what became of a message."""
     said = words(f"notification.{of.state.value}")
-    parts = [said]
+    parts = [said] if of.alarm is not None else [words("notification.test"), said]
     if of.attempts > 1:
         parts.append(words("notification.attempts", count=of.attempts))
     if of.step:
