@@ -10,9 +10,6 @@ select id, body from penfeld.news order by id limit %s
 -- name: take_news
 delete from penfeld.news where id = any(%s)
 
--- name: news_left
-select exists (select from penfeld.news where id > %s)
-
 -- name: alerts_alone
 select pg_try_advisory_lock(hashtext('penfeld.alerts'))
 
@@ -184,9 +181,6 @@ returning id
 
 -- name: assign_alarm
 update penfeld.alarm set assigned_to = %(to)s where id = %(id)s returning id
-
--- name: alarm_there
-select id from penfeld.alarm where id = any(%s)
 
 -- name: write_audit
 insert into penfeld.audit (at, who, what, target, detail) values (%(at)s, %(who)s, %(what)s, %(target)s, %(detail)s)

@@ -106,7 +106,7 @@ async def wipe(database: Database) -> None:
         await connection.execute(
             SQL(
                 "truncate penfeld.uplink, penfeld.heard, penfeld.changed_hour, penfeld.device, penfeld.ledger,"
-                " penfeld.device_state, penfeld.quarantine, readings.probe, latest.probe restart identity"
+                " penfeld.device_state, penfeld.quarantine, readings.probe, latest.probe restart identity cascade"
             )
         )
 
