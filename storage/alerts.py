@@ -3,7 +3,8 @@
 Rules:
 
 1. A verdict is one transaction: news are taken, alarms change, messages are written, or nothing is.
-2. Only one evaluates: the lock belongs to a connection, so it ends with the process, however that ends.
+2. Only one evaluates: the lock belongs to a connection, so it ends with the process, however that ends. Each verdict
+   makes sure that it is still held: a connection may be cut without a word.
 3. What would make a second open alarm of one rule and subject is left out: the database itself refuses it.
 """
 
@@ -23,10 +24,7 @@ from model.alarm import (
     AlarmNotice,
     AlarmState,
     Episode,
-    EventKind,
     Heard,
-    Opening,
-    Revision,
     Signal,
     Standing,
     StoredRule,
@@ -38,9 +36,9 @@ from model.instants import EPOCH, microseconds, moment
 from model.readings import Bools, Column, Ints
 from model.rule import rule_of
 from model.value import Value
-from storage import news, packing
+from storage import news, packing, verdicts
 from storage.arrays import Int4s, Texts, Times
-from storage.connection import Connection, Database, Parameters
+from storage.connection import CollisionError, Connection, Database, Parameters, RefusedError
 from storage.connection import rows as fetch
 from storage.packing import Narrow
 from storage.prospects import prospects
@@ -69,16 +67,19 @@ class AlertStore:
         self._database = database
         self._kinds: Mapping[str, Mapping[str, str]] = {}
         self._stamp: tuple[float, int] | None = None
+        self._holder: int | None = None
 
     @asynccontextmanager
     async def _alone(self) -> AsyncIterator[None]:
         async with self._database.connection() as connection:
-            [(alone,)] = await fetch(connection, statement("alerts_alone"))
+            [(alone, holder)] = await fetch(connection, statement("alerts_alone"))
             if not alone:
                 raise ConflictError("another process evaluates the rules of this database; this one waits")
+            self._holder = holder
             try:
                 yield
             finally:
+                self._holder = None
                 await connection.close()  # the lock ends with it
 
     def alone(self) -> AbstractAsyncContextManager[None]:
@@ -317,19 +318,27 @@ class AlertStore:
         return {device: (source, gateways or ()) for device, source, gateways in found}
 
     async def commit(self, verdict: Verdict, at: datetime) -> Sequence[AlarmNotice]:
-        """Write all of it in one transaction; return what changed for people."""
+        """Write all of it in one transaction; return what changed for people.
+
+        Alarms that the database refuses are left out; the log says which. Raise ``ConflictError`` where another process
+        evaluates by now.
+        """
+        try:
+            return await self._write(verdict, at, careful=False)
+        except (CollisionError, RefusedError):
+            return await self._write(verdict, at, careful=True)
+
+    async def _write(self, verdict: Verdict, at: datetime, *, careful: bool) -> Sequence[AlarmNotice]:
         async with self._database.transaction() as connection:
+            if self._holder is not None:
+                [(alone,)] = await fetch(connection, statement("still_alone"), (self._holder,))
+                if not alone:
+                    raise ConflictError("this process lost the connection by which it was the only evaluator")
             await news.take(connection, verdict.taken)
-            if verdict.heard:
-                await connection.execute(statement("keep_heard"), (_heard(verdict.heard),))
-            if verdict.signals:
-                await _keep_signals(connection, verdict)
-            if not verdict.revisions and not verdict.openings:
-                return ()
-            changed = await _change(connection, verdict, at)
-            await _note(connection, changed, at)
-            alarms = {one.id: one for one in await alarms_by_id(connection, [change[0] for change in changed])}
-        return [AlarmNotice(kind=kind, alarm=alarms[number]) for number, kind, _, _ in changed if number in alarms]
+            changed = await verdicts.write(connection, verdict, at, careful=careful)
+            ids = [change.alarm for change in changed]
+            alarms = {one.id: one for one in await alarms_by_id(connection, ids)} if ids else {}
+        return [AlarmNotice(kind=change.kind, alarm=alarms[change.alarm]) for change in changed]
 
     def _columns(self, device_type: str, fields: Sequence[str]) -> Mapping[str, str] | None:
         """Return the columns that there are, ``None`` without a table."""
@@ -356,118 +365,6 @@ def _alarm(row: Sequence[Any]) -> list[Any]:
     values = list(row)
     values[4] = AlarmState(values[4])
     return values
-
-
-_Change = tuple[int, EventKind, str, Sequence[str]]
-"""Alarm, what happened, why, and which channels hear of it."""
-
-
-async def _change(connection: Connection, verdict: Verdict, at: datetime) -> list[_Change]:
-    """Revise and open alarms; return what happened to each."""
-    changed: list[_Change] = []
-    if verdict.revisions:
-        document = Jsonb([_revision(one) for one in verdict.revisions])
-        for still_open in (False, True):  # at no moment two are open
-            parameters = {"revisions": document, "open": still_open, "at": at}
-            await connection.execute(statement("revise_alarms"), parameters)
-        changed += [(one.id, one.kind, one.reason, one.notify) for one in verdict.revisions]
-    if verdict.openings:
-        parameters = {"openings": Jsonb([_opening(one) for one in verdict.openings]), "at": at}
-        found = await fetch(connection, statement("open_alarms"), parameters)
-        several: dict[tuple[str, str, str], list[int]] = {}
-        for number, rule, subject, state in found:
-            several.setdefault((rule, subject, state), []).append(number)
-        for one in verdict.openings:
-            state = "open" if one.episode.end_us is None else "cleared"
-            numbers = several.get((one.rule, one.subject.name, state))
-            if not numbers:
-                continue
-            number = numbers.pop(0)
-            changed.append((number, EventKind.OPENED, "", one.notify))
-            if state == "cleared":
-                changed.append((number, EventKind.CLEARED, "", one.notify))
-            elif one.folded_into is not None:
-                changed.append((number, EventKind.FOLDED, "", ()))
-    return changed
-
-
-async def _note(connection: Connection, changed: Sequence[_Change], at: datetime) -> None:
-    """Write events, and messages to people."""
-    events = [{"alarm": number, "kind": kind, "text": why} for number, kind, why, _ in changed]
-    await connection.execute(statement("note_alarm_events"), {"events": Jsonb(events), "at": at})
-    lines = [
-        {"channel": channel, "kind": kind, "alarm": number}
-        for number, kind, _, channels in changed
-        for channel in channels
-    ]
-    if lines:
-        await connection.execute(statement("notify"), {"lines": Jsonb(lines), "at": at})
-
-
-async def _keep_signals(connection: Connection, verdict: Verdict) -> None:
-    gone = [
-        {"rule": rule, "leaf": leaf, "subject": subject, "since": _text(since_us)}
-        for rule, leaf, subject, since_us in verdict.signals
-    ]
-    kept = [
-        {
-            "rule": one.rule,
-            "leaf": one.leaf,
-            "subject": one.subject,
-            "started_at": _text(one.start_us),
-            "raised_at": _text(one.raised_us),
-            "ended_at": None if one.end_us is None else _text(one.end_us),
-        }
-        for some in verdict.signals.values()
-        for one in some
-    ]
-    await connection.execute(statement("forget_signals"), (Jsonb(gone),))
-    await connection.execute(statement("keep_signals"), (Jsonb(kept),))
-
-
-def _episode(episode: Episode) -> dict[str, Any]:
-    return {
-        "started_at": _text(episode.start_us),
-        "raised_at": _text(episode.raised_us),
-        "ended_at": None if episode.end_us is None else _text(episode.end_us),
-        "first_value": episode.first,
-        "last_value": episode.last,
-        "last_at": None if episode.last_us is None else _text(episode.last_us),
-    }
-
-
-def _revision(one: Revision) -> dict[str, Any]:
-    return {
-        "id": one.id,
-        "state": one.state,
-        "reason": one.reason,
-        "folded_into": one.folded_into,
-        **_episode(one.episode),
-    }
-
-
-def _opening(one: Opening) -> dict[str, Any]:
-    return {
-        "rule": one.rule,
-        "version": one.version,
-        "severity": one.severity,
-        "subject": one.subject.name,
-        "device": one.subject.device,
-        "device_type": one.subject.device_type,
-        "simulated": one.subject.simulated,
-        "late": one.late,
-        "folded_into": one.folded_into,
-        **_episode(one.episode),
-    }
-
-
-def _heard(heard: Mapping[str, Heard]) -> Jsonb:
-    return Jsonb(
-        [
-            {"subject": name, "last_at": _text(one.last_us), "pause": one.usual_us / 1e6 if one.usual_us else None}
-            for name, one in heard.items()
-        ]
-    )
 
 
 def _standing(row: Sequence[Any]) -> Standing:

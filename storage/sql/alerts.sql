@@ -14,7 +14,11 @@ delete from penfeld.news where id = any(%s)
 select exists (select from penfeld.news where id > %s)
 
 -- name: alerts_alone
-select pg_try_advisory_lock(hashtext('penfeld.alerts'))
+select pg_try_advisory_lock(hashtext('penfeld.alerts')), pg_backend_pid()
+
+-- name: still_alone
+-- Whether a connection still holds the lock: it holds no other.
+select exists (select from pg_locks where locktype = 'advisory' and granted and pid = %s)
 
 -- name: alerts_stamp
 -- Changes with every version of a row that rules depend on.
@@ -74,6 +78,12 @@ cross join lateral (
 ) as u
 group by p.device
 
+-- name: unseat_alarms
+-- Alarms that move let go of where they began: the next statement gives each its new place.
+update penfeld.alarm as a set state = 'withdrawn'
+from unnest(%(ids)s, %(starts)s) as p (id, start)
+where a.id = p.id and a.started_at <> p.start and a.state <> 'withdrawn'
+
 -- name: revise_alarms
 update penfeld.alarm as a set
     state = p.state, started_at = p.started_at, raised_at = p.raised_at, ended_at = p.ended_at,
@@ -84,7 +94,8 @@ from jsonb_to_recordset(%(revisions)s) as p (
     id bigint, state text, started_at timestamptz, raised_at timestamptz, ended_at timestamptz,
     first_value jsonb, last_value jsonb, last_at timestamptz, reason text, folded_into bigint
 )
-where a.id = p.id and (p.state = 'open') = %(open)s
+where a.id = p.id
+returning a.id
 
 -- name: open_alarms
 insert into penfeld.alarm (
@@ -102,8 +113,9 @@ from jsonb_to_recordset(%(openings)s) as p (
 )
 left join penfeld.device as d on d.key = p.device
 where p.device is null or d.key is not null
+order by p.started_at
 on conflict do nothing
-returning id, rule, subject, state
+returning id, rule, subject, started_at
 
 -- name: note_alarm_events
 insert into penfeld.alarm_event (alarm, at, kind, who, text)
@@ -317,6 +329,9 @@ select state, count(*) from penfeld.notification group by state
 
 -- name: purge_alarm
 delete from penfeld.alarm where simulated or device = any(%s)
+
+-- name: purge_signal
+delete from penfeld.signal as s using penfeld.device as d where d.id = s.subject and d.key = any(%s)
 
 -- name: note_cadence
 insert into penfeld.cadence as old (device, pause, learnt_at)
