@@ -17,7 +17,6 @@ from typing import Any
 
 import numpy as np
 from psycopg.sql import SQL, Composed, Identifier, Literal
-from psycopg.types.json import Jsonb
 
 from model.alarm import (
     Alarm,
@@ -45,8 +44,6 @@ from storage.prospects import prospects
 from storage.statements import statement
 from storage.tables import kinds, table
 
-_NEWS_ROWS = 256
-"""Rows of news taken at once: each holds what one transaction stored."""
 _STAMP_S = 1.0
 _BACK = timedelta(days=90)
 """A reading before another is looked for so far back."""
@@ -78,6 +75,7 @@ class AlertStore:
             self._holder = holder
             try:
                 yield
+                await connection.execute(SQL("select pg_advisory_unlock_all()"))  # at once; closing takes its time
             finally:
                 self._holder = None
                 await connection.close()  # the lock ends with it
@@ -123,25 +121,24 @@ class AlertStore:
 
     async def want(self, fields: Mapping[str, Sequence[str]]) -> None:
         """Say of which device types and fields writers are to tell."""
-        wanted = Jsonb([{"type": name, "fields": list(some)} for name, some in fields.items()])
-        async with self._database.connection() as connection:
-            await connection.execute(statement("ask_for_news"), {"types": list(fields), "wanted": wanted})
+        async with self._database.transaction() as connection:
+            await news.ask(connection, fields)
 
     async def news(self, rows: int = 20_000) -> News:
         """Return what was stored and is not taken yet, the oldest first."""
         async with self._database.connection() as connection:
-            found = await news.waiting(connection, _NEWS_ROWS + 1)
-        bodies: list[tuple[int, bytes]] = []
-        more = len(found) > _NEWS_ROWS
-        told = 0
-        for one in found[:_NEWS_ROWS]:
-            bodies.append(one)
-            told += len(one[1]) // 40  # about as many rows
-            if told >= rows and len(bodies) < len(found):
-                more = True
-                break
-        parts, heard = news.told(bodies)
-        return News(ids=[number for number, _ in bodies], parts=parts, heard=heard, more=more)
+            return await news.waiting(connection, rows)
+
+    async def arrived(self, device_type: str, since_us: int) -> Mapping[int, int]:
+        """Return device -> time of the oldest of its readings that arrived since, of those of 90 days before."""
+        if self._columns(device_type, []) is None:
+            return {}
+        query = SQL(
+            "select device, min(time) from {} where received_at >= %(since)s and time >= %(oldest)s group by device"
+        ).format(table(device_type))
+        since = moment(max(since_us, 0))
+        found = await self._database.fetch(query, {"since": since, "oldest": since - _BACK})
+        return {device: microseconds(time) for device, time in found}
 
     async def stretch(
         self, device_type: str, fields: Sequence[str], since_us: Mapping[int, int], until_us: int | None = None
@@ -335,6 +332,8 @@ class AlertStore:
                 if not alone:
                     raise ConflictError("this process lost the connection by which it was the only evaluator")
             await news.take(connection, verdict.taken)
+            if verdict.regained:
+                await connection.execute(statement("news_regained"))
             changed = await verdicts.write(connection, verdict, at, careful=careful)
             ids = [change.alarm for change in changed]
             alarms = {one.id: one for one in await alarms_by_id(connection, ids)} if ids else {}

@@ -1,17 +1,52 @@
 -- name: news_wanted
-select device_type, fields from penfeld.news_wanted where asked_at > now() - interval '1 day'
+select device_type, fields from penfeld.news_wanted
+where not exists (select from penfeld.news_lost where not telling)
+
+-- name: lock_telling
+select pg_advisory_xact_lock_shared(hashtext('penfeld.news'))
+
+-- name: lock_asking
+-- Waits for writers that looked already at what is wanted, until what they tell, or do not, can be read.
+select pg_advisory_xact_lock(hashtext('penfeld.news'))
 
 -- name: tell_news
 insert into penfeld.news (body) values (%s)
 
+-- name: bound_news
+-- Where nobody takes news, they go, and are not told any more.
+with there as (
+    select sum(octet_length(body)) as bytes, min(at) as oldest from penfeld.news
+), lost as (
+    insert into penfeld.news_lost as old (since, telling)
+    select oldest - interval '1 day', false from there where bytes > %(bytes)s or oldest < now() - %(age)s
+    on conflict (one) do update set since = least(old.since, excluded.since), telling = false
+    returning since
+), gone as (
+    delete from penfeld.news where exists (select from lost)
+)
+select since from lost
+
 -- name: news
-select id, body from penfeld.news order by id limit %s
+select id, at, body, last
+from (
+    select id, at, body, sum(octet_length(body)) over (order by id) - octet_length(body) as before,
+           max(id) over () as last
+    from (select id, at, body from penfeld.news order by id limit %(count)s) as oldest
+) as piece
+where before < %(bytes)s
+order by id
+
+-- name: news_lost
+select since from penfeld.news_lost
+
+-- name: tell_again
+update penfeld.news_lost set telling = true where not telling
+
+-- name: news_regained
+delete from penfeld.news_lost where telling
 
 -- name: take_news
 delete from penfeld.news where id = any(%s)
-
--- name: news_left
-select exists (select from penfeld.news where id > %s)
 
 -- name: alerts_alone
 select pg_try_advisory_lock(hashtext('penfeld.alerts')), pg_backend_pid()
@@ -34,6 +69,10 @@ from penfeld.device as d
 left join penfeld.heard as h on h.device = d.key
 left join penfeld.cadence as c on c.device = d.key
 where d.state = 'active' and d.type is not null
+
+-- name: news_asked
+select (select jsonb_object_agg(device_type, fields) from penfeld.news_wanted),
+       exists (select from penfeld.news_lost where not telling)
 
 -- name: ask_for_news
 with gone as (delete from penfeld.news_wanted where device_type <> all(%(types)s))
