@@ -19,7 +19,6 @@ from model.rule import Silence
 SOURCE, GATEWAY = "source:", "gateway:"
 _CLOCK = "clock:"
 """Kept like a thing: up to when what the clock tells was concluded."""
-_AT_LEAST_US = 60_000_000
 _AT_LEAST_US = 900_000_000
 _UNKNOWN_US = 3_600_000_000
 """After so long one that was heard once only is quiet."""

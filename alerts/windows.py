@@ -75,7 +75,7 @@ class WindowRules:
             starts = known.starts if known is not None and known.of.stored.version == of.stored.version else None
             if starts is None:
                 length = every_us(of)
-                starts = {(now_us - reach_us(of)) // length * length}
+                starts = set(range((now_us - reach_us(of)) // length * length, now_us, length))
             self._waiting[of.rule.name] = _Waiting(of, devices, starts)
 
     def note(self, parts: Sequence[Stretch], now_us: int) -> None:

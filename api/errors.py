@@ -222,5 +222,10 @@ async def nothing_here(request: Request) -> None:
 def _methods(request: Request) -> str:
     """Return every method that the address takes; the framework's own answer knows only the first."""
     paths = request.app.openapi()["paths"]
-    found = [method for path in paths if compile_path(path)[0].match(request.url.path) for method in paths[path]]
-    return ", ".join(method.upper() for method in found)
+    found = [method for path in paths if _pattern(path).match(request.url.path) for method in paths[path]]
+    return ", ".join(dict.fromkeys(method.upper() for method in found))
+
+
+def _pattern(path: str) -> re.Pattern[str]:
+    """Return what an address of this path looks like; the document does not tell that names of rules have slashes."""
+    return compile_path(path.replace("{rule}", "{rule:path}"))[0]

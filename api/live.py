@@ -3,24 +3,28 @@
 Rules:
 
 1. The hub never waits for a listener. Each has a bounded queue; one whose queue is full is dropped with a reason.
-2. Readings are parsed and written as server-sent events once, however many listen.
+2. Readings and changes of alarms are parsed and written as server-sent events once, however many listen.
 3. Event ids are ``<start of this hub>-<number>``. Who comes back with the last id it saw goes on behind it, as far as
-   the newest events are kept; if some are gone, it is told that there is a gap.
-4. The newest state of each ingest worker is kept, for metrics and the console.
+   the newest events are kept; if some are gone, it is told that there is a gap. Readings and alarms are kept each for
+   themselves: a hundred alarms of the night are not lost among a million readings.
+4. The newest state of each ingest worker, and of the evaluator of alert rules, is kept for metrics and the console.
 """
 
 import asyncio
+import heapq
 import logging
 from collections import defaultdict, deque
 from collections.abc import AsyncIterator, Callable, Iterable, Iterator, Mapping, Sequence
 from contextlib import contextmanager, suppress
 from dataclasses import dataclass
 from datetime import datetime
+from typing import Literal
 
 import msgspec
 
+from model.alarm import Alarm, AlarmNotice
 from model.ports import LiveSource
-from model.status import IngestStatus, LiveReading
+from model.status import AlertsStatus, IngestStatus, LiveReading
 
 log = logging.getLogger(__name__)
 
@@ -28,16 +32,32 @@ SLOW = "too slow: readings came faster than they were read"
 CLOSING = "the service is stopping"
 
 _readings = msgspec.json.Decoder(list[LiveReading])
+_notices = msgspec.json.Decoder(list[AlarmNotice])
 _status = msgspec.json.Decoder(IngestStatus)
+_alerts_status = msgspec.json.Decoder(AlertsStatus)
+
+Kind = Literal["reading", "alarm"]
+KINDS: tuple[Kind, ...] = ("reading", "alarm")
 
 
 @dataclass(frozen=True, slots=True)
 class Event:
-    """One live reading. ``sse``: the same as the bytes of a server-sent event."""
+    """One live reading, or one change of an alarm. ``sse``: the same as the bytes of a server-sent event."""
 
     number: int
-    reading: LiveReading
     sse: bytes
+    reading: LiveReading | None = None
+    notice: AlarmNotice | None = None
+
+    @property
+    def kind(self) -> Kind:
+        """Which of the two it is."""
+        return "alarm" if self.reading is None else "reading"
+
+    @property
+    def about(self) -> LiveReading | Alarm | None:
+        """What says of which device it is."""
+        return self.notice.alarm if self.notice is not None else self.reading
 
 
 class Subscription:
@@ -47,7 +67,10 @@ class Subscription:
     ``gap``: events between the last one that the listener saw and the first one here are gone.
     """
 
-    def __init__(self, device_types: frozenset[str], devices: frozenset[str], capacity: int) -> None:
+    def __init__(
+        self, device_types: frozenset[str], devices: frozenset[str], kinds: frozenset[Kind], capacity: int
+    ) -> None:
+        self.kinds = kinds
         self.device_types = device_types
         self.devices = devices
         self.dropped: str | None = None
@@ -58,10 +81,12 @@ class Subscription:
 
     def wants(self, event: Event) -> bool:
         """Whether the event passes this listener's filters."""
-        reading = event.reading
-        if self.device_types and reading.device_type not in self.device_types:
+        about = event.about
+        if about is None or event.kind not in self.kinds:
             return False
-        return not self.devices or reading.device in self.devices
+        if self.device_types and about.device_type not in self.device_types:
+            return False
+        return not self.devices or about.device in self.devices
 
     def offer(self, events: Iterable[Event]) -> bool:
         """Queue events; ``False`` when the queue was full already: at most its capacity and one batch ever wait."""
@@ -106,11 +131,14 @@ class Hub:
         self._queue = queue
         self._epoch = f"{int(clock().timestamp()):x}"
         self._number = 0
-        self._kept: deque[Event] = deque(maxlen=kept)
+        self._kept: Mapping[Kind, deque[Event]] = {kind: deque() for kind in KINDS}
+        self._most = kept
+        self._gone: dict[Kind, int] = dict.fromkeys(KINDS, 0)
         self._broad: set[Subscription] = set()
         self._by_device: defaultdict[str, set[Subscription]] = defaultdict(set)
         self._subscriptions: set[Subscription] = set()
         self._statuses: dict[str, IngestStatus] = {}
+        self.alerts: AlertsStatus | None = None
         self.dropped = 0
 
     @property
@@ -128,6 +156,8 @@ class Hub:
         async with asyncio.TaskGroup() as group:
             group.create_task(self._follow_readings())
             group.create_task(self._follow_statuses())
+            group.create_task(self._follow_alarms())
+            group.create_task(self._follow_alerts())
 
     def close(self) -> None:
         """Tell every listener that there will be no more, so that open streams end before the server does."""
@@ -136,10 +166,15 @@ class Hub:
 
     @contextmanager
     def subscribe(
-        self, *, device_types: Iterable[str] = (), devices: Iterable[str] = (), after: str | None = None
+        self,
+        *,
+        device_types: Iterable[str] = (),
+        devices: Iterable[str] = (),
+        kinds: Iterable[Kind] = KINDS,
+        after: str | None = None,
     ) -> Iterator[Subscription]:
         """Listen to these device types and devices (none named: to all), going on behind the event id ``after``."""
-        subscription = Subscription(frozenset(device_types), frozenset(devices), self._queue)
+        subscription = Subscription(frozenset(device_types), frozenset(devices), frozenset(kinds), self._queue)
         if after:
             self._replay(subscription, after)
         self._subscriptions.add(subscription)
@@ -159,18 +194,33 @@ class Hub:
         except (msgspec.MsgspecError, UnicodeDecodeError) as error:
             log.warning("passing over a live message that is no list of readings: %s", error)
             return
-        events = [self._event(reading) for reading in readings]
-        self._kept.extend(events)
+        self._spread("reading", [self._event("reading", reading) for reading in readings])
+
+    def publish_alarms(self, payload: bytes) -> None:
+        """Tell listeners the changes of alarms of one JSON array; as ``publish``."""
+        try:
+            notices = _notices.decode(payload)
+        except (msgspec.MsgspecError, UnicodeDecodeError) as error:
+            log.warning("passing over a live message that is no list of changes of alarms: %s", error)
+            return
+        self._spread("alarm", [self._event("alarm", notice) for notice in notices])
+
+    def _spread(self, kind: Kind, events: Sequence[Event]) -> None:
+        kept = self._kept[kind]
+        kept.extend(events)
+        while len(kept) > self._most:
+            self._gone[kind] = kept.popleft().number
         for subscription in tuple(self._broad):
             wanted = [event for event in events if subscription.wants(event)]
             self._deliver(subscription, wanted)
         if self._by_device:
-            self._publish_by_device(events)
+            self._spread_by_device(events)
 
-    def _publish_by_device(self, events: Sequence[Event]) -> None:
+    def _spread_by_device(self, events: Sequence[Event]) -> None:
         wanted: defaultdict[Subscription, list[Event]] = defaultdict(list)
         for event in events:
-            for subscription in self._by_device.get(event.reading.device, ()):
+            device = event.about.device if event.about is not None else None
+            for subscription in self._by_device.get(device or "", ()):
                 if subscription.wants(event):
                     wanted[subscription].append(event)
         for subscription, theirs in wanted.items():
@@ -195,14 +245,13 @@ class Hub:
                 if not listeners:
                     del self._by_device[device]
 
-    def _event(self, reading: LiveReading) -> Event:
+    def _event(self, kind: Kind, told: LiveReading | AlarmNotice) -> Event:
         self._number += 1
-        data = msgspec.json.encode(reading)
-        return Event(
-            self._number,
-            reading,
-            b"id: %s-%d\nevent: reading\ndata: %s\n\n" % (self._epoch.encode(), self._number, data),
-        )
+        data = msgspec.json.encode(told)
+        sse = b"id: %s-%d\nevent: %s\ndata: %s\n\n" % (self._epoch.encode(), self._number, kind.encode(), data)
+        if isinstance(told, LiveReading):
+            return Event(self._number, sse, reading=told)
+        return Event(self._number, sse, notice=told)
 
     def _replay(self, subscription: Subscription, after: str) -> None:
         epoch, _, number = after.partition("-")
@@ -210,9 +259,9 @@ class Hub:
             subscription.gap = True
             return
         seen = int(number)
-        oldest = self._kept[0].number if self._kept else self._number + 1
-        subscription.gap = seen < oldest - 1
-        subscription.offer([event for event in self._kept if event.number > seen and subscription.wants(event)])
+        subscription.gap = any(self._gone[kind] > seen for kind in subscription.kinds)
+        kept = heapq.merge(*(self._kept[kind] for kind in subscription.kinds), key=lambda event: event.number)
+        subscription.offer([event for event in kept if event.number > seen and subscription.wants(event)])
 
     async def _follow_readings(self) -> None:
         async for _device_type, payload in self._source.readings():
@@ -226,3 +275,14 @@ class Hub:
                 log.warning("passing over an ingest status that is none: %s", error)
                 continue
             self._statuses[status.worker] = status
+
+    async def _follow_alarms(self) -> None:
+        async for payload in self._source.alarms():
+            self.publish_alarms(payload)
+
+    async def _follow_alerts(self) -> None:
+        async for payload in self._source.alerts():
+            try:
+                self.alerts = _alerts_status.decode(payload)
+            except (msgspec.MsgspecError, UnicodeDecodeError) as error:
+                log.warning("passing over a status of the alerts that is none: %s", error)

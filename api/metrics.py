@@ -1,4 +1,4 @@
-"""What ``/metrics`` says: frames by state from the ledger, the ingest workers, live listeners, requests, build.
+"""What ``/metrics`` says: frames by state from the ledger, the ingest workers, alarms, live listeners, requests, build.
 
 Frame counts come from the ledger, which is written in the same transaction as the frames, so they are right after any
 restart. Hours long past no longer change and are read once: see ``LedgerTotals``.
@@ -12,8 +12,10 @@ from datetime import datetime, timedelta
 from prometheus_client import CollectorRegistry, Histogram, generate_latest
 from prometheus_client.core import CounterMetricFamily, GaugeMetricFamily, Metric
 
+from model.notification import NotificationState
 from model.ports import Queries
-from model.status import IngestStatus
+from model.severity import SEVERITIES
+from model.status import AlertsStatus, IngestStatus
 from model.views import LedgerRow, QuarantineSums
 
 CONTENT_TYPE = "text/plain; version=0.0.4; charset=utf-8"
@@ -51,6 +53,8 @@ _GAUGES: Mapping[str, tuple[str, Callable[[IngestStatus], float]]] = {
     "oldest_unacknowledged_seconds": ("Age of the oldest of them", lambda s: s.oldest_unacknowledged_s),
     "status_timestamp_seconds": ("When the worker last spoke", lambda s: s.time.timestamp()),
 }
+_FRESH = timedelta(seconds=15)
+"""An evaluator that has not spoken for so long does not work."""
 
 
 class LedgerTotals:
@@ -89,12 +93,27 @@ class Books:
     quarantine: Sequence[QuarantineSums]
 
 
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Alerting:
+    """Open alarms by (severity, acknowledged), and notifications by state."""
+
+    alarms: Mapping[tuple[str, bool], int]
+    notifications: Mapping[str, int]
+
+
 @dataclass(frozen=True, slots=True, kw_only=True, eq=False)
 class Snapshot:
-    """What is told besides the requests. ``frames`` and ``books`` are ``None`` while the database does not answer."""
+    """What is told besides the requests.
+
+    ``frames``, ``books`` and ``alerting`` are ``None`` while the database does not answer; ``alerts`` as long as the
+    evaluator of alert rules has said nothing.
+    """
 
     frames: Mapping[tuple[str, str], int] | None
     books: Books | None
+    alerting: Alerting | None
+    alerts: AlertsStatus | None
+    now: datetime
     statuses: Sequence[IngestStatus]
     subscribers: int
     dropped_subscribers: int
@@ -114,6 +133,8 @@ class Snapshot:
         yield from self._frames()
         yield from self._books()
         yield from self._workers()
+        yield from self._alarms()
+        yield from self._evaluator()
 
     def _frames(self) -> Iterator[Metric]:
         if self.frames is None:
@@ -182,6 +203,50 @@ class Snapshot:
                 if value is not None:
                     family.add_metric((status.worker, quantile), value / 1000)
         return family
+
+    def _alarms(self) -> Iterator[Metric]:
+        if self.alerting is None:
+            return
+        alarms = GaugeMetricFamily(
+            "penfeld_alarms",
+            "Open alarms that no other one explains, without those of simulated devices",
+            labels=("severity", "acknowledged"),
+        )
+        for severity in SEVERITIES:
+            for acknowledged in (False, True):  # all of them, always: a rule of Prometheus needs the 0
+                count = self.alerting.alarms.get((severity, acknowledged), 0)
+                alarms.add_metric((severity, str(acknowledged).lower()), count)
+        yield alarms
+        notifications = GaugeMetricFamily(
+            "penfeld_notifications", "Messages to people, by what became of them", labels=("state",)
+        )
+        for state in NotificationState:
+            notifications.add_metric((state.value,), self.alerting.notifications.get(state.value, 0))
+        yield notifications
+
+    def _evaluator(self) -> Iterator[Metric]:
+        told = self.alerts
+        fresh = told is not None and self.now - told.time <= _FRESH
+        up = told is not None and fresh and not told.trouble
+        yield GaugeMetricFamily(
+            "penfeld_alerts_up", "Whether alert rules are evaluated: 1, or somebody should look", int(up)
+        )
+        if told is None or not fresh:
+            return
+        yield GaugeMetricFamily("penfeld_alert_rules", "Alert rules that count", told.rules)
+        yield CounterMetricFamily("penfeld_alerts_readings", "Readings that rules looked at", told.readings)
+        broken = GaugeMetricFamily(
+            "penfeld_alerts_channel_trouble", "Channels over which messages cannot be sent", labels=("channel",)
+        )
+        for name in sorted(told.channels):
+            broken.add_metric((name,), 1)
+        yield broken
+        if told.look_p99_ms is not None:
+            look = GaugeMetricFamily(
+                "penfeld_alerts_look_seconds", "How long looks at news took, newest looks", labels=("quantile",)
+            )
+            look.add_metric(("0.99",), told.look_p99_ms / 1000)
+            yield look
 
 
 def exposition(meter: Meter, snapshot: Snapshot) -> bytes:

@@ -19,9 +19,10 @@ from typing import Any, Self, TypeVar
 
 import aiomqtt
 
+from model.alarm import LIVE_ALARMS_TOPIC
 from model.broker import BrokerAddress
 from model.errors import UnavailableError
-from model.status import LIVE_TOPIC, STATUS_TOPIC
+from model.status import ALERTS_STATUS_TOPIC, LIVE_TOPIC, STATUS_TOPIC
 
 T = TypeVar("T")
 
@@ -59,6 +60,8 @@ class MqttDoor:
         self._trouble = "not connected yet"
         self._readings: asyncio.Queue[tuple[str, bytes]] = asyncio.Queue(config.waiting)
         self._statuses: asyncio.Queue[bytes] = asyncio.Queue(config.waiting)
+        self._alarms: asyncio.Queue[bytes] = asyncio.Queue(config.waiting)
+        self._alerts: asyncio.Queue[bytes] = asyncio.Queue(config.waiting)
         self._task: asyncio.Task[None] | None = None
 
     async def __aenter__(self) -> Self:
@@ -109,6 +112,16 @@ class MqttDoor:
         while True:
             yield await self._statuses.get()
 
+    async def alarms(self) -> AsyncIterator[bytes]:
+        """Yield JSON arrays of changes of alarms as they are published."""
+        while True:
+            yield await self._alarms.get()
+
+    async def alerts(self) -> AsyncIterator[bytes]:
+        """Yield the evaluator's states, first the one that the broker kept."""
+        while True:
+            yield await self._alerts.get()
+
     async def _keep(self) -> None:
         """Connect, read, and connect again, for ever."""
         pause = self._config.first_pause_s
@@ -129,7 +142,8 @@ class MqttDoor:
     async def _session(self) -> None:
         """Connect once and read until the connection breaks."""
         async with self._new_client() as client:
-            await client.subscribe([(f"{LIVE_TOPIC}+", 0), (f"{STATUS_TOPIC}+", 0)])
+            topics = (f"{LIVE_TOPIC}+", f"{STATUS_TOPIC}+", LIVE_ALARMS_TOPIC, ALERTS_STATUS_TOPIC)
+            await client.subscribe([(topic, 0) for topic in topics])
             log.info("broker %s: connected", self._config.broker)
             self._client, self._trouble = client, "connection lost"
             self._connected.set()
@@ -139,7 +153,11 @@ class MqttDoor:
     def _take(self, topic: str, payload: object) -> None:
         if not isinstance(payload, bytes) or not payload:  # an empty retained message only clears the one before
             return
-        if topic.startswith(LIVE_TOPIC):
+        if topic == LIVE_ALARMS_TOPIC:
+            _put(self._alarms, payload)
+        elif topic == ALERTS_STATUS_TOPIC:
+            _put(self._alerts, payload)
+        elif topic.startswith(LIVE_TOPIC):
             _put(self._readings, (topic.removeprefix(LIVE_TOPIC), payload))
         else:
             _put(self._statuses, payload)

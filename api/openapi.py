@@ -30,6 +30,7 @@ TAGS = [
     {"name": "device types", "description": "Sensor models: fields, units, decoding and encoding."},
     {"name": "devices", "description": "The register of devices."},
     {"name": "accounts", "description": "What became of every frame: ledger, quarantine, ingest workers."},
+    {"name": "alerts", "description": "Rules, the alarms that they raise, what people do about them, and who is told."},
     {"name": "callbacks", "description": "Where network servers post what they heard."},
     {"name": "health", "description": "For those who keep the service running."},
 ]

@@ -47,7 +47,7 @@ def simulated_filter(choice: Simulated) -> bool | None:
 
 async def known_parameters(request: Request) -> None:
     """Raise a problem for a query parameter that the address does not have: a mistyped filter must not mean "all"."""
-    told = request.app.openapi()["paths"].get(request.scope["route"].path, {}).get(request.method.lower(), {})
+    told = request.app.openapi()["paths"].get(request.scope["route"].path_format, {}).get(request.method.lower(), {})
     known = [parameter["name"] for parameter in told.get("parameters", []) if parameter["in"] == "query"]
     for name in request.query_params:
         if name not in {*known, "lang"}:

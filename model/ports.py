@@ -129,6 +129,14 @@ class LiveSource(Protocol):
         """Yield the workers' states (``model.status.IngestStatus`` as JSON) as they are published."""
         ...
 
+    def alarms(self) -> AsyncIterator[bytes]:
+        """Yield what changes of alarms (JSON arrays of ``model.alarm.AlarmNotice``) as it is published."""
+        ...
+
+    def alerts(self) -> AsyncIterator[bytes]:
+        """Yield the evaluator's states (``model.status.AlertsStatus`` as JSON) as they are published."""
+        ...
+
 
 class Publisher(Protocol):
     """Puts a message into the broker."""

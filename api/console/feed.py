@@ -13,15 +13,17 @@ from datetime import datetime, timedelta
 from api.console.city import Changes, City
 from api.console.figures import Balance, CityFigures, Flow, FlowMeter, balance, city_figures
 from api.live import Hub
+from model.alarm import AlarmNotice
 from model.device import Device, DeviceType
 from model.errors import UnavailableError
 from model.ports import Queries, Registry
-from model.status import LiveReading
+from model.status import AlertsStatus, LiveReading
 
 log = logging.getLogger(__name__)
 
 Viewer = Callable[[Changes], None]
 Listener = Callable[[LiveReading], None]
+AlarmListener = Callable[[Sequence[AlarmNotice]], None]
 
 LEDGER_SPAN = timedelta(hours=24)
 _PAGE = 1000
@@ -63,6 +65,7 @@ class Feed:
         self._meter = FlowMeter()
         self._viewers: set[Viewer] = set()
         self._listeners: dict[str, set[Listener]] = {}
+        self._alarm_listeners: set[AlarmListener] = set()
         self._tasks: list[asyncio.Task[None]] = []
 
     async def start(self) -> None:
@@ -93,6 +96,16 @@ class Feed:
 
         return end
 
+    def watch_alarms(self, listener: AlarmListener) -> Callable[[], None]:
+        """Tell ``listener`` what changes of alarms, as it does; returns what ends it."""
+        self._alarm_listeners.add(listener)
+        return lambda: self._alarm_listeners.discard(listener)
+
+    @property
+    def alerts(self) -> AlertsStatus | None:
+        """How the evaluator of alert rules is, by its own last word; ``None`` as long as it has said nothing."""
+        return self._hub.alerts
+
     async def _forever(self, loop: Callable[[], Awaitable[None]]) -> None:
         while True:
             try:
@@ -108,15 +121,21 @@ class Feed:
         with self._hub.subscribe() as subscription:
             self._stale = True  # what was said before this line was open is in the database
             async for events in subscription:
-                readings = [event.reading for event in events]
+                readings = [event.reading for event in events if event.reading is not None]
                 self.city.apply(readings)
                 self._tell(readings)
+                self._tell_alarms([event.notice for event in events if event.notice is not None])
 
     def _tell(self, readings: Sequence[LiveReading]) -> None:
         if self._listeners:
             for reading in readings:
                 for listener in tuple(self._listeners.get(reading.device, ())):
                     listener(reading)
+
+    def _tell_alarms(self, notices: Sequence[AlarmNotice]) -> None:
+        if notices:
+            for listener in tuple(self._alarm_listeners):
+                listener(notices)
 
     async def _tick(self) -> None:
         while True:

@@ -7,7 +7,7 @@ from fastapi import APIRouter, Response
 
 from api.audit import forgotten
 from api.context import PROBE_TOPIC, Context, ContextDep
-from api.metrics import CONTENT_TYPE, Books, Snapshot, exposition
+from api.metrics import CONTENT_TYPE, Alerting, Books, Snapshot, exposition
 from api.schemas import Alive, Check, Ready
 from model.errors import PenfeldError, UnavailableError
 
@@ -44,13 +44,13 @@ async def readyz(context: ContextDep, response: Response) -> Ready:
     responses={200: {"content": {"text/plain": {"schema": {"type": "string"}}}}},
 )
 async def metrics(context: ContextDep) -> Response:
-    """Frames by source and state, whether they balance, quarantine, ingest workers, latency, listeners, requests.
+    """Frames by source and state, whether they balance, quarantine, ingest workers, alarms, listeners, requests.
 
     In Prometheus's text form. `penfeld_ledger_unbalanced_frames` and `penfeld_ledger_forgotten_frames` are 0, or
     somebody should look.
     """
     statuses = tuple(context.hub.statuses.values())
-    frames = books = None
+    frames = books = alerting = None
     try:
         frames = await context.totals.read(context.queries, context.clock())
         books = Books(
@@ -58,11 +58,15 @@ async def metrics(context: ContextDep) -> Response:
             forgotten=await forgotten(context.queries, statuses),
             quarantine=await context.queries.quarantine_sums(),
         )
+        alerting = Alerting(alarms=await context.alarms.counts(), notifications=await context.outbox.counts())
     except UnavailableError:
         log.debug("metrics without what the database says")
     snapshot = Snapshot(
         frames=frames,
         books=books,
+        alerting=alerting,
+        alerts=context.hub.alerts,
+        now=context.clock(),
         statuses=statuses,
         subscribers=context.hub.subscribers,
         dropped_subscribers=context.hub.dropped,

@@ -5,15 +5,18 @@ from collections.abc import AsyncIterator, Sequence
 
 import msgspec
 
-from model.status import IngestStatus, LiveReading
+from model.alarm import AlarmNotice
+from model.status import AlertsStatus, IngestStatus, LiveReading
 
 
 class LiveSource:
-    """Two queues."""
+    """A queue for each kind."""
 
     def __init__(self) -> None:
         self._readings: asyncio.Queue[tuple[str, bytes] | None] = asyncio.Queue()
         self._statuses: asyncio.Queue[bytes | None] = asyncio.Queue()
+        self._alarms: asyncio.Queue[bytes | None] = asyncio.Queue()
+        self._alerts: asyncio.Queue[bytes | None] = asyncio.Queue()
 
     def tell(self, device_type: str, readings: Sequence[LiveReading] | bytes) -> None:
         """Publish readings of one type, or any bytes in their place."""
@@ -24,10 +27,19 @@ class LiveSource:
         """Publish a worker's state, or any bytes in its place."""
         self._statuses.put_nowait(status if isinstance(status, bytes) else msgspec.json.encode(status))
 
+    def raise_alarms(self, notices: Sequence[AlarmNotice] | bytes) -> None:
+        """Publish changes of alarms, or any bytes in their place."""
+        self._alarms.put_nowait(notices if isinstance(notices, bytes) else msgspec.json.encode(notices))
+
+    def report_alerts(self, status: AlertsStatus | bytes) -> None:
+        """Publish the evaluator's state, or any bytes in its place."""
+        self._alerts.put_nowait(status if isinstance(status, bytes) else msgspec.json.encode(status))
+
     def close(self) -> None:
-        """End both iterators behind what was told."""
+        """End all iterators behind what was told."""
         self._readings.put_nowait(None)
-        self._statuses.put_nowait(None)
+        for queue in (self._statuses, self._alarms, self._alerts):
+            queue.put_nowait(None)
 
     async def readings(self) -> AsyncIterator[tuple[str, bytes]]:
         """Yield what was told."""
@@ -37,4 +49,14 @@ class LiveSource:
     async def statuses(self) -> AsyncIterator[bytes]:
         """Yield what was reported."""
         while (reported := await self._statuses.get()) is not None:
+            yield reported
+
+    async def alarms(self) -> AsyncIterator[bytes]:
+        """Yield what was raised."""
+        while (raised := await self._alarms.get()) is not None:
+            yield raised
+
+    async def alerts(self) -> AsyncIterator[bytes]:
+        """Yield what the evaluator reported."""
+        while (reported := await self._alerts.get()) is not None:
             yield reported

@@ -588,6 +588,16 @@ class Live:
             )
             await asyncio.sleep(1)
 
+    async def alarms(self) -> AsyncIterator[bytes]:
+        """Tell nothing."""
+        await asyncio.Event().wait()
+        yield b""
+
+    async def alerts(self) -> AsyncIterator[bytes]:
+        """Tell nothing."""
+        await asyncio.Event().wait()
+        yield b""
+
 
 class Publisher:
     """Takes everything, keeps nothing."""

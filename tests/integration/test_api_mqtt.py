@@ -10,8 +10,10 @@ import aiomqtt
 import pytest
 
 from api.mqtt import MqttConfig, MqttDoor
+from model.alarm import LIVE_ALARMS_TOPIC
 from model.broker import BrokerAddress
 from model.errors import UnavailableError
+from model.status import ALERTS_STATUS_TOPIC
 from tests.integration.fix_brokers import (  # noqa: F401  fixtures are found by their names
     PASSWORD,
     USER,
@@ -94,6 +96,26 @@ async def test_live_readings_and_statuses(broker: Broker) -> None:  # noqa: F811
 
         assert await first(2, door.readings()) == [("lamp", b"[1]"), ("bin", b"[2]")]
         assert await first(2, door.statuses()) == [b"kept", b"new"]
+
+
+async def test_alarms_and_the_evaluator(broker: Broker) -> None:  # noqa: F811  the fixture
+    """Changes of alarms come as they are told; how the evaluator is comes to who arrives later, too."""
+    await publish(broker.address, [(ALERTS_STATUS_TOPIC, b"kept", True)])
+    async with MqttDoor(config_of(broker.address)) as door:
+        await connected(door)
+        await publish(
+            broker.address,
+            [
+                (LIVE_ALARMS_TOPIC, b"[1]", False),
+                (ALERTS_STATUS_TOPIC, b"new", True),
+                ("penfeld/v1/live/lamp", b"[2]", False),
+                (LIVE_ALARMS_TOPIC, b"[3]", False),
+            ],
+        )
+
+        assert await first(2, door.alarms()) == [b"[1]", b"[3]"]
+        assert await first(2, door.alerts()) == [b"kept", b"new"]
+        assert await first(1, door.readings()) == [("lamp", b"[2]")]
 
 
 async def test_the_connection_comes_back(broker: Broker) -> None:  # noqa: F811  the fixture

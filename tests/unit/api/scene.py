@@ -12,6 +12,7 @@ from api.app import ApiConfig, create_app
 from api.context import context_of
 from api.live import Hub
 from decoders.catalogue import Catalogue
+from model.alarm import Alarm, AlarmNotice, AlarmState, EventKind
 from model.alert_ports import ChannelView
 from model.device import Device
 from model.errors import UnavailableError
@@ -213,3 +214,32 @@ def lamp_readings(count: int, *, device: str = LAMP, start: datetime = NOW) -> S
         )
         for second in range(count)
     ]
+
+
+def alarm_of(number: int = 1, **more: object) -> Alarm:
+    """Return an open alarm of the first lamp, raised an hour ago, with what else a test says of it."""
+    said = {
+        "id": number,
+        "rule": "lamps/hot",
+        "version": "1",
+        "severity": "warning",
+        "state": AlarmState.OPEN,
+        "subject": LAMP,
+        "device": LAMP,
+        "device_type": "lamp",
+        "district": "Recouvrance",
+        "simulated": False,
+        "started_at": NOW - timedelta(minutes=70),
+        "raised_at": NOW - timedelta(hours=1),
+        "ended_at": None,
+        "opened_at": NOW - timedelta(hours=1),
+        "closed_at": None,
+        "first_value": 71.5,
+        "last_value": 74.0,
+    }
+    return Alarm(**{**said, **more})  # type: ignore[arg-type]  # as a test says
+
+
+def notice_of(number: int = 1, kind: EventKind = EventKind.OPENED, **more: object) -> AlarmNotice:
+    """Return what is told live of such an alarm."""
+    return AlarmNotice(kind=kind, alarm=alarm_of(number, **more))

@@ -9,11 +9,11 @@ from prometheus_client.parser import text_string_to_metric_families
 from api.app import ApiConfig
 from api.metrics import LedgerTotals
 from model.errors import Reason
-from model.status import IngestStatus
+from model.status import AlertsStatus, IngestStatus
 from model.views import QuarantinedFrame
 from tests.fakes.memory import Memory
 from tests.fakes.queries import Queries
-from tests.unit.api.scene import NOW, Down, Scene, lamp_readings, scene_of
+from tests.unit.api.scene import NOW, Down, Scene, alarm_of, lamp_readings, scene_of
 
 
 async def metrics_of(scene: Scene) -> dict[tuple[str, ...], float]:
@@ -189,3 +189,50 @@ async def test_totals_never_go_back() -> None:
 
     assert starts[0] is None
     assert starts[-1] == now - timedelta(hours=49)
+
+
+async def report(scene: Scene, status: AlertsStatus) -> None:
+    """Let the evaluator say how it is, and nobody else anything."""
+    scene.live.report_alerts(status)
+    scene.live.close()
+    await scene.hub.run()
+
+
+async def test_metrics_of_alarms(scene: Scene) -> None:
+    """Metrics tell open alarms by severity and whether somebody looks after them, messages by state, the evaluator."""
+    scene.alarms.add(alarm_of(1))
+    scene.alarms.add(alarm_of(2, severity="critical", acknowledged_at=NOW))
+    scene.alarms.add(alarm_of(3, simulated=True))
+    await scene.outbox.test("ops", "anna", NOW)
+    status = AlertsStatus(
+        time=NOW, started=NOW, rules=12, readings=900, look_p99_ms=40.0, channels={"hook": "it does not answer"}
+    )
+    await report(scene, status)
+
+    metrics = await metrics_of(scene)
+
+    assert metrics["penfeld_alarms", "false", "warning"] == 1
+    assert metrics["penfeld_alarms", "true", "critical"] == 1
+    assert metrics["penfeld_alarms", "false", "critical"] == 0
+    assert metrics["penfeld_notifications", "waiting"] == 1
+    assert metrics["penfeld_notifications", "failed"] == 0
+    assert metrics["penfeld_alerts_up",] == 1
+    assert metrics["penfeld_alert_rules",] == 12
+    assert metrics["penfeld_alerts_readings_total",] == 900
+    assert metrics["penfeld_alerts_look_seconds", "0.99"] == 0.04
+    assert metrics["penfeld_alerts_channel_trouble", "hook"] == 1
+
+
+async def test_metrics_of_an_evaluator_that_does_not_work(scene: Scene) -> None:
+    """An evaluator that never spoke, spoke long ago, or says what keeps it from its work, is down."""
+    assert (await metrics_of(scene))["penfeld_alerts_up",] == 0
+    for status in (
+        AlertsStatus(time=NOW - timedelta(minutes=1), started=NOW, rules=12),
+        AlertsStatus(time=NOW, started=NOW, trouble="database: it is starting"),
+    ):
+        fresh = scene_of()
+        await report(fresh, status)
+        metrics = await metrics_of(fresh)
+
+        assert metrics["penfeld_alerts_up",] == 0
+        assert (("penfeld_alert_rules",) in metrics) is bool(status.trouble)

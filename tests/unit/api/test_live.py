@@ -6,9 +6,10 @@ import msgspec
 import pytest
 
 from api.live import CLOSING, SLOW, Event, Hub
-from model.status import LiveReading
+from model.alarm import AlarmNotice
+from model.status import AlertsStatus, LiveReading
 from tests.fakes.live_source import LiveSource
-from tests.unit.api.scene import LAMP, NOW, PROBE, lamp_readings
+from tests.unit.api.scene import LAMP, NOW, PROBE, lamp_readings, notice_of
 
 
 def hub_of(queue: int = 100, kept: int = 100) -> Hub:
@@ -17,6 +18,10 @@ def hub_of(queue: int = 100, kept: int = 100) -> Hub:
 
 def publish(hub: Hub, *readings: LiveReading) -> None:
     hub.publish(msgspec.json.encode(readings))
+
+
+def publish_alarms(hub: Hub, *notices: AlarmNotice) -> None:
+    hub.publish_alarms(msgspec.json.encode(notices))
 
 
 def numbers(events: Sequence[Event]) -> list[int]:
@@ -143,3 +148,69 @@ async def test_foreign_messages_are_passed_over(payload: bytes, caplog: pytest.L
 
         assert len(await listener.take()) == 1
     assert "no list of readings" in caplog.text
+
+
+async def test_alarms_come_on_the_same_line() -> None:
+    """Changes of alarms come between readings, in one order, to who wants them: by kind, by device and by its type."""
+    hub = hub_of()
+    district = notice_of(8, subject="district:Siam", device=None, device_type=None)
+    with (
+        hub.subscribe() as both,
+        hub.subscribe(kinds=["alarm"]) as alarms,
+        hub.subscribe(kinds=["reading"]) as readings,
+        hub.subscribe(devices=[PROBE]) as other_device,
+        hub.subscribe(device_types=["lamp"], kinds=["alarm"]) as lamps,
+    ):
+        publish(hub, *lamp_readings(1))
+        publish_alarms(hub, notice_of(7), district)
+        publish(hub, *lamp_readings(1))
+
+        told = await both.take()
+        assert [event.kind for event in told] == ["reading", "alarm", "alarm", "reading"]
+        assert [event.notice.alarm.id for event in told if event.notice is not None] == [7, 8]
+        assert b"\nevent: alarm\ndata: " in told[1].sse
+        assert numbers(await alarms.take()) == [2, 3]
+        assert numbers(await readings.take()) == [1, 4]
+        assert await other_device.take(0) == []
+        assert numbers(await lamps.take()) == [2]
+
+
+async def test_alarms_outlive_readings() -> None:
+    """Who comes back for alarms finds them all, however many readings came in between; alarms, too, can be too many."""
+    hub = hub_of(kept=2)
+    with hub.subscribe() as listener:
+        publish(hub, *lamp_readings(1))
+        seen = (await listener.take())[0].sse.decode().splitlines()[0].removeprefix("id: ")
+    publish_alarms(hub, notice_of(7))
+    publish(hub, *lamp_readings(5))
+
+    with hub.subscribe(after=seen, kinds=["alarm"]) as alarms, hub.subscribe(after=seen) as both:
+        assert not alarms.gap
+        assert numbers(await alarms.take()) == [2]
+        assert both.gap
+        assert numbers(await both.take()) == [2, 6, 7]
+
+    publish_alarms(hub, notice_of(7), notice_of(8))
+    with hub.subscribe(after=seen, kinds=["alarm"]) as late:
+        assert late.gap
+        assert numbers(await late.take()) == [8, 9]
+
+
+@pytest.mark.parametrize("payload", [b"", b"{}", b"[1]", b'[{"kind": "opened"}]', b"\xff", b"["])
+async def test_foreign_words_of_alarms_are_passed_over(payload: bytes, caplog: pytest.LogCaptureFixture) -> None:
+    """What is no list of changes, or no status of the evaluator, is logged and passed over; the next one arrives."""
+    source = LiveSource()
+    hub = Hub(source, clock=lambda: NOW, queue=10, kept=10)
+    status = AlertsStatus(time=NOW, started=NOW, rules=3)
+    source.raise_alarms(payload)
+    source.raise_alarms([notice_of(7)])
+    source.report_alerts(payload)
+    source.report_alerts(status)
+    source.close()
+    with hub.subscribe() as listener:
+        await hub.run()
+
+        assert len(await listener.take()) == 1
+    assert hub.alerts == status
+    assert "no list of changes" in caplog.text
+    assert "status of the alerts" in caplog.text

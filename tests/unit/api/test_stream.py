@@ -8,7 +8,7 @@ import pytest
 
 from api.app import ApiConfig
 from api.context import context_of
-from tests.unit.api.scene import LAMP, PROBE, Scene, lamp_readings, problem_of, scene_of
+from tests.unit.api.scene import LAMP, PROBE, Scene, lamp_readings, notice_of, problem_of, scene_of
 from tests.unit.api.sse import Listener
 
 PATH = "/api/v1/stream"
@@ -146,3 +146,19 @@ async def test_the_source_feeds_the_stream_while_the_application_runs(scene: Sce
         assert (await listener.next())["event"] == "dropped"
         assert await listener.next() == {}
     assert len(asyncio.all_tasks()) == 1
+
+
+async def test_alarms_come_as_events(scene: Scene) -> None:
+    """What changes of an alarm is an event with the alarm as the API tells it; who wants only those gets only those."""
+    scene.alarms.add(notice_of(7).alarm)
+    async with Listener(scene.app, PATH) as both, Listener(scene.app, PATH, "events=alarm") as alarms:
+        await both.next()
+        await alarms.next()
+        scene.hub.publish(json_of(1))
+        scene.hub.publish_alarms(msgspec.json.encode([notice_of(7)]))
+
+        assert (await both.next())["event"] == "reading"
+        told = await both.next()
+        assert await alarms.next() == told
+    assert told["event"] == "alarm"
+    assert json.loads(told["data"]) == {"kind": "opened", "alarm": msgspec.to_builtins(notice_of(7).alarm)}

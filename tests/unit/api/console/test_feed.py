@@ -9,12 +9,13 @@ from api.console.states import Health
 from api.live import Hub
 from model.device import Device
 from model.errors import UnavailableError
-from model.status import IngestStatus, LiveReading
+from model.status import AlertsStatus, IngestStatus, LiveReading
 from tests.fakes.live_source import LiveSource
 from tests.fakes.memory import Memory
 from tests.fakes.queries import Queries
 from tests.fakes.registry import Registry
 from tests.unit.api.console.samples import LAMP, NOON, TRAM, lamp, said
+from tests.unit.api.scene import notice_of
 
 
 class Moody(Registry):
@@ -125,6 +126,24 @@ async def test_one_device_is_listened_to() -> None:
         scene.source.tell("lamp", [said(d, "lamp", NOON + timedelta(seconds=1)) for d in ("lamp-2", "lamp-1")])
         await scene.until(lambda: scene.feed.city.spots["lamp-1"].time != NOON)
         assert len(heard) == 1
+
+
+async def test_alarms_reach_who_watches_them() -> None:
+    """What changes of alarms reaches who watches, until the watching ends; how the evaluator is, is known."""
+    told: list[int] = []
+    later: list[int] = []
+    status = AlertsStatus(time=NOON, started=NOON, rules=3)
+    async with running(lamp("lamp-1")) as scene:
+        end = scene.feed.watch_alarms(lambda notices: told.extend(one.alarm.id for one in notices))
+        scene.source.raise_alarms([notice_of(7), notice_of(8)])
+        scene.source.report_alerts(status)
+        await scene.until(lambda: len(told) > 0 and scene.feed.alerts == status)
+        end()
+        scene.feed.watch_alarms(lambda notices: later.extend(one.alarm.id for one in notices))
+        scene.source.raise_alarms([notice_of(9)])
+        await scene.until(lambda: later == [9])
+
+    assert told == [7, 8]
 
 
 async def test_a_database_that_is_away() -> None:
