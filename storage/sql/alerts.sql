@@ -313,6 +313,7 @@ join penfeld.rule_version as v on v.name = a.rule and v.version = a.version
 where a.id = any(%s)
 
 -- name: settle_notifications
+-- Where two had a line in turn, that it was sent is what counts.
 with p as (
     select * from jsonb_to_recordset(%(outcomes)s)
         as q (id bigint, state text, detail text, due_at timestamptz, attempted boolean)
@@ -325,17 +326,22 @@ update penfeld.notification as n set
     attempts = n.attempts + p.attempted::integer,
     sent_at = case when p.state = 'sent' then %(at)s else n.sent_at end
 from p
-where n.id = p.id
+where n.id = p.id and (n.state = 'waiting' or p.state = 'sent')
 
 -- name: alarms_to_escalate
-select a.id, v.definition,
-       (select min(n.created_at) from penfeld.notification as n
-        where n.alarm = a.id and n.state <> 'held_back' and n.kind in ('opened', 'unfolded'))
+-- Open alarms that somebody was to be told of, whose rules have further steps than those that were taken.
+select a.id, a.rule, a.version, v.definition, told.at, told.step
 from penfeld.alarm as a
 join penfeld.rule_version as v on v.name = a.rule and v.version = a.version
 left join penfeld.device as d on d.key = a.device
+cross join lateral (
+    select min(n.created_at) filter (where n.state <> 'held_back' and n.kind in ('opened', 'unfolded')) as at,
+           max(n.step) as step
+    from penfeld.notification as n
+    where n.alarm = a.id
+) as told
 where a.state = 'open' and a.acknowledged_at is null and a.folded_into is null
-  and v.definition ? 'escalate'
+  and told.at is not null and told.step < jsonb_array_length(v.definition -> 'escalate')
   and not exists (
       select from penfeld.silence as s
       where %(now)s between s.starts_at and s.ends_at

@@ -1,5 +1,6 @@
 """Alert rules on a real database: the evaluator finds there what it finds in memory, and nothing is lost or doubled."""
 
+from collections.abc import Sequence
 from dataclasses import replace
 from random import Random
 
