@@ -202,13 +202,15 @@ class AlertStore:
             return
         keys = np.unique(np.array(devices, dtype=np.int64))
         slices = _slices(max(start_us, 0), end_us)
+        if not slices:
+            return
         chosen: list[Ints | None] = [None] * len(slices)
         if within is not None:
             chosen = await prospects(self._database, device_type, within[0], within[1:], slices)
         parts = await self._parts(device_type, keys, slices, chosen)
         done, steps = 0, len(parts) * len(slices)
         for part in parts:
-            found = [_EMPTY] if not slices else []
+            found: list[Narrow] = []
             waiting = [
                 self._slice(device_type, some, part if mine is None else np.intersect1d(part, mine), *one)
                 for one, mine in zip(slices, chosen, strict=True)
@@ -254,8 +256,9 @@ class AlertStore:
 
     async def windows(self, wanted: Windows) -> Mapping[str, Mapping[int, float]]:
         """Return group -> start of window -> value."""
-        some = self._columns(wanted.device_type, [])
-        if some is None or not wanted.starts_us or not wanted.devices:
+        name = wanted.where[0] if wanted.where is not None else wanted.field
+        some = self._columns(wanted.device_type, [name or ""])
+        if not some or not wanted.starts_us or not wanted.devices:
             return {}
         found: dict[str, dict[int, float]] = {}
         for first, last in _stretches(wanted.starts_us, wanted.every_us):
