@@ -140,7 +140,7 @@ class Evaluator:
             self._forget()
         notices += await self._renew(look, at, news.lost_us)
         look.verdict.taken = news.ids
-        look.verdict.regained = news.lost_us is not None
+        look.verdict.regained_us = news.lost_us
         self._things.heard(news.heard)
         notices += await self._look_at_things(look, at)
         for part in news.parts:

@@ -74,7 +74,7 @@ class News:
     """What was stored since the last look, each row once. ``parts`` are sorted; ``heard``: as in ``Verdict``, arrivals.
 
     ``more``: there is more than was asked for. ``lost_us``: of what arrived from then on some is not told; ``want``
-    has writers tell again, then what is stored says it all, and a ``Verdict`` that ``regained`` it ends this.
+    has writers tell again, then what is stored says it all, and a ``Verdict`` with it as ``regained_us`` ends this.
     """
 
     ids: Sequence[int] = ()

@@ -335,8 +335,8 @@ class AlertStore:
                 if not alone:
                     raise ConflictError("this process lost the connection by which it was the only evaluator")
             await news.take(connection, verdict.taken)
-            if verdict.regained:
-                await connection.execute(statement("news_regained"))
+            if verdict.regained_us is not None:
+                await connection.execute(statement("news_regained"), (moment(max(verdict.regained_us, 0)),))
             changed = await verdicts.write(connection, verdict, at, careful=careful)
             ids = [change.alarm for change in changed]
             alarms = {one.id: one for one in await alarms_by_id(connection, ids)} if ids else {}

@@ -21,7 +21,7 @@ import numpy as np
 from psycopg.types.json import Jsonb
 
 from model.alert_ports import News, Stretch
-from model.instants import microseconds
+from model.instants import microseconds, moment
 from model.readings import Array, Bools, Column, Ints, Readings
 from storage.connection import Connection, Database, rows
 from storage.rows import Frames
@@ -33,8 +33,6 @@ _ROWS = 256
 """Rows of news looked at at once: each holds what one transaction stored."""
 _BYTES_A_ROW = 40
 """Of a reading, about."""
-_BACK = timedelta(days=1)
-"""What came with news that cannot be read arrived so long before it was stored, at most."""
 _CODES = {"f": "<f8", "i": "<i8", "b": "?"}
 
 
@@ -102,14 +100,20 @@ class Teller:
         async with connection.pipeline():
             await connection.execute(statement("lock_telling"))
             cursor = await connection.execute(statement("news_wanted"))
-        wanted: dict[str, list[str]] = dict(await cursor.fetchall())
-        if not wanted:
+        found = await cursor.fetchall()
+        if not found:
             return
+        arrived, lost = moment(int(frames.received_us[kept].min())), found[0][2]
+        if lost is not None:
+            if arrived < lost:
+                await connection.execute(statement("lose_news"), (arrived,))
+            return
+        wanted: dict[str, list[str]] = {name: fields for name, fields, _ in found}
         parts = [
             _part(some, device, wanted[some.device_type]) for some, device in readings if some.device_type in wanted
         ]
         body = _ENCODER.encode(_News(parts, _heard(frames, kept)))
-        await connection.execute(statement("tell_news"), (body,))
+        await connection.execute(statement("tell_news"), (body, arrived))
         self._told = True
 
 
@@ -152,7 +156,7 @@ def _heard(frames: Frames, kept: Bools) -> dict[str, int]:
 def _told(bodies: Iterable[tuple[int, datetime, bytes]]) -> tuple[list[Stretch], dict[str, int], list[datetime]]:
     """Return what rows of news tell, rows of one device type together in order of device and time.
 
-    The last are the times of those that cannot be read.
+    The last are the arrivals of those that cannot be read.
     """
     parts: dict[str, list[_Part]] = {}
     heard: dict[str, int] = {}
@@ -230,7 +234,7 @@ async def waiting(connection: Connection, count: int) -> News:
         found = await connection.execute(statement("news"), parameters)
     bodies = [(number, at, bytes(body), last) for number, at, body, last in await found.fetchall()]
     parts, heard, unread = _told(one[:3] for one in bodies)
-    since = [since for (since,) in await lost.fetchall()] + [at - _BACK for at in unread]
+    since = [since for (since,) in await lost.fetchall()] + unread
     return News(
         ids=tuple(one[0] for one in bodies),
         parts=parts,

@@ -1,6 +1,8 @@
 -- name: news_wanted
-select device_type, fields from penfeld.news_wanted
-where not exists (select from penfeld.news_lost where not telling)
+-- What to tell; since when nothing is told, if so.
+select w.device_type, w.fields, l.since
+from penfeld.news_wanted as w
+left join penfeld.news_lost as l on not l.telling
 
 -- name: lock_telling
 select pg_advisory_xact_lock_shared(hashtext('penfeld.news'))
@@ -10,15 +12,18 @@ select pg_advisory_xact_lock_shared(hashtext('penfeld.news'))
 select pg_advisory_xact_lock(hashtext('penfeld.news'))
 
 -- name: tell_news
-insert into penfeld.news (body) values (%s)
+insert into penfeld.news (body, arrived_at) values (%s, %s)
+
+-- name: lose_news
+update penfeld.news_lost set since = least(since, %s)
 
 -- name: bound_news
 -- Where nobody takes news, they go, and are not told any more.
 with there as (
-    select sum(octet_length(body)) as bytes, min(at) as oldest from penfeld.news
+    select sum(octet_length(body)) as bytes, min(at) as oldest, min(arrived_at) as since from penfeld.news
 ), lost as (
     insert into penfeld.news_lost as old (since, telling)
-    select oldest - interval '1 day', false from there where bytes > %(bytes)s or oldest < now() - %(age)s
+    select since, false from there where bytes > %(bytes)s or oldest < now() - %(age)s
     on conflict (one) do update set since = least(old.since, excluded.since), telling = false
     returning since
 ), gone as (
@@ -27,11 +32,11 @@ with there as (
 select since from lost
 
 -- name: news
-select id, at, body, last
+select id, arrived_at, body, last
 from (
-    select id, at, body, sum(octet_length(body)) over (order by id) - octet_length(body) as before,
+    select id, arrived_at, body, sum(octet_length(body)) over (order by id) - octet_length(body) as before,
            max(id) over () as last
-    from (select id, at, body from penfeld.news order by id limit %(count)s) as oldest
+    from (select id, arrived_at, body from penfeld.news order by id limit %(count)s) as oldest
 ) as piece
 where before < %(bytes)s
 order by id
@@ -43,7 +48,8 @@ select since from penfeld.news_lost
 update penfeld.news_lost set telling = true where not telling
 
 -- name: news_regained
-delete from penfeld.news_lost where telling
+-- Where older ones were lost meanwhile, these are not regained yet.
+delete from penfeld.news_lost where telling and since >= %s
 
 -- name: take_news
 delete from penfeld.news where id = any(%s)

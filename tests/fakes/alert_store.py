@@ -265,7 +265,7 @@ class AlertStore:
             self.fail -= 1
             raise UnavailableError("the database does not answer")
         notices = []
-        if verdict.regained and not self.silent:
+        if verdict.regained_us is not None and not self.silent:
             self.missed = None
         for number in verdict.taken:
             del self.told[number]

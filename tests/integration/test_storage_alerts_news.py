@@ -6,7 +6,6 @@ from typing import Any
 
 import numpy as np
 import pytest
-from psycopg.sql import SQL
 
 from model.alarm import Verdict
 from model.alert_ports import News
@@ -194,12 +193,10 @@ async def test_news_that_nobody_takes_are_let_go(house: AlertHouse, bound: Bound
     for minute in range(20):
         await house.write(("lamp-1", minute, {"power_w": 1.0, "role": "x" * 100}))
     news = await house.store.news()
-    [(now,)] = await house.database.fetch(SQL("select now()"))
     assert await house.count("news") == 0
-    assert news.lost_us is not None
-    assert news.lost_us < microseconds(now)
+    assert news.lost_us == microseconds(NOON + SECOND), "when the first of them arrived"
 
-    await house.store.commit(Verdict(regained=True), NOON)
+    await house.store.commit(Verdict(regained_us=news.lost_us), NOON)
     assert (await house.store.news()).lost_us == news.lost_us, "nobody asked yet, so nobody can have read everything"
     await house.store.want(ALL)
     house.writer = Writer(house.database, "worker-1")
@@ -207,8 +204,23 @@ async def test_news_that_nobody_takes_are_let_go(house: AlertHouse, bound: Bound
     again = await house.store.news()
     assert told(house, again) == [("lamp-2", 0, {"power_w": 1.0})]
     assert again.lost_us == news.lost_us
-    await house.store.commit(Verdict(taken=again.ids, regained=True), NOON)
+    await house.store.commit(Verdict(taken=again.ids, regained_us=again.lost_us), NOON)
     assert await house.store.news() == News()
+
+
+async def test_what_had_arrived_long_ago_and_is_not_told_is_not_forgotten(house: AlertHouse) -> None:
+    """It left quarantine, or waited for the database, while nothing is told: news are lost from its arrival on."""
+    await house.store.want(ALL)
+    house.writer = Writer(house.database, "worker-1", Bound(size=0, every_s=0.0))
+    for minute in range(3):
+        await house.write(("lamp-1", minute, {"power_w": 1.0}))
+    arrived = NOON - timedelta(days=9)
+    await house.writer.write(house.builder().frame("lamp-2", arrived, {}, received_at=arrived).build())
+
+    assert (await house.store.news()).lost_us == microseconds(arrived)
+    await house.store.want(ALL)
+    await house.store.commit(Verdict(regained_us=microseconds(NOON)), NOON)
+    assert (await house.store.news()).lost_us == microseconds(arrived), "who read from noon on did not read it"
 
 
 async def test_what_arrived_while_nothing_was_told_is_found(house: AlertHouse) -> None:
@@ -236,7 +248,7 @@ async def test_news_that_cannot_be_read_stop_nothing(house: AlertHouse) -> None:
         await connection.execute("insert into penfeld.news (body) select substr(body, 1, 40) from penfeld.news limit 1")
     await house.write(("lamp-1", 1, {"power_w": 1.0}))
     news = await house.store.news()
-    await house.store.commit(Verdict(taken=news.ids, regained=True), NOON)
+    await house.store.commit(Verdict(taken=news.ids, regained_us=news.lost_us), NOON)
 
     assert [row[1] for row in told(house, news)] == [0, 1]
     assert len(news.ids) == 5

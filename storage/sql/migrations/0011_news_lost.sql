@@ -1,5 +1,8 @@
 -- News have a bound: where nobody takes them they are let go, and whoever evaluates rules reads what is stored instead.
 
+alter table penfeld.news add column arrived_at timestamptz not null default 'epoch';
+comment on column penfeld.news.arrived_at is 'When the oldest of its frames arrived';
+
 create table penfeld.news_lost (
     one     boolean primary key default true check (one),
     since   timestamptz not null,
