@@ -6,8 +6,8 @@ from nicegui import ui
 from api.console.texts import Words
 from api.console.who import NAME_COOKIE, known_name, said_name
 
-_REMEMBER = """(event) => {
-  const name = encodeURIComponent(event.target.value ?? "");
+_REMEMBER = """(said) => {
+  const name = encodeURIComponent((typeof said === "string" ? said : said?.target?.value) ?? "");
   document.cookie = `%s=${name}; path=/; max-age=31536000; samesite=lax`;
 }"""
 
