@@ -117,10 +117,14 @@ class Evaluator:
         try:
             return await self._look()
         except BaseException:
-            self._stamp = None  # memory is ahead of what is stored
-            self._board = Board(World({}, []))
-            self._windows = WindowRules(self._config.place)
+            self._forget()  # memory is ahead of what is stored
             raise
+
+    def _forget(self) -> None:
+        """Begin again with what is stored."""
+        self._stamp = None
+        self._board = Board(World({}, []))
+        self._windows = WindowRules(self._config.place)
 
     async def _look(self) -> tuple[Sequence[AlarmNotice], bool]:
         at = self._clock()
@@ -131,8 +135,12 @@ class Evaluator:
         self._horizon_us = max(self._horizon_us, now_us - max(grace_us, self._lag.us(now_us)))
         look = _Look(now_us, self._horizon_us, Verdict())
         notices: list[AlarmNotice] = []
-        notices += await self._renew(look, at)
+        if news.lost_us is not None:
+            logger.warning("not all that was stored was told: it is read again")
+            self._forget()
+        notices += await self._renew(look, at, news.lost_us)
         look.verdict.taken = news.ids
+        look.verdict.regained_us = news.lost_us
         self._things.heard(news.heard)
         notices += await self._look_at_things(look, at)
         for part in news.parts:
@@ -147,8 +155,11 @@ class Evaluator:
         notices += await self._commit(look.verdict, at)
         return notices, news.more
 
-    async def _renew(self, look: _Look, at: datetime) -> Sequence[AlarmNotice]:
-        """Take rules and devices as they are now, if they changed."""
+    async def _renew(self, look: _Look, at: datetime, lost_us: int | None) -> Sequence[AlarmNotice]:
+        """Take rules and devices as they are now, if they changed.
+
+        ``lost_us``: of what arrived since then, some was not told.
+        """
         stamp = await self._store.stamp()
         if stamp == self._stamp:
             if look.now_us - self._asked_us > _ASK_EVERY_US:
@@ -175,8 +186,12 @@ class Evaluator:
         await self._ask(look.now_us)
         self._things.use([one for one in rules if one.kind == "things"])
         self._windows.use([one for one in rules if one.kind == "windows"], look.now_us)
+        begin_us = min(look.now_us, believed_us or look.now_us)
+        missed = {} if lost_us is None else await self._missed(lost_us)
+        if missed:
+            self._windows.again(min(missed.values()), look.now_us)
         for watch in new:
-            look.again(watch, min(look.now_us, believed_us or look.now_us))
+            look.again(watch, min(begin_us, missed.get(watch[1], begin_us)))
         self._leave(look)
         verdict = look.verdict
         look.verdict = Verdict()
@@ -188,6 +203,13 @@ class Evaluator:
         look.stale.clear()
         self._stamp = stamp
         return notices
+
+    async def _missed(self, lost_us: int) -> dict[int, int]:
+        """Return device -> its oldest reading of those that may not have been told."""
+        found: dict[int, int] = {}
+        for name in self._board.wanted():
+            found |= await self._store.arrived(name, lost_us)
+        return found
 
     async def _ask(self, now_us: int) -> None:
         """Have writers tell what rules read; they go on for a day."""

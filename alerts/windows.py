@@ -78,6 +78,13 @@ class WindowRules:
                 starts = set(range((now_us - reach_us(of)) // length * length, now_us, length))
             self._waiting[of.rule.name] = _Waiting(of, devices, starts)
 
+    def again(self, since_us: int, now_us: int) -> None:
+        """Have all windows since a time looked at: nobody told which readings fell into them."""
+        for one in self._waiting.values():
+            length = every_us(one.of)
+            first = max(since_us, now_us - _MOST * length) // length * length
+            one.starts.update(range(first, now_us, length))
+
     def note(self, parts: Sequence[Stretch], now_us: int) -> None:
         """Note which windows new readings fall into."""
         for one in self._waiting.values():

@@ -141,7 +141,8 @@ class Verdict:
     """All that one look at the news changes: one transaction.
 
     ``taken``: the news that it is made of; ``signals``: (rule, leaf, subject, from when) -> what holds instead of what
-    was stored from there on. ``heard``: gateway or source subject -> newest arrival (µs).
+    was stored from there on. ``heard``: gateway or source subject -> newest arrival (µs). ``regained_us``: it is made
+    of all that is stored of what arrived since then, so no news are missing any more.
     """
 
     taken: Sequence[int] = ()
@@ -149,10 +150,12 @@ class Verdict:
     revisions: list[Revision] = field(default_factory=list)
     signals: dict[tuple[str, int, str, int], list[Signal]] = field(default_factory=dict)
     heard: dict[str, "Heard"] = field(default_factory=dict)
+    regained_us: int | None = None
 
     def __bool__(self) -> bool:
         """Whether there is anything to write."""
-        return bool(self.taken or self.openings or self.revisions or self.signals or self.heard)
+        some = self.taken or self.openings or self.revisions or self.signals or self.heard
+        return bool(some) or self.regained_us is not None
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

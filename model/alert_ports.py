@@ -73,13 +73,15 @@ class Stretch:
 class News:
     """What was stored since the last look, each row once. ``parts`` are sorted; ``heard``: as in ``Verdict``, arrivals.
 
-    ``more``: there is more than was asked for.
+    ``more``: there is more than was asked for. ``lost_us``: of what arrived from then on some is not told; ``want``
+    has writers tell again, then what is stored says it all, and a ``Verdict`` with it as ``regained_us`` ends this.
     """
 
     ids: Sequence[int] = ()
     parts: list[Stretch] = field(default_factory=list)
     heard: Mapping[str, int] = field(default_factory=dict)
     more: bool = False
+    lost_us: int | None = None
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -120,11 +122,18 @@ class AlertStore(Protocol):
         ...
 
     async def want(self, fields: Mapping[str, Sequence[str]]) -> None:
-        """Say of which device types and fields writers are to tell; types that are absent are not told of."""
+        """Say of which device types and fields writers are to tell; types that are absent are not told of.
+
+        What was not told before this returns can be read.
+        """
         ...
 
     async def news(self, rows: int = 20_000) -> News:
         """Return what was stored and is not taken yet, about so many rows of it, the oldest first."""
+        ...
+
+    async def arrived(self, device_type: str, since_us: int) -> Mapping[int, int]:
+        """Return device -> time of the oldest of its readings that arrived at this time or later (all in µs)."""
         ...
 
     async def stretch(

@@ -3,7 +3,8 @@
 Rules:
 
 1. A verdict is one transaction: news are taken, alarms change, messages are written, or nothing is.
-2. Only one evaluates: the lock belongs to a connection, so it ends with the process, however that ends.
+2. Only one evaluates: the lock belongs to a connection, so it ends with the process, however that ends. Each verdict
+   makes sure that it is still held: a connection may be cut without a word.
 3. What would make a second open alarm of one rule and subject is left out: the database itself refuses it.
 """
 
@@ -16,17 +17,13 @@ from typing import Any
 
 import numpy as np
 from psycopg.sql import SQL, Composed, Identifier, Literal
-from psycopg.types.json import Jsonb
 
 from model.alarm import (
     Alarm,
     AlarmNotice,
     AlarmState,
     Episode,
-    EventKind,
     Heard,
-    Opening,
-    Revision,
     Signal,
     Standing,
     StoredRule,
@@ -38,17 +35,15 @@ from model.instants import EPOCH, microseconds, moment
 from model.readings import Bools, Column, Ints
 from model.rule import rule_of
 from model.value import Value
-from storage import news, packing
+from storage import news, packing, verdicts
 from storage.arrays import Int4s, Texts, Times
-from storage.connection import Connection, Database, Parameters
+from storage.connection import CollisionError, Connection, Database, Parameters, RefusedError
 from storage.connection import rows as fetch
 from storage.packing import Narrow
 from storage.prospects import prospects
 from storage.statements import statement
 from storage.tables import kinds, table
 
-_NEWS_ROWS = 256
-"""Rows of news taken at once: each holds what one transaction stored."""
 _STAMP_S = 1.0
 _BACK = timedelta(days=90)
 """A reading before another is looked for so far back."""
@@ -69,16 +64,20 @@ class AlertStore:
         self._database = database
         self._kinds: Mapping[str, Mapping[str, str]] = {}
         self._stamp: tuple[float, int] | None = None
+        self._holder: int | None = None
 
     @asynccontextmanager
     async def _alone(self) -> AsyncIterator[None]:
         async with self._database.connection() as connection:
-            [(alone,)] = await fetch(connection, statement("alerts_alone"))
+            [(alone, holder)] = await fetch(connection, statement("alerts_alone"))
             if not alone:
                 raise ConflictError("another process evaluates the rules of this database; this one waits")
+            self._holder = holder
             try:
                 yield
+                await connection.execute(SQL("select pg_advisory_unlock_all()"))  # at once; closing takes its time
             finally:
+                self._holder = None
                 await connection.close()  # the lock ends with it
 
     def alone(self) -> AbstractAsyncContextManager[None]:
@@ -122,25 +121,24 @@ class AlertStore:
 
     async def want(self, fields: Mapping[str, Sequence[str]]) -> None:
         """Say of which device types and fields writers are to tell."""
-        wanted = Jsonb([{"type": name, "fields": list(some)} for name, some in fields.items()])
-        async with self._database.connection() as connection:
-            await connection.execute(statement("ask_for_news"), {"types": list(fields), "wanted": wanted})
+        async with self._database.transaction() as connection:
+            await news.ask(connection, fields)
 
     async def news(self, rows: int = 20_000) -> News:
         """Return what was stored and is not taken yet, the oldest first."""
         async with self._database.connection() as connection:
-            found = await news.waiting(connection, _NEWS_ROWS + 1)
-        bodies: list[tuple[int, bytes]] = []
-        more = len(found) > _NEWS_ROWS
-        told = 0
-        for one in found[:_NEWS_ROWS]:
-            bodies.append(one)
-            told += len(one[1]) // 40  # about as many rows
-            if told >= rows and len(bodies) < len(found):
-                more = True
-                break
-        parts, heard = news.told(bodies)
-        return News(ids=[number for number, _ in bodies], parts=parts, heard=heard, more=more)
+            return await news.waiting(connection, rows)
+
+    async def arrived(self, device_type: str, since_us: int) -> Mapping[int, int]:
+        """Return device -> time of the oldest of its readings that arrived since, of those of 90 days before."""
+        if self._columns(device_type, []) is None:
+            return {}
+        query = SQL(
+            "select device, min(time) from {} where received_at >= %(since)s and time >= %(oldest)s group by device"
+        ).format(table(device_type))
+        since = moment(max(since_us, 0))
+        found = await self._database.fetch(query, {"since": since, "oldest": since - _BACK})
+        return {device: microseconds(time) for device, time in found}
 
     async def stretch(
         self, device_type: str, fields: Sequence[str], since_us: Mapping[int, int], until_us: int | None = None
@@ -204,13 +202,15 @@ class AlertStore:
             return
         keys = np.unique(np.array(devices, dtype=np.int64))
         slices = _slices(max(start_us, 0), end_us)
+        if not slices:
+            return
         chosen: list[Ints | None] = [None] * len(slices)
         if within is not None:
             chosen = await prospects(self._database, device_type, within[0], within[1:], slices)
         parts = await self._parts(device_type, keys, slices, chosen)
         done, steps = 0, len(parts) * len(slices)
         for part in parts:
-            found = [_EMPTY] if not slices else []
+            found: list[Narrow] = []
             waiting = [
                 self._slice(device_type, some, part if mine is None else np.intersect1d(part, mine), *one)
                 for one, mine in zip(slices, chosen, strict=True)
@@ -256,8 +256,9 @@ class AlertStore:
 
     async def windows(self, wanted: Windows) -> Mapping[str, Mapping[int, float]]:
         """Return group -> start of window -> value."""
-        some = self._columns(wanted.device_type, [])
-        if some is None or not wanted.starts_us or not wanted.devices:
+        name = wanted.where[0] if wanted.where is not None else wanted.field
+        some = self._columns(wanted.device_type, [name or ""])
+        if not some or not wanted.starts_us or not wanted.devices:
             return {}
         found: dict[str, dict[int, float]] = {}
         for first, last in _stretches(wanted.starts_us, wanted.every_us):
@@ -317,19 +318,29 @@ class AlertStore:
         return {device: (source, gateways or ()) for device, source, gateways in found}
 
     async def commit(self, verdict: Verdict, at: datetime) -> Sequence[AlarmNotice]:
-        """Write all of it in one transaction; return what changed for people."""
+        """Write all of it in one transaction; return what changed for people.
+
+        Alarms that the database refuses are left out; the log says which. Raise ``ConflictError`` where another process
+        evaluates by now.
+        """
+        try:
+            return await self._write(verdict, at, careful=False)
+        except (CollisionError, RefusedError):
+            return await self._write(verdict, at, careful=True)
+
+    async def _write(self, verdict: Verdict, at: datetime, *, careful: bool) -> Sequence[AlarmNotice]:
         async with self._database.transaction() as connection:
+            if self._holder is not None:
+                [(alone,)] = await fetch(connection, statement("still_alone"), (self._holder,))
+                if not alone:
+                    raise ConflictError("this process lost the connection by which it was the only evaluator")
             await news.take(connection, verdict.taken)
-            if verdict.heard:
-                await connection.execute(statement("keep_heard"), (_heard(verdict.heard),))
-            if verdict.signals:
-                await _keep_signals(connection, verdict)
-            if not verdict.revisions and not verdict.openings:
-                return ()
-            changed = await _change(connection, verdict, at)
-            await _note(connection, changed, at)
-            alarms = {one.id: one for one in await alarms_by_id(connection, [change[0] for change in changed])}
-        return [AlarmNotice(kind=kind, alarm=alarms[number]) for number, kind, _, _ in changed if number in alarms]
+            if verdict.regained_us is not None:
+                await connection.execute(statement("news_regained"), (moment(max(verdict.regained_us, 0)),))
+            changed = await verdicts.write(connection, verdict, at, careful=careful)
+            ids = [change.alarm for change in changed]
+            alarms = {one.id: one for one in await alarms_by_id(connection, ids)} if ids else {}
+        return [AlarmNotice(kind=change.kind, alarm=alarms[change.alarm]) for change in changed]
 
     def _columns(self, device_type: str, fields: Sequence[str]) -> Mapping[str, str] | None:
         """Return the columns that there are, ``None`` without a table."""
@@ -356,118 +367,6 @@ def _alarm(row: Sequence[Any]) -> list[Any]:
     values = list(row)
     values[4] = AlarmState(values[4])
     return values
-
-
-_Change = tuple[int, EventKind, str, Sequence[str]]
-"""Alarm, what happened, why, and which channels hear of it."""
-
-
-async def _change(connection: Connection, verdict: Verdict, at: datetime) -> list[_Change]:
-    """Revise and open alarms; return what happened to each."""
-    changed: list[_Change] = []
-    if verdict.revisions:
-        document = Jsonb([_revision(one) for one in verdict.revisions])
-        for still_open in (False, True):  # at no moment two are open
-            parameters = {"revisions": document, "open": still_open, "at": at}
-            await connection.execute(statement("revise_alarms"), parameters)
-        changed += [(one.id, one.kind, one.reason, one.notify) for one in verdict.revisions]
-    if verdict.openings:
-        parameters = {"openings": Jsonb([_opening(one) for one in verdict.openings]), "at": at}
-        found = await fetch(connection, statement("open_alarms"), parameters)
-        several: dict[tuple[str, str, str], list[int]] = {}
-        for number, rule, subject, state in found:
-            several.setdefault((rule, subject, state), []).append(number)
-        for one in verdict.openings:
-            state = "open" if one.episode.end_us is None else "cleared"
-            numbers = several.get((one.rule, one.subject.name, state))
-            if not numbers:
-                continue
-            number = numbers.pop(0)
-            changed.append((number, EventKind.OPENED, "", one.notify))
-            if state == "cleared":
-                changed.append((number, EventKind.CLEARED, "", one.notify))
-            elif one.folded_into is not None:
-                changed.append((number, EventKind.FOLDED, "", ()))
-    return changed
-
-
-async def _note(connection: Connection, changed: Sequence[_Change], at: datetime) -> None:
-    """Write events, and messages to people."""
-    events = [{"alarm": number, "kind": kind, "text": why} for number, kind, why, _ in changed]
-    await connection.execute(statement("note_alarm_events"), {"events": Jsonb(events), "at": at})
-    lines = [
-        {"channel": channel, "kind": kind, "alarm": number}
-        for number, kind, _, channels in changed
-        for channel in channels
-    ]
-    if lines:
-        await connection.execute(statement("notify"), {"lines": Jsonb(lines), "at": at})
-
-
-async def _keep_signals(connection: Connection, verdict: Verdict) -> None:
-    gone = [
-        {"rule": rule, "leaf": leaf, "subject": subject, "since": _text(since_us)}
-        for rule, leaf, subject, since_us in verdict.signals
-    ]
-    kept = [
-        {
-            "rule": one.rule,
-            "leaf": one.leaf,
-            "subject": one.subject,
-            "started_at": _text(one.start_us),
-            "raised_at": _text(one.raised_us),
-            "ended_at": None if one.end_us is None else _text(one.end_us),
-        }
-        for some in verdict.signals.values()
-        for one in some
-    ]
-    await connection.execute(statement("forget_signals"), (Jsonb(gone),))
-    await connection.execute(statement("keep_signals"), (Jsonb(kept),))
-
-
-def _episode(episode: Episode) -> dict[str, Any]:
-    return {
-        "started_at": _text(episode.start_us),
-        "raised_at": _text(episode.raised_us),
-        "ended_at": None if episode.end_us is None else _text(episode.end_us),
-        "first_value": episode.first,
-        "last_value": episode.last,
-        "last_at": None if episode.last_us is None else _text(episode.last_us),
-    }
-
-
-def _revision(one: Revision) -> dict[str, Any]:
-    return {
-        "id": one.id,
-        "state": one.state,
-        "reason": one.reason,
-        "folded_into": one.folded_into,
-        **_episode(one.episode),
-    }
-
-
-def _opening(one: Opening) -> dict[str, Any]:
-    return {
-        "rule": one.rule,
-        "version": one.version,
-        "severity": one.severity,
-        "subject": one.subject.name,
-        "device": one.subject.device,
-        "device_type": one.subject.device_type,
-        "simulated": one.subject.simulated,
-        "late": one.late,
-        "folded_into": one.folded_into,
-        **_episode(one.episode),
-    }
-
-
-def _heard(heard: Mapping[str, Heard]) -> Jsonb:
-    return Jsonb(
-        [
-            {"subject": name, "last_at": _text(one.last_us), "pause": one.usual_us / 1e6 if one.usual_us else None}
-            for name, one in heard.items()
-        ]
-    )
 
 
 def _standing(row: Sequence[Any]) -> Standing:

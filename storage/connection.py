@@ -204,6 +204,17 @@ async def rows(connection: Connection, query: SQL | Composed, parameters: Parame
     return await (await connection.execute(query, parameters)).fetchall()
 
 
+async def attempted(
+    connection: Connection, query: SQL | Composed, parameters: Parameters = None
+) -> list[tuple[Any, ...]] | None:
+    """Run one statement within a transaction that goes on if the database refuses its values: then ``None``."""
+    try:
+        async with connection.transaction():
+            return await rows(connection, query, parameters)
+    except (psycopg.IntegrityError, psycopg.DataError):
+        return None
+
+
 @asynccontextmanager
 async def _closed_on_error(connection: Connection) -> AsyncIterator[None]:
     """Close a connection that nobody has yet when its preparation fails or is cancelled."""

@@ -3,20 +3,25 @@
 Rules:
 
 1. Told are the rows of frames that were kept, as they came; where one met a stored row, that is the truth.
-2. Told is what is wanted (``penfeld.news_wanted``), and nothing at all while nothing is. Writers look at that once a
-   second. What was asked for more than a day ago counts as nothing: nobody takes it, and it would fill the disk.
-3. A row that cannot be read is skipped: what it tells of is stored.
+2. Told is what is wanted (``penfeld.news_wanted``), and nothing at all while nothing is. Writers look at that at the
+   end of each transaction, and who asks waits for those that looked already: what was not told can be read then.
+3. Where nobody takes news they would fill the disk: beyond a bound they are let go, nothing more is told, and
+   ``penfeld.news_lost`` says from which arrival on. Who evaluates rules then reads what is stored, and asks again.
+4. News that cannot be read count as lost, too: what they tell of is stored.
 """
 
-import asyncio
 import logging
 from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import dataclass
+from datetime import datetime, timedelta
 from typing import Any
 
 import msgspec
 import numpy as np
+from psycopg.types.json import Jsonb
 
-from model.alert_ports import Stretch
+from model.alert_ports import News, Stretch
+from model.instants import microseconds, moment
 from model.readings import Array, Bools, Column, Ints, Readings
 from storage.connection import Connection, Database, rows
 from storage.rows import Frames
@@ -24,7 +29,10 @@ from storage.statements import statement
 
 logger = logging.getLogger(__name__)
 
-_EVERY_S = 1.0
+_ROWS = 256
+"""Rows of news looked at at once: each holds what one transaction stored."""
+_BYTES_A_ROW = 40
+"""Of a reading, about."""
 _CODES = {"f": "<f8", "i": "<i8", "b": "?"}
 
 
@@ -37,6 +45,17 @@ class _Part(msgspec.Struct, array_like=True):
     columns: dict[str, tuple[str, bytes | list[str], bytes]]
     flagged: dict[str, bytes]
 
+    def check(self) -> None:
+        """Raise ``ValueError`` where columns are not as long as there are rows."""
+        count = len(self.device) // 8
+        lengths = {len(self.device) / 8, len(self.time_us) / 8}
+        for code, values, valid in self.columns.values():
+            lengths.add(len(valid))
+            texts = isinstance(values, list)
+            lengths.add(count - sum(valid) + len(values) if texts else len(values) / np.dtype(code).itemsize)
+        if lengths != {count}:
+            raise ValueError(f"columns of {self.device_type} have {sorted(lengths)} rows")
+
 
 class _News(msgspec.Struct, array_like=True):
     parts: list[_Part]
@@ -47,36 +66,55 @@ _ENCODER = msgspec.msgpack.Encoder()
 _DECODER = msgspec.msgpack.Decoder(_News)
 
 
-class Wanted:
-    """What news are to tell, as a writer knows it."""
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Bound:
+    """How much may wait in vain: so many bytes, or for so long. Writers look every ``every_s``."""
 
-    def __init__(self, database: Database) -> None:
+    size: int = 1_000_000_000
+    age: timedelta = timedelta(days=3)
+    every_s: float = 30.0
+
+
+class Teller:
+    """A writer's part: it tells of readings, where they are wanted and not too many wait."""
+
+    def __init__(self, database: Database, bound: Bound | None = None) -> None:
         self._database = database
-        self._fields: Mapping[str, Sequence[str]] = {}
-        self._asked_s = -_EVERY_S
+        self._bound = bound or Bound()
+        self._told = False
+        self._bounded_s = 0.0
 
-    async def fields(self) -> Mapping[str, Sequence[str]]:
-        """Return device type -> fields; raise ``UnavailableError``."""
-        now = asyncio.get_running_loop().time()
-        if now - self._asked_s >= _EVERY_S:
-            self._fields = dict(await self._database.fetch(statement("news_wanted")))
-            self._asked_s = now
-        return self._fields
+    async def keep_bound(self, now_s: float) -> None:
+        """Let news go that nobody takes, now and then; raise ``UnavailableError``."""
+        if not self._told or now_s - self._bounded_s < self._bound.every_s:
+            return
+        self._told, self._bounded_s = False, now_s
+        parameters = {"bytes": self._bound.size, "age": self._bound.age}
+        for (since,) in await self._database.fetch(statement("bound_news"), parameters):
+            logger.warning("nobody evaluates alert rules: news from %s on are let go; start `penfeld alerts`", since)
 
-
-async def tell(
-    connection: Connection,
-    wanted: Mapping[str, Sequence[str]],
-    readings: Iterable[tuple[Readings, Ints]],
-    frames: Frames,
-    kept: Bools,
-) -> None:
-    """Tell of these readings (with the device of each row) and of who brought their frames."""
-    if not wanted:
-        return
-    parts = [_part(some, device, wanted[some.device_type]) for some, device in readings if some.device_type in wanted]
-    news = _News(parts, _heard(frames, kept))
-    await connection.execute(statement("tell_news"), (_ENCODER.encode(news),))
+    async def tell(
+        self, connection: Connection, readings: Iterable[tuple[Readings, Ints]], frames: Frames, kept: Bools
+    ) -> None:
+        """Tell of these readings (with the device of each row) and of who brought their frames, as the last thing."""
+        async with connection.pipeline():
+            await connection.execute(statement("lock_telling"))
+            cursor = await connection.execute(statement("news_wanted"))
+        found = await cursor.fetchall()
+        if not found:
+            return
+        arrived, lost = moment(int(frames.received_us[kept].min())), found[0][2]
+        if lost is not None:
+            if arrived < lost:
+                await connection.execute(statement("lose_news"), (arrived,))
+            return
+        wanted: dict[str, list[str]] = {name: fields for name, fields, _ in found}
+        parts = [
+            _part(some, device, wanted[some.device_type]) for some, device in readings if some.device_type in wanted
+        ]
+        body = _ENCODER.encode(_News(parts, _heard(frames, kept)))
+        await connection.execute(statement("tell_news"), (body, arrived))
+        self._told = True
 
 
 def _part(readings: Readings, device: Ints, fields: Sequence[str]) -> _Part:
@@ -115,21 +153,28 @@ def _heard(frames: Frames, kept: Bools) -> dict[str, int]:
     return found | {f"gateway:{name}": newest for name in gateways if name}
 
 
-def told(bodies: Iterable[tuple[int, bytes]]) -> tuple[list[Stretch], dict[str, int]]:
-    """Return what rows of news tell, rows of one device type together in order of device and time."""
+def _told(bodies: Iterable[tuple[int, datetime, bytes]]) -> tuple[list[Stretch], dict[str, int], list[datetime]]:
+    """Return what rows of news tell, rows of one device type together in order of device and time.
+
+    The last are the arrivals of those that cannot be read.
+    """
     parts: dict[str, list[_Part]] = {}
     heard: dict[str, int] = {}
-    for number, body in bodies:
+    unread = []
+    for number, at, body in bodies:
         try:
             news = _DECODER.decode(body)
-        except msgspec.DecodeError as error:
-            logger.warning("news %d cannot be read and are passed over: %s", number, error)
+            for part in news.parts:
+                part.check()
+        except (msgspec.DecodeError, ValueError) as error:
+            logger.warning("news %d cannot be read, what is stored is read instead: %s", number, error)
+            unread.append(at)
             continue
         for part in news.parts:
             parts.setdefault(part.device_type, []).append(part)
         for subject, at_us in news.heard.items():
             heard[subject] = max(at_us, heard.get(subject, 0))
-    return [_joined(name, some) for name, some in parts.items()], heard
+    return [_joined(name, some) for name, some in parts.items()], heard, unread
 
 
 def _joined(name: str, parts: Sequence[_Part]) -> Stretch:
@@ -181,6 +226,29 @@ async def take(connection: Connection, ids: Sequence[int]) -> None:
         await connection.execute(statement("take_news"), (list(ids),))
 
 
-async def waiting(connection: Connection, count: int) -> list[tuple[int, bytes]]:
-    """Return the oldest news."""
-    return [(number, bytes(body)) for number, body in await rows(connection, statement("news"), (count,))]
+async def waiting(connection: Connection, count: int) -> News:
+    """Return the oldest news, about so many readings."""
+    async with connection.pipeline():
+        lost = await connection.execute(statement("news_lost"))
+        parameters = {"count": _ROWS + 1, "bytes": count * _BYTES_A_ROW}
+        found = await connection.execute(statement("news"), parameters)
+    bodies = [(number, at, bytes(body), last) for number, at, body, last in await found.fetchall()]
+    parts, heard, unread = _told(one[:3] for one in bodies)
+    since = [since for (since,) in await lost.fetchall()] + unread
+    return News(
+        ids=tuple(one[0] for one in bodies),
+        parts=parts,
+        heard=heard,
+        more=bool(bodies) and bodies[-1][0] < bodies[-1][3],
+        lost_us=microseconds(min(since)) if since else None,
+    )
+
+
+async def ask(connection: Connection, fields: Mapping[str, Sequence[str]]) -> None:
+    """Have writers tell of these, within a transaction; once it is over, all that they did not tell can be read."""
+    [(asked, silent)] = await rows(connection, statement("news_asked"))
+    if silent or (asked or {}) != {name: list(some) for name, some in fields.items()}:
+        await connection.execute(statement("lock_asking"))
+    wanted = Jsonb([{"type": name, "fields": list(some)} for name, some in fields.items()])
+    await connection.execute(statement("ask_for_news"), {"types": list(fields), "wanted": wanted})
+    await connection.execute(statement("tell_again"))

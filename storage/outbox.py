@@ -15,7 +15,7 @@ from psycopg.types.json import Jsonb
 
 from model.alarm import EventKind
 from model.notification import Due, Notification, NotificationState, Outcome
-from model.rule import rule_of
+from model.rule import Escalation, rule_of
 from storage.alerts import alarms_by_id
 from storage.connection import Database
 from storage.connection import rows as fetch
@@ -66,9 +66,13 @@ class Outbox:
         """Add what is to be told because nobody acknowledged; return how many notifications that makes."""
         async with self._database.transaction() as connection:
             lines = []
-            for alarm, definition, told_at in await fetch(connection, statement("alarms_to_escalate"), {"now": now}):
-                for step, one in enumerate(rule_of(definition).escalate, 1):
-                    if told_at is not None and now - told_at >= one.after.length:
+            known: dict[tuple[str, str], Sequence[Escalation]] = {}
+            for row in await fetch(connection, statement("alarms_to_escalate"), {"now": now}):
+                alarm, rule, version, definition, told_at, done = row
+                if (rule, version) not in known:
+                    known[rule, version] = rule_of(definition).escalate
+                for step, one in enumerate(known[rule, version], 1):
+                    if step > done and now - told_at >= one.after.length:
                         lines += [{"channel": channel, "alarm": alarm, "step": step} for channel in one.notify]
             if not lines:
                 return 0

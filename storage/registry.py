@@ -110,7 +110,7 @@ class Registry:
             await rollups_purge.purge(connection, keys)
             await latest.forget(connection, list(tables), [*keys, *touched])
             await connection.execute(statement("history_purge"), {"devices": keys})
-            for name in ("uplink", "heard", "device_state", "quarantine", "alarm", "device"):
+            for name in ("uplink", "heard", "device_state", "quarantine", "alarm", "signal", "device"):
                 parameters = (keys,) if name in _BY_KEY else None
                 cursor = await connection.execute(statement(f"purge_{name}"), parameters)
                 deleted[f"penfeld.{name}"] = cursor.rowcount
@@ -118,7 +118,7 @@ class Registry:
         return deleted
 
 
-_BY_KEY = ("uplink", "heard", "device_state", "alarm")
+_BY_KEY = ("uplink", "heard", "device_state", "alarm", "signal")
 """Which of these are found by the keys of simulated devices."""
 _PURGE = SQL(
     "with gone as (delete from {} where simulated or device = any(%s) returning time),"

@@ -43,16 +43,16 @@ _UPLINK = ("penfeld", "uplink")
 
 
 class Writer:
-    """The ``FrameSink`` on PostgreSQL. ``worker`` names this writer's lines of the ledger."""
+    """The ``FrameSink`` on PostgreSQL. ``worker`` names this writer's lines of the ledger; ``bound``: of its news."""
 
-    def __init__(self, database: Database, worker: str) -> None:
+    def __init__(self, database: Database, worker: str, bound: news.Bound | None = None) -> None:
         self._database = database
         self._worker = worker
         self._partitions = Partitions(database)
         self._engine: str | None = None
         self._codecs: dict[tuple[str, str], int] = {}
         self._kinds: Mapping[str, Mapping[str, str]] = {}
-        self._wanted = news.Wanted(database)
+        self._teller = news.Teller(database, bound)
 
     async def ready(self, batch: Batch) -> Batch:
         """Return the batch with all that can be made of it before it is written; raise ``UnavailableError``.
@@ -120,7 +120,7 @@ class Writer:
     ) -> tuple[Written, Replayed]:
         laid.used = True
         await self._make_parts(laid)
-        wanted = await self._wanted.fields()
+        await self._teller.keep_bound(asyncio.get_running_loop().time())
         frames, replayed = laid.in_columns, Replayed()
         async with self._database.transaction(keep=keep) as connection:
             others = None if laid.facts is None else laid.facts.devices
@@ -130,10 +130,7 @@ class Writer:
             if taking is not None:
                 known = replace(known, kept=await taking.claim(connection, known.kept))
             kept = known.kept
-            if kept.any():
-                intakes = await self._store(connection, laid, known)
-                rows_told = [(intake.readings, intake.device) for intake in intakes]
-                await news.tell(connection, wanted, rows_told, frames, kept)
+            intakes = await self._store(connection, laid, known) if kept.any() else ()
             if laid.facts is not None:
                 await state.write(connection, laid.facts, frames, kept)
             if taking is None:
@@ -141,6 +138,9 @@ class Writer:
                 await self._count(connection, laid, kept)
             else:
                 replayed = await taking.settle(connection, kept)
+            if kept.any():
+                rows_told = [(intake.readings, intake.device) for intake in intakes]
+                await self._teller.tell(connection, rows_told, frames, kept)
         stored = tuple(np.flatnonzero(kept).tolist())
         written = Written(
             stored=stored,

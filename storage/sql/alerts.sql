@@ -1,17 +1,65 @@
 -- name: news_wanted
-select device_type, fields from penfeld.news_wanted where asked_at > now() - interval '1 day'
+-- What to tell; since when nothing is told, if so.
+select w.device_type, w.fields, l.since
+from penfeld.news_wanted as w
+left join penfeld.news_lost as l on not l.telling
+
+-- name: lock_telling
+select pg_advisory_xact_lock_shared(hashtext('penfeld.news'))
+
+-- name: lock_asking
+-- Waits for writers that looked already at what is wanted, until what they tell, or do not, can be read.
+select pg_advisory_xact_lock(hashtext('penfeld.news'))
 
 -- name: tell_news
-insert into penfeld.news (body) values (%s)
+insert into penfeld.news (body, arrived_at) values (%s, %s)
+
+-- name: lose_news
+update penfeld.news_lost set since = least(since, %s)
+
+-- name: bound_news
+-- Where nobody takes news, they go, and are not told any more.
+with there as (
+    select sum(octet_length(body)) as bytes, min(at) as oldest, min(arrived_at) as since from penfeld.news
+), lost as (
+    insert into penfeld.news_lost as old (since, telling)
+    select since, false from there where bytes > %(bytes)s or oldest < now() - %(age)s
+    on conflict (one) do update set since = least(old.since, excluded.since), telling = false
+    returning since
+), gone as (
+    delete from penfeld.news where exists (select from lost)
+)
+select since from lost
 
 -- name: news
-select id, body from penfeld.news order by id limit %s
+select id, arrived_at, body, last
+from (
+    select id, arrived_at, body, sum(octet_length(body)) over (order by id) - octet_length(body) as before,
+           max(id) over () as last
+    from (select id, arrived_at, body from penfeld.news order by id limit %(count)s) as oldest
+) as piece
+where before < %(bytes)s
+order by id
+
+-- name: news_lost
+select since from penfeld.news_lost
+
+-- name: tell_again
+update penfeld.news_lost set telling = true where not telling
+
+-- name: news_regained
+-- Where older ones were lost meanwhile, these are not regained yet.
+delete from penfeld.news_lost where telling and since >= %s
 
 -- name: take_news
 delete from penfeld.news where id = any(%s)
 
 -- name: alerts_alone
-select pg_try_advisory_lock(hashtext('penfeld.alerts'))
+select pg_try_advisory_lock(hashtext('penfeld.alerts')), pg_backend_pid()
+
+-- name: still_alone
+-- Whether a connection still holds the lock: it holds no other.
+select exists (select from pg_locks where locktype = 'advisory' and granted and pid = %s)
 
 -- name: alerts_stamp
 -- Changes with every version of a row that rules depend on.
@@ -27,6 +75,10 @@ from penfeld.device as d
 left join penfeld.heard as h on h.device = d.key
 left join penfeld.cadence as c on c.device = d.key
 where d.state = 'active' and d.type is not null
+
+-- name: news_asked
+select (select jsonb_object_agg(device_type, fields) from penfeld.news_wanted),
+       exists (select from penfeld.news_lost where not telling)
 
 -- name: ask_for_news
 with gone as (delete from penfeld.news_wanted where device_type <> all(%(types)s))
@@ -71,6 +123,12 @@ cross join lateral (
 ) as u
 group by p.device
 
+-- name: unseat_alarms
+-- Alarms that move let go of where they began: the next statement gives each its new place.
+update penfeld.alarm as a set state = 'withdrawn'
+from unnest(%(ids)s, %(starts)s) as p (id, start)
+where a.id = p.id and a.started_at <> p.start and a.state <> 'withdrawn'
+
 -- name: revise_alarms
 update penfeld.alarm as a set
     state = p.state, started_at = p.started_at, raised_at = p.raised_at, ended_at = p.ended_at,
@@ -81,7 +139,8 @@ from jsonb_to_recordset(%(revisions)s) as p (
     id bigint, state text, started_at timestamptz, raised_at timestamptz, ended_at timestamptz,
     first_value jsonb, last_value jsonb, last_at timestamptz, reason text, folded_into bigint
 )
-where a.id = p.id and (p.state = 'open') = %(open)s
+where a.id = p.id
+returning a.id
 
 -- name: open_alarms
 insert into penfeld.alarm (
@@ -99,8 +158,9 @@ from jsonb_to_recordset(%(openings)s) as p (
 )
 left join penfeld.device as d on d.key = p.device
 where p.device is null or d.key is not null
+order by p.started_at
 on conflict do nothing
-returning id, rule, subject, state
+returning id, rule, subject, started_at
 
 -- name: note_alarm_events
 insert into penfeld.alarm_event (alarm, at, kind, who, text)
@@ -256,6 +316,7 @@ join penfeld.rule_version as v on v.name = a.rule and v.version = a.version
 where a.id = any(%s)
 
 -- name: settle_notifications
+-- Where two had a line in turn, that it was sent is what counts.
 with p as (
     select * from jsonb_to_recordset(%(outcomes)s)
         as q (id bigint, state text, detail text, due_at timestamptz, attempted boolean)
@@ -268,17 +329,22 @@ update penfeld.notification as n set
     attempts = n.attempts + p.attempted::integer,
     sent_at = case when p.state = 'sent' then %(at)s else n.sent_at end
 from p
-where n.id = p.id
+where n.id = p.id and (n.state = 'waiting' or p.state = 'sent')
 
 -- name: alarms_to_escalate
-select a.id, v.definition,
-       (select min(n.created_at) from penfeld.notification as n
-        where n.alarm = a.id and n.state <> 'held_back' and n.kind in ('opened', 'unfolded'))
+-- Open alarms that somebody was to be told of, whose rules have further steps than those that were taken.
+select a.id, a.rule, a.version, v.definition, told.at, told.step
 from penfeld.alarm as a
 join penfeld.rule_version as v on v.name = a.rule and v.version = a.version
 left join penfeld.device as d on d.key = a.device
+cross join lateral (
+    select min(n.created_at) filter (where n.state <> 'held_back' and n.kind in ('opened', 'unfolded')) as at,
+           max(n.step) as step
+    from penfeld.notification as n
+    where n.alarm = a.id
+) as told
 where a.state = 'open' and a.acknowledged_at is null and a.folded_into is null
-  and v.definition ? 'escalate'
+  and told.at is not null and told.step < jsonb_array_length(v.definition -> 'escalate')
   and not exists (
       select from penfeld.silence as s
       where %(now)s between s.starts_at and s.ends_at
@@ -311,6 +377,9 @@ select state, count(*) from penfeld.notification group by state
 
 -- name: purge_alarm
 delete from penfeld.alarm where simulated or device = any(%s)
+
+-- name: purge_signal
+delete from penfeld.signal as s using penfeld.device as d where d.id = s.subject and d.key = any(%s)
 
 -- name: note_cadence
 insert into penfeld.cadence as old (device, pause, learnt_at)

@@ -47,7 +47,10 @@ class Kept:
 
 
 class AlertStore:
-    """A database in memory. ``fail``: so many commits fail before one works; ``after``: they fail after they worked."""
+    """A database in memory. ``fail``: so many commits fail before one works; ``after``: they fail after they worked.
+
+    ``lose`` lets go what is told, as when nobody takes it; then nothing is told until somebody wants it.
+    """
 
     def __init__(self, members: Sequence[Member] = (), rules: Sequence[StoredRule] = ()) -> None:
         self.member_list = list(members)
@@ -64,6 +67,8 @@ class AlertStore:
         self.version = 1
         self.fail = 0
         self.after = False
+        self.missed: dict[str, dict[int, int]] | None = None
+        self.silent = False
         self._ids = count(1)
         self._busy = False
 
@@ -86,7 +91,23 @@ class AlertStore:
             some = (flagged or {}).get((device, time_us), set())
             flags.setdefault((device, time_us), set()).update(some)
             told.append((device, time_us, values, frozenset(some)))
-        self.told[next(self._ids)] = (device_type, told, dict(heard or {}))
+        self._miss(device_type, told)
+        if not self.silent:
+            self.told[next(self._ids)] = (device_type, told, dict(heard or {}))
+
+    def lose(self) -> None:
+        """Let go all that is told and not taken, and tell no more."""
+        self.missed, self.silent = {} if self.missed is None else self.missed, True
+        for device_type, told, _ in self.told.values():
+            self._miss(device_type, told)
+        self.told.clear()
+
+    def _miss(self, device_type: str, told: Sequence[tuple[int, int, Row, frozenset[str]]]) -> None:
+        if self.missed is None:
+            return
+        oldest = self.missed.setdefault(device_type, {})
+        for device, time_us, *_ in told:
+            oldest[device] = min(time_us, oldest.get(device, time_us))
 
     @asynccontextmanager
     async def _alone(self) -> AsyncIterator[None]:
@@ -119,14 +140,20 @@ class AlertStore:
         return [replace(one, newest_us=newest.get(one.key, 0)) for one in self.member_list]
 
     async def want(self, fields: Mapping[str, Sequence[str]]) -> None:
-        """Note what is wanted."""
-        self.wanted = dict(fields)
+        """Note what is wanted; from now on it is told."""
+        self.wanted, self.silent = dict(fields), False
+
+    async def arrived(self, device_type: str, since_us: int) -> Mapping[int, int]:
+        """Return the oldest readings of those that were not told."""
+        assert since_us == 0
+        return (self.missed or {}).get(device_type, {})
 
     async def news(self, rows: int = 20_000) -> News:
         """Return the oldest news."""
         found: list[Stretch] = []
         heard: dict[str, int] = {}
         taken, left = [], rows
+        lost_us = None if self.missed is None else 0
         for number, (device_type, told, arrivals) in self.told.items():
             if left <= 0:
                 break
@@ -134,7 +161,7 @@ class AlertStore:
             taken.append(number)
             found.append(stretch_of(device_type, told))
             heard |= {name: max(at, heard.get(name, 0)) for name, at in arrivals.items()}
-        return News(ids=taken, parts=found, heard=heard, more=len(taken) < len(self.told))
+        return News(ids=taken, parts=found, heard=heard, more=len(taken) < len(self.told), lost_us=lost_us)
 
     async def stretch(
         self, device_type: str, fields: Sequence[str], since_us: Mapping[int, int], until_us: int | None = None
@@ -238,6 +265,8 @@ class AlertStore:
             self.fail -= 1
             raise UnavailableError("the database does not answer")
         notices = []
+        if verdict.regained_us is not None and not self.silent:
+            self.missed = None
         for number in verdict.taken:
             del self.told[number]
         self.heard_of |= verdict.heard

@@ -1,6 +1,5 @@
 """Alert rules on a real database: the evaluator finds there what it finds in memory, and nothing is lost or doubled."""
 
-import asyncio
 from collections.abc import Sequence
 from dataclasses import replace
 from random import Random
@@ -15,6 +14,7 @@ from model.rule import Rule
 from storage.alarms import Alarms
 from storage.alerts import AlertStore
 from storage.connection import Database
+from storage.news import Bound
 from storage.registry import Registry
 from storage.rulebook import RuleBook
 from storage.tables import prepare
@@ -94,9 +94,12 @@ def city(database: Database) -> RealCity:
     return RealCity(database)
 
 
-@pytest.mark.parametrize("seed", range(2))
-async def test_as_in_memory(city: RealCity, seed: int) -> None:
-    """A rough month through the real writer and database raises the alarms that a calm one raises in memory."""
+@pytest.mark.parametrize(("seed", "bound"), [(0, None), (1, None), (2, Bound(size=1, every_s=0.0))])
+async def test_as_in_memory(city: RealCity, seed: int, bound: Bound | None) -> None:
+    """A rough month through the real writer and database raises the alarms that a calm one raises in memory.
+
+    Also where nobody evaluates for days, and what writers tell meanwhile is let go.
+    """
     random = Random(seed)  # noqa: S311 -- makes a history, guards nothing
     readings = history(random, 3, 15)
     end_us = START + 20 * DAY
@@ -106,7 +109,8 @@ async def test_as_in_memory(city: RealCity, seed: int) -> None:
     arrivals = sorted((one[1] + random.choice([0, 0, random.randrange(3 * DAY)]), one) for one in readings)
     await city.begin(3, [one.rule for one in RULES])
     await city.store.want({TYPE: [field.name for field in LAMP.fields]})
-    await asyncio.sleep(1.1)  # writers look once a second at what is wanted
+    city.writer = Writer(city.database, "worker-1", bound)
+    lost = 0
     at = 0
     while city.now_us < end_us:
         city.now_us = min(end_us, city.now_us + random.randrange(1, DAY))
@@ -118,7 +122,11 @@ async def test_as_in_memory(city: RealCity, seed: int) -> None:
             await city.write(some)
         if random.random() < 0.1:
             city.evaluator = city.new()
+        if bound is not None and random.random() < 0.8 and city.now_us < end_us:
+            continue
+        lost += (await city.store.news()).lost_us is not None
         await city.look()
+    assert (lost > 1) is (bound is not None)
     found, wanted = await city.told(), told(calm.store)
     assert found == wanted
     assert len(found) > 50

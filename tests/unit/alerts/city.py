@@ -172,8 +172,18 @@ class City:
             except UnavailableError:
                 more = True
 
-    async def live(self, arrivals: Sequence[tuple[int, Reading]], end_us: int, chance: Random | None = None) -> None:
-        """Let readings arrive at their times; with ``chance`` things go wrong meanwhile."""
+    async def live(
+        self,
+        arrivals: Sequence[tuple[int, Reading]],
+        end_us: int,
+        chance: Random | None = None,
+        *,
+        loses: Random | None = None,
+    ) -> None:
+        """Let readings arrive at their times; with ``chance`` things go wrong meanwhile.
+
+        With ``loses``, nobody evaluates for days, what is told meanwhile is let go, and the evaluator is a new one.
+        """
         waiting = sorted(arrivals, key=lambda one: one[0])
         at = 0
         while self.now_us < end_us:
@@ -187,6 +197,12 @@ class City:
                 self.store.add(TYPE, some)
             if chance is not None and chance.random() < 0.1:
                 self.evaluator = self.new()
+            if loses is not None and loses.random() < 0.5:
+                if loses.random() < 0.5:
+                    self.store.lose()
+                    self.evaluator = self.new()
+                if loses.random() < 0.9 and self.now_us < end_us:
+                    continue
             if chance is not None and chance.random() < 0.1:
                 self.store.fail, self.store.after = 1, False
             await self.look()

@@ -53,6 +53,20 @@ def test_order_does_not_matter(seed: int) -> None:
     assert told(calm.store)
 
 
+@pytest.mark.parametrize("seed", range(40))
+def test_lost_news_do_not_matter(seed: int) -> None:
+    """Nobody evaluates for days, so news are let go and readings not told, late ones too: alarms are the same."""
+    random = Random(seed)  # noqa: S311 -- makes a history, guards nothing
+    rules = random.sample(RULES, 5)
+    readings = history(random, DEVICES, DAYS)
+    end_us = START + (DAYS + 6) * DAY
+    calm, rough = City(DEVICES, rules), City(DEVICES, rules)
+    asyncio.run(calm.live([(one[1], one) for one in readings], end_us))
+    arrivals = [(one[1] + random.choice([0, 0, random.randrange(4 * DAY)]), one) for one in readings]
+    asyncio.run(rough.live(arrivals, end_us, random, loses=random))
+    assert told(rough.store) == told(calm.store)
+
+
 def test_known_episodes() -> None:
     """What is known to be hot, silent or stuck in a month is found, from when to when it was, and nothing else."""
     hot = {10: 14, 40: 41, 100: 160}
