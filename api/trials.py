@@ -8,7 +8,7 @@ Rules:
 
 import asyncio
 from collections.abc import AsyncGenerator
-from contextlib import aclosing, suppress
+from contextlib import suppress
 from datetime import datetime
 
 from model.alert_ports import Rules
@@ -16,7 +16,8 @@ from model.errors import UnavailableError
 from model.rule import Rule
 from model.trial import Trial
 
-_STEP_S = 0.2
+_STEP = 0.01
+"""How much more has to be done before that is told again."""
 
 
 class Trials:
@@ -27,37 +28,44 @@ class Trials:
         self._rules = rules
         self._most = most
 
-    async def run(
-        self, rule: Rule, start: datetime, end: datetime, *, step_s: float = _STEP_S
-    ) -> AsyncGenerator[float | Trial]:
-        """Yield how much is done (0 to 1) every ``step_s`` while that changes, at last the trial.
+    async def run(self, rule: Rule, start: datetime, end: datetime) -> AsyncGenerator[float | Trial]:
+        """Yield how much is done (0 to 1) as that grows, at last the trial.
 
         Raise what ``Rules.test`` raises, and ``UnavailableError`` while too many are running.
         """
         if self.running >= self._most:
             raise UnavailableError(f"{self._most} rules are being tried already: try again in a moment")
-        done = [0.0]
+        progress = _Progress()
         self.running += 1
-        task = asyncio.create_task(
-            self._rules.test(rule, start, end, lambda share: done.__setitem__(0, share)), name=f"trial {rule.name}"
-        )
+        task = asyncio.create_task(self._rules.test(rule, start, end, progress.tell), name=f"trial {rule.name}")
+        task.add_done_callback(lambda _: progress.news.set())
         told = -1.0
         try:
-            while not (await asyncio.wait((task,), timeout=step_s))[0]:
-                if done[0] != told:
-                    told = done[0]
+            while True:
+                await progress.news.wait()
+                progress.news.clear()
+                if task.done():
+                    break
+                if progress.share - told >= _STEP:
+                    told = progress.share
                     yield told
-            yield await task
+            yield task.result()
         finally:
             self.running -= 1
             task.cancel()
             with suppress(asyncio.CancelledError, Exception):  # it is told above, or nobody waits for it any more
                 await task
 
-    async def result(self, rule: Rule, start: datetime, end: datetime) -> Trial:
-        """Return the trial; raise as ``run``."""
-        async with aclosing(self.run(rule, start, end)) as steps:
-            async for told in steps:
-                if isinstance(told, Trial):
-                    return told
-        raise UnavailableError("the trial was given up: try again")
+
+class _Progress:
+    """How much is done. ``news``: whether that changed, or the work ended."""
+
+    def __init__(self) -> None:
+        self.share = 0.0
+        self.news = asyncio.Event()
+        self._loop = asyncio.get_running_loop()
+
+    def tell(self, share: float) -> None:
+        """Note how much is done, from whatever thread the work is in."""
+        self.share = share
+        self._loop.call_soon_threadsafe(self.news.set)
