@@ -10,7 +10,8 @@ from fastapi import FastAPI
 class Listener:
     """One open request: a GET, or with a ``body`` a POST.
 
-    ``status`` and ``headers`` are there after entering; ``next`` returns an event."""
+    ``status`` and ``headers`` are there after entering; ``next`` returns an event.
+    """
 
     def __init__(
         self, app: FastAPI, path: str, query: str = "", headers: dict[str, str] | None = None, body: bytes | None = None
