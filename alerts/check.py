@@ -9,7 +9,7 @@ Rules:
 """
 
 import re
-from collections.abc import Collection, Iterator
+from collections.abc import Collection, Iterator, Mapping
 
 from alerts import texts
 from alerts.check_conditions import Place, condition, fields
@@ -19,10 +19,14 @@ from alerts.schedule import minute_of
 from decoders.device_file import NETWORKS
 from model.device import DeviceType
 from model.identity import possible_ids
-from model.rule import All, AnyOf, Condition, Group, Leaf, Not, Rule, Schedule, Silence, Usual, leaves
+from model.rule import All, AnyOf, Condition, Group, Leaf, Not, Rule, Schedule, Silence, Usual, leaves, plain
+from model.spans import Span
 
-_NAME = re.compile(r"[a-z0-9_.\-/]{1,100}")
+_NAME = re.compile(r"[a-z0-9_][a-z0-9_.-]*(?:/[a-z0-9_][a-z0-9_.-]*)*")
+_LONGEST_NAME, _LONGEST_TITLE, _LONGEST_TEXT = 100, 200, 2_000
 _DEEPEST = 8
+_LATEST = Span.parse("31 d")
+"""Nobody waits longer for an answer."""
 _MOST = 50
 
 
@@ -47,6 +51,9 @@ def _examined(rule: Rule, known: Known) -> Findings:
         _schedule(rule.schedule, found)
     if not _shape(rule.when, found):
         return found
+    for place, text in _texts_in(plain(rule), ""):
+        if any(sign == "\0" or "\ud800" <= sign <= "\udfff" for sign in text):
+            found.problem(place, "has a character that cannot be stored; write it again")
     things = _watches_things(rule.when)
     if things and rule.schedule is not None:
         found.problem("schedule", "gateways and sources are watched at all times; leave the schedule out")
@@ -60,18 +67,40 @@ def _examined(rule: Rule, known: Known) -> Findings:
 
 
 def _words(rule: Rule, found: Findings) -> None:
-    if not _NAME.fullmatch(rule.name):
+    if not _NAME.fullmatch(rule.name) or len(rule.name) > _LONGEST_NAME:
         found.problem(
-            "name", f"{rule.name[:100]!r} cannot be a name; take 1 to 100 lower case letters, digits and _ - . /"
+            "name",
+            f"{rule.name[:_LONGEST_NAME]!r} cannot be a name; take 1 to {_LONGEST_NAME} lower case letters, digits and "
+            "_ - . with / between words, as in lamps/hot",
         )
     for language, text in (("en", rule.title.en), ("fr", rule.title.fr)):
         if not text.strip():
             found.problem(f"title.{language}", "is empty; say in a few words what an alarm of this rule means")
+        _not_longer(f"title.{language}", text, _LONGEST_TITLE, found)
     if rule.text is not None:
         for language, text in (("en", rule.text.en), ("fr", rule.text.fr)):
             if not text.strip():
                 found.problem(f"text.{language}", "is empty; write it, or leave text out: there is one for every rule")
+            _not_longer(f"text.{language}", text, _LONGEST_TEXT, found)
         found.problems.extend(texts.problems(rule.text))
+
+
+def _not_longer(place: str, text: str, longest: int, found: Findings) -> None:
+    if len(text) > longest:
+        found.problem(place, f"has {len(text)} characters; write {longest} at most")
+
+
+def _texts_in(value: object, place: str) -> Iterator[tuple[str, str]]:
+    """Yield every text of a rule with its place."""
+    if isinstance(value, str):
+        yield place, value
+    elif isinstance(value, Mapping):
+        for key, inner in value.items():
+            yield place or "rule", key
+            yield from _texts_in(inner, f"{place}.{key}" if place else key)
+    elif isinstance(value, list | tuple):
+        for number, inner in enumerate(value):
+            yield from _texts_in(inner, f"{place}[{number}]")
 
 
 def _channels(rule: Rule, known: Known, found: Findings) -> None:
@@ -83,6 +112,8 @@ def _channels(rule: Rule, known: Known, found: Findings) -> None:
             found.problem(f"{place}.notify", "is empty; name a channel, or leave this step out")
         if not step.after.us:
             found.problem(f"{place}.after", 'is no time; write after how long, as in "30 min"')
+        elif step.after > _LATEST:
+            found.problem(f"{place}.after", f"{step.after} is more than a month; write {_LATEST} or less")
     if rule.escalate and not rule.notify:
         found.problem("escalate", "nobody is told in the first place, so nothing escalates; write notify")
     for place, name in each:

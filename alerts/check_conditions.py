@@ -22,6 +22,14 @@ _LEAST_TIMES = 1.5
 _WEEKS = (2, 8)
 _CORNERS = 3
 _NORTH, _EAST, _ALL = 90.0, 180.0, 100.0
+_HOUR, _MINUTE = Span.parse("1 h"), Span.parse("1 min")
+_LONGEST = Span.parse("366 d")
+"""No rule looks further than a year: readings are looked at in memory, and times are counted in 64 bits."""
+_MOST_TIMES = 1_000
+"""Of readings one after the other, and of the usual pause."""
+_MOST_CORNERS = 1_000
+_MOST_WINDOWS = 1_000
+"""Of one length of time: the evaluator looks back at no more than twice as many."""
 
 
 @dataclass(slots=True)
@@ -47,7 +55,7 @@ def condition(place: Place, leaf: Leaf) -> None:
     odd = list(_not_finite(leaf, ""))
     for word in odd:
         place.problem(word, "is not finite; write a number")
-    if odd:
+    if odd or _too_long(place, leaf):
         return
     if not isinstance(leaf, Silence):
         _lasting(place, leaf)
@@ -78,19 +86,34 @@ def _not_finite(value: object, place: str) -> Iterator[str]:
             yield from _not_finite(inner, f"{place}[{number}]")
 
 
+def _too_long(place: Place, leaf: Leaf) -> bool:
+    """Whether a length of time or a number of times is more than anybody can mean; say so."""
+    before = len(place.found.problems)
+    for name, encoded in zip(leaf.__struct_fields__, leaf.__struct_encode_fields__, strict=True):
+        value = getattr(leaf, name)
+        if isinstance(value, Span) and value > _LONGEST:
+            place.problem(encoded, f"{value} is more than a year; write {_LONGEST} or less")
+        elif name in ("repeat", "times") and value > _MOST_TIMES:
+            place.problem(encoded, f"{value:g} is too many; write {_MOST_TIMES} or less")
+    return len(place.found.problems) > before
+
+
 def _lasting(place: Place, leaf: Threshold | Range | Is | Rate | Stuck | Geofence | Group | Usual) -> None:
     if leaf.repeat < 1:
         place.problem("repeat", f"{leaf.repeat} readings are none; write 1 or more, or leave it out")
     windows = isinstance(leaf, Group | Usual)
-    for word, span in (("for", leaf.for_), ("hold", leaf.hold)):
+    length = leaf.every if isinstance(leaf, Group) else _HOUR
+    for word, span in (("for", leaf.for_), ("clear_for", leaf.clear_for), ("hold", leaf.hold)):
         if span is None:
             continue
-        if not windows:
+        if windows and length.us and span.us > _MOST_WINDOWS * length.us:
+            place.problem(word, f"{span} is more than {_MOST_WINDOWS} windows of {length}; write less")
+        elif word == "clear_for":  # a short one does no harm
+            continue
+        elif windows and span < length:
+            place.problem(word, f"{span} is shorter than a window ({length}); write that or more, or leave it out")
+        elif not windows:
             place.by_type(word, partial(_too_short, word=word, span=span))
-        else:
-            length = leaf.every if isinstance(leaf, Group) else Span.parse("1 h")
-            if span < length:
-                place.problem(word, f"{span} is shorter than a window ({length}); write that or more, or leave it out")
 
 
 def _too_short(of: DeviceType, word: str, span: Span) -> str:
@@ -279,7 +302,9 @@ def _geofence(place: Place, of: Geofence) -> None:
         if of.circle.radius_m <= 0:
             place.problem("circle.radius_m", "is not above 0; write how many metres from the point are inside")
         _point(place, "circle", of.circle.latitude, of.circle.longitude)
-    if of.polygon and len(set(of.polygon)) < _CORNERS:
+    if len(of.polygon) > _MOST_CORNERS:
+        place.problem("polygon", f"has {len(of.polygon)} corners; write {_MOST_CORNERS} or less")
+    elif of.polygon and len(set(of.polygon)) < _CORNERS:
         place.problem("polygon", f"has {len(set(of.polygon))} corners; write at least {_CORNERS} different ones")
     for number, (north, east) in enumerate(of.polygon):
         _point(place, f"polygon[{number}]", north, east)
@@ -293,12 +318,9 @@ def _point(place: Place, word: str, north: float, east: float) -> None:
 
 
 def _group(place: Place, of: Group) -> None:
-    if len(place.types) > 1:
-        names = listed(kind.name for kind in place.types)
-        text = f"a measure over a group is of one device type, and here are {len(place.types)} ({names}); name one"
-        place.found.problem("scope.type", text)
+    _of_one_type(place, "a measure over a group")
     place.by_type("every", lambda kind: _too_short(kind, "every", of.every).removesuffix(", or leave it out"))
-    if not of.every.us or of.every > _DAY or _DAY.us % of.every.us:
+    if of.every < _MINUTE or of.every > _DAY or _DAY.us % of.every.us:
         place.problem("every", f'{of.every} does not divide a day; write "15 min", "1 h", "6 h" or "1 d", say')
     _measured(place, of)
     word = _one_of(place, of, ("above", "below"))
@@ -311,6 +333,14 @@ def _group(place: Place, of: Group) -> None:
         if (word == "above" and not 0 <= limit < most) or (word == "below" and not 0 < limit <= most):
             what = "a share is from 0 to 100 %" if of.measure == "share" else "a count is 0 or more"
             place.problem(word, f"{plain(limit)} makes no sense as a limit: {what}")
+
+
+def _of_one_type(place: Place, what: str) -> None:
+    """Check that windows are of one device type: that of others would not be looked at."""
+    if len(place.types) > 1:
+        names = listed(kind.name for kind in place.types)
+        text = f"{what} is of one device type, and here are {len(place.types)} ({names}); name one"
+        place.found.problem("scope.type", text)
 
 
 def _measured(place: Place, of: Group) -> None:
@@ -347,6 +377,11 @@ def _usual(place: Place, of: Usual) -> None:
     word = _one_of(place, of, ("beyond", "beyond_percent"))
     if word is not None and getattr(of, word) <= 0:
         place.problem(word, f"{plain(getattr(of, word))} is no difference; write a number above 0")
+    _of_one_type(place, "a comparison with weeks before")
+    for kind in place.types:
+        if Span.of(kind.period) > _HOUR:
+            text = f"compares the means of hours, and {kind.name} speaks every {Span.of(kind.period)} only; "
+            place.problem("", text + "write a threshold or a range")
     if not _WEEKS[0] <= of.weeks <= _WEEKS[1]:
         place.problem("weeks", f"{of.weeks} is not from {_WEEKS[0]} to {_WEEKS[1]}; write 4, say")
 

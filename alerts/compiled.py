@@ -11,6 +11,8 @@ from model.device import DeviceType
 from model.instants import microseconds
 from model.rule import Geofence, Group, Leaf, Rule, Scope, Silence, Usual, leaves
 
+_MOST_US = 10**17
+"""Three thousand years: sums of a few such lengths still fit where times are counted."""
 Key = tuple[str, str]
 """Rule and subject: what at most one alarm is open of."""
 
@@ -79,6 +81,14 @@ class Compiled:
     def since_us(self) -> int:
         """When it became what it is; episodes that were over before are none of its."""
         return microseconds(self.stored.changed_at)
+
+    def check(self) -> None:
+        """Raise ``OverflowError`` for lengths that no clock can count: one such rule must not stop the others."""
+        for parts in self.parts.values():
+            for part in parts:
+                numbers = [part.for_us, part.clear_for_us, part.hold_us, part.repeat, part.reach_us(), part.limit_us(0)]
+                if max(numbers) > _MOST_US:
+                    raise OverflowError(f"{max(numbers)} µs are too long")
 
     def notify(self, *, simulated: bool, late: bool, folded: bool) -> tuple[str, ...]:
         """Return which channels hear of an alarm."""

@@ -159,8 +159,10 @@ class Evaluator:
         rules = []
         for stored in enabled(await self._store.rules()):
             try:
-                rules.append(compiled(stored, world, self._config.place))
-            except (PenfeldError, ValueError) as error:
+                one = compiled(stored, world, self._config.place)
+                one.check()
+                rules.append(one)
+            except (PenfeldError, ValueError, OverflowError) as error:
                 logger.warning("the rule %s does not work and is left out: %s", stored.rule.name, error)
         board = Board.of(rules, world)
         new = board.adopt(self._board)

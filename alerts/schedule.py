@@ -7,6 +7,7 @@ Rules:
 3. It is day while the sun's middle is above -0.833°, as almanacs count sunrise.
 """
 
+import re
 from collections.abc import Sequence
 from datetime import UTC, datetime, timedelta
 from zoneinfo import ZoneInfo
@@ -20,6 +21,7 @@ from model.rule import Schedule
 from model.sun import height_deg
 
 DAYS = ("mon", "tue", "wed", "thu", "fri", "sat", "sun")
+_CLOCK = re.compile(r"([01]?\d|2[0-3]):([0-5]\d)", re.ASCII)
 _RISE_DEG = -0.833
 _HOUR_US = 3_600_000_000
 _DAY_US = 24 * _HOUR_US
@@ -31,9 +33,8 @@ _LONGEST_DAYS = 8
 
 def minute_of(text: str) -> int:
     """Return the minute of the day that a clock time says; raise ``ValueError`` with what would be right."""
-    hour, _, minute = text.partition(":")
-    if hour.isdigit() and minute.isdigit() and len(minute) == 2 and int(hour) < 24 and int(minute) < 60:  # noqa: PLR2004
-        return int(hour) * 60 + int(minute)
+    if match := _CLOCK.fullmatch(text):
+        return int(match[1]) * 60 + int(match[2])
     if text == "24:00":
         return 24 * 60
     raise ValueError(f'{text!r} is no time of the day: write "22:00"')

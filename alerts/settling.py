@@ -45,6 +45,7 @@ def revision(of: Compiled, subject: Subject, standing: Standing, episode: Episod
     if not moved and _same(was.first, episode.first):
         return None
     ends = was.end_us is None and episode.end_us is not None
+    again = was.end_us is not None and episode.end_us is None
     notify = of.notify(simulated=subject.simulated, late=standing.late, folded=standing.folded_into is not None)
     return Revision(
         id=standing.id,
@@ -52,7 +53,7 @@ def revision(of: Compiled, subject: Subject, standing: Standing, episode: Episod
         state=AlarmState.OPEN if episode.end_us is None else AlarmState.CLEARED,
         kind=EventKind.CLEARED if ends else EventKind.CHANGED,
         folded_into=standing.folded_into,
-        notify=notify if ends else (),
+        notify=notify if ends or again else (),  # who heard that it was over hears that it is not
     )
 
 

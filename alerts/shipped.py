@@ -4,7 +4,10 @@ Rules: frames of many devices come in no order, so only many times the usual pau
 city to say: a saved rule of the same name takes the place of one of these.
 """
 
-from model.device import Text
+from collections.abc import Iterable, Mapping
+
+from alerts.check import Known, problems
+from model.device import DeviceType, Text
 from model.rule import Rule, Silence
 
 _TIMES = 20.0
@@ -31,3 +34,15 @@ RULES: tuple[Rule, ...] = (
         severity="warning",
     ),
 )
+
+
+def working(rules: Iterable[Rule], types: Mapping[str, DeviceType]) -> tuple[list[Rule], dict[str, list[str]]]:
+    """Return those of the shipped rules that can work, and of the others what keeps them from it.
+
+    Device files come from many hands: a rule of one that cannot work must not keep the others from being looked at.
+    """
+    known = Known(types=types)
+    said = {rule.name: (rule, problems(rule, known)) for rule in rules}
+    return [rule for rule, wrong in said.values() if not wrong], {
+        name: wrong for name, (_, wrong) in said.items() if wrong
+    }

@@ -60,7 +60,7 @@ class Span:
             if self.us and not self.us % _US[unit]:
                 count = self.us // _US[unit]
                 return f"{count} {unit}{'s' if unit == 'week' and count > 1 else ''}"
-        return f"{self.seconds:g} s"
+        return f"{self.seconds:.3f}".rstrip("0").rstrip(".") + " s"
 
     def __repr__(self) -> str:
         """Return how it is made."""

@@ -7,7 +7,7 @@ import asyncio
 import contextlib
 from collections.abc import AsyncIterator, Sequence
 
-from alerts.shipped import RULES
+from alerts.shipped import RULES, working
 from decoders.catalogue import Catalogue
 from model.device import DeviceType
 from model.errors import UnavailableError
@@ -46,7 +46,9 @@ async def make_ready(opened: Database, catalogue: Catalogue, clock: Clock = utc_
     """Bring schema, tables and shipped rules up to date for the catalogue; return what was done, a line each."""
     types: Sequence[DeviceType] = catalogue.types()
     done = [*await migrate(opened), *await prepare(opened, types)]
-    changed = await RuleBook(opened).take([*RULES, *catalogue.rules()], clock())
+    rules, wrong = working([*RULES, *catalogue.rules()], {one.name: one for one in types})
+    done += [f"shipped alert rule {name} cannot work and is left out: {said[0]}" for name, said in wrong.items()]
+    changed = await RuleBook(opened).take(rules, clock())
     if changed:
         more = f" and {len(changed) - _NAMED} more" if len(changed) > _NAMED else ""
         done.append(f"shipped alert rules: {len(changed)} changed ({', '.join(changed[:_NAMED])}{more})")

@@ -43,6 +43,7 @@ _MOST_TOLD = 200
 """No trial names more subjects."""
 _STEPS = 1000
 _SHOWN_LINES = 10
+_COLOURS = {"+": "green", "-": "red", "@": "cyan"}
 
 
 def arguments(parser: argparse.ArgumentParser) -> None:
@@ -61,6 +62,11 @@ def arguments(parser: argparse.ArgumentParser) -> None:
     comparing.add_argument("--exit-code", action="store_true", help="end with 1 if anything differs")
     exporting = actions.add_parser("export", help="print stored rules as a file")
     exporting.add_argument("names", nargs="*", metavar="NAME", help="these only (default: all but those of devices)")
+    exporting.add_argument(
+        "--origin",
+        choices=("device", "file", "console"),
+        help="those from device files, from files or from the console",
+    )
     for name, text in (("enable", "switch a rule on"), ("disable", "switch a rule off"), ("remove", "remove a rule")):
         action = actions.add_parser(name, help=text)
         action.add_argument("name", metavar="NAME", help="a rule's name")
@@ -217,8 +223,11 @@ async def _apply(desk: "RuleDesk", _config: Config, options: argparse.Namespace)
 
 
 async def _diff(desk: "RuleDesk", _config: Config, options: argparse.Namespace) -> int:
+    from rich.console import Console
+
     from alerts.files import text_of
 
+    console = Console()  # plain text where it is no terminal
     rules = {rule.name: rule for rule in _read(options.files, None)}
     stored = {one.rule.name: one for one in await desk.all()}
     names = sorted({*rules, *(_pruned(list(rules.values()), stored) if options.prune else ())})
@@ -231,7 +240,7 @@ async def _diff(desk: "RuleDesk", _config: Config, options: argparse.Namespace) 
         )
         differs = differs or bool(lines)
         for line in lines:
-            print(line)
+            console.print(line, style=_COLOURS.get(line[:1], ""), markup=False, highlight=False, soft_wrap=True)
     if not differs:
         remark("no differences")
     return int(differs and options.exit_code)
@@ -240,13 +249,14 @@ async def _diff(desk: "RuleDesk", _config: Config, options: argparse.Namespace) 
 async def _export(desk: "RuleDesk", _config: Config, options: argparse.Namespace) -> int:
     from alerts.files import text_of
 
-    if options.names:
-        found = [(await desk.rule(name)).rule for name in options.names]
-    else:
-        found = [one.rule for one in await desk.all() if one.origin != "device"]
-    print(text_of(found), end="")
-    if not found:
-        remark("no rules are stored but those of device files; name one to get it")
+    stored = [await desk.rule(name) for name in options.names] or await desk.all()
+    if options.origin is not None:
+        stored = [one for one in stored if one.origin == options.origin]
+    elif not options.names:
+        stored = [one for one in stored if one.origin != "device"]
+    print(text_of([one.rule for one in stored]), end="")
+    if not stored:
+        remark("no such rules are stored; `penfeld rules list` shows all, --origin device gets those of device files")
     return 0
 
 

@@ -278,8 +278,8 @@ where n.id = p.id
 
 -- name: alarms_to_escalate
 select a.id, v.definition,
-       (select min(n.sent_at) from penfeld.notification as n
-        where n.alarm = a.id and n.state = 'sent' and n.kind in ('opened', 'unfolded'))
+       (select min(n.created_at) from penfeld.notification as n
+        where n.alarm = a.id and n.state <> 'held_back' and n.kind in ('opened', 'unfolded'))
 from penfeld.alarm as a
 join penfeld.rule_version as v on v.name = a.rule and v.version = a.version
 left join penfeld.device as d on d.key = a.device

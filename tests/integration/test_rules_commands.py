@@ -134,6 +134,32 @@ def test_rules_go_from_files_into_the_database_and_back(said: Said, tmp_path: Pa
     assert answer(again[1])["same"] == ["lamps/failed", "lamps/lit"]
 
 
+def test_rules_are_exported_by_where_they_are_from(said: Said) -> None:
+    """``--origin`` takes those of files or of the console alone; where there are none, it says so."""
+    said("rules", "apply", "lamps.toml")
+    said("rules", "disable", "lamps/lit")
+
+    files, console = (said("rules", "export", "--origin", origin) for origin in ("file", "console"))
+
+    assert '[rule."lamps/failed"]' in files[1]
+    assert console == (
+        0,
+        "",
+        "no such rules are stored; `penfeld rules list` shows all, --origin device gets those of device files\n",
+    )
+
+
+def test_a_rule_that_no_clock_can_count_is_refused_at_its_line(said: Said, tmp_path: Path) -> None:
+    """The command ends with 1, names file, line and place, and stores none of the file's rules."""
+    (tmp_path / "odd.toml").write_text(RULES.replace("clear = 5 }", 'clear = 5, for = "9999 weeks" }'))
+
+    code, _, remarks = said("rules", "apply", "odd.toml")
+
+    assert code == 1
+    assert "odd.toml:10: rule 'lamps/lit': when.for: 9999 weeks is more than a year; write 366 d or less" in remarks
+    assert "no such rules" in said("rules", "export", "--origin", "file")[2]
+
+
 def test_what_differs_is_shown_line_by_line_and_what_left_the_files_goes(said: Said, tmp_path: Path) -> None:
     """``diff`` ends with 1 where asked to; ``apply --prune`` removes rules of files only."""
     said("rules", "apply", "lamps.toml")

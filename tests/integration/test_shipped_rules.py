@@ -88,3 +88,17 @@ async def test_what_people_saved_wins(database: Database) -> None:
     found = await rules(database)
     assert found["lab_probe/full"] == own
     assert "lab_probe/silent" not in found
+
+
+async def test_a_rule_of_a_device_file_that_cannot_work_is_left_out_and_told(database: Database) -> None:
+    """It is not stored, so that no evaluator stumbles over it; the others of its file are."""
+    odd = PROBE.replace("above = 90", "above = 90, repeat = 1000000000000000000000")
+
+    done = await make_ready(database, catalogue(odd), lambda: NOON)
+
+    assert "lab_probe/silent" in await rules(database)
+    assert "lab_probe/full" not in await rules(database)
+    assert done[-2] == (
+        "shipped alert rule lab_probe/full cannot work and is left out: when.repeat: 1e+21 is too many; "
+        "write 1000 or less"
+    )

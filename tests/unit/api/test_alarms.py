@@ -98,18 +98,18 @@ async def test_filters_that_make_no_sense(scene: Scene, query: dict[str, object]
 
 
 async def test_one_alarm_with_its_story(scene: Scene) -> None:
-    """One alarm comes with what happened to it, the oldest first, and with the messages about it."""
+    """One alarm comes with what happened to it, the oldest first, as it was said, and with its messages."""
     several(scene)
     line = await scene.outbox.test("ops", "anna", NOW)
     scene.outbox.lines = [msgspec.structs.replace(line, alarm=1, kind=EventKind.OPENED)]
-    await post(scene, "/alarms/1/comment", {"text": "on my way"}, user="anna")
+    await post(scene, "/alarms/1/comment", {"text": "<b>on my way</b>"}, user="anna")
 
     told = await scene.json("/alarms/1")
 
     assert told["id"] == 1
     assert [(one["kind"], one["who"], one["text"]) for one in told["events"]] == [
         ("opened", "", ""),
-        ("commented", "anna", "on my way"),
+        ("commented", "anna", "<b>on my way</b>"),
     ]
     assert [(one["channel"], one["kind"], one["state"]) for one in told["notifications"]] == [
         ("ops", "opened", "waiting")
