@@ -36,6 +36,9 @@ TAGS = [
     {"name": "device types", "description": "Sensor models: fields, units, decoding and encoding."},
     {"name": "devices", "description": "The register of devices."},
     {"name": "accounts", "description": "What became of every frame: ledger, quarantine, ingest workers."},
+    {"name": "alarms", "description": "What alert rules found, and what people do about it."},
+    {"name": "rules", "description": "Alert rules: written, checked, tried on the past."},
+    {"name": "notifications", "description": "Who is told, over which channels, and who is not for a while."},
     {"name": "callbacks", "description": "Where network servers post what they heard."},
     {"name": "health", "description": "For those who keep the service running."},
 ]
