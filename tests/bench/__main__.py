@@ -1,6 +1,7 @@
 """``python -m tests.bench [--full] [NAME…]``: measure; print one JSON line a figure, behind one that says on what.
 
-A module of this folder with a function ``figures`` is a benchmark; without names all of them run. Figures go to
+A module of this folder with a function ``figures`` is a benchmark; without names all of them run, but those that say
+``FULL_ONLY`` only with ``--full``. Figures go to
 standard output, what happens meanwhile to standard error. docs/performance.md says how to read them.
 """
 
@@ -29,6 +30,8 @@ def main() -> None:
     size = Size.FULL if options.full else Size.SHORT
     _print(machine())
     for name in options.name or found:
+        if not options.name and not options.full and hasattr(import_module(f"tests.bench.{name}"), "FULL_ONLY"):
+            continue
         began = time.monotonic()
         tell(f"{name} ({size})")
         for figure in import_module(f"tests.bench.{name}").figures(size):
