@@ -165,6 +165,7 @@ def scene_of(
     registry: Any = None,  # noqa: ANN401  the same
     alarms: Any = None,  # noqa: ANN401  the same
     rules: Any = None,  # noqa: ANN401  the same
+    outbox: Any = None,  # noqa: ANN401  the same
     types: Mapping[str, str] | None = None,
 ) -> Scene:
     """Return a new application on new fakes: two lamps and a bin are registered, and nothing was heard.
@@ -180,7 +181,7 @@ def scene_of(
         memory.add(device)
     publisher, live, interpreter = Publisher(), LiveSource(), Interpreter()
     codecs, files = ToldCodecs(), DeviceFiles({"mast": MAST_FILE})
-    alarms, rules, outbox = alarms or Alarms(lambda: NOW), rules or Rules(lambda: NOW), Outbox()
+    alarms, rules, outbox = alarms or Alarms(lambda: NOW), rules or Rules(lambda: NOW), outbox or Outbox()
     app = create_app(
         queries=queries or Queries(memory),
         registry=registry or Registry(memory),
