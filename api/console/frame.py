@@ -12,10 +12,12 @@ from dataclasses import dataclass
 from fastapi import Request
 from nicegui import ui
 
+from api.console.bell import Bell
 from api.console.components.elements import Text, block, link
 from api.console.texts import Words
 from api.language import accepted
 from model.device import Language
+from model.errors import UnavailableError
 
 LANGUAGE_COOKIE = "penfeld-language"
 THEME_COOKIE = "penfeld-theme"
@@ -23,6 +25,7 @@ ASSETS = "/_console"
 
 _PAGES = (
     ("map", "/"),
+    ("alarms", "/alarms"),
     ("devices", "/devices"),
     ("device_types", "/device-types"),
     ("ledger", "/ledger"),
@@ -30,11 +33,13 @@ _PAGES = (
 )
 _ICONS = {
     "map": "M9 4 3 6.5v13L9 17l6 3 6-2.500v-13L15 7 9 4zm0 0v13m6-10v13",
+    "alarms": "M6 16V11a6 6 0 0 1 12 0v5l1.500 2h-15zm4 4.500h4",
     "devices": "M4 6h16M4 12h16M4 18h10",
     "device_types": "M4 4h7v7H4zm9 0h7v7h-7zM4 13h7v7H4zm9 0h7v7h-7z",
     "ledger": "M5 3h14v18H5zM9 8h6M9 12h6M9 16h4",
     "quarantine": "M12 3 2.500 20h19L12 3zm0 6v5m0 2.500v.5",
 }
+_MOST_SHOWN = 1000
 _DARK = {"light": False, "dark": True}
 
 _SWITCH_LANGUAGE = """() => {
@@ -77,8 +82,11 @@ def words_for(request: Request) -> Words:
 
 
 @contextmanager
-def frame(request: Request, active: str, title: str, words: Words) -> Iterator[Page]:
-    """Build the page around what is built inside. ``active``: which entry of the navigation it belongs to."""
+def frame(request: Request, active: str, title: str, words: Words, bell: Bell) -> Iterator[Page]:
+    """Build the page around what is built inside.
+
+    ``active``: which entry of the navigation it belongs to; ``bell``: what the badge of the alarms shows.
+    """
     theme = request.cookies.get(THEME_COOKIE, "auto")
     client = ui.context.client
     client.page = copy(client.page)  # language and colours are this reader's, not the page's
@@ -91,7 +99,7 @@ def frame(request: Request, active: str, title: str, words: Words) -> Iterator[P
         with block("a", "brand", href="/"):
             Text("strong", "Penfeld")
             Text("span", words("app.subtitle"))
-        _navigation(words, active)
+        _navigation(words, active, bell)
         with block("div", "switches"):
             link(words("nav.api"), "/api/v1/openapi.json", "switch")
             _theme_switch(words, theme)
@@ -103,7 +111,7 @@ def frame(request: Request, active: str, title: str, words: Words) -> Iterator[P
         yield Page(words, notice)
 
 
-def _navigation(words: Words, active: str) -> None:
+def _navigation(words: Words, active: str, bell: Bell) -> None:
     with block("nav", "nav", aria_label=words("nav.label")):
         for name, path in _PAGES:
             current = "page" if name == active else ""
@@ -112,6 +120,28 @@ def _navigation(words: Words, active: str) -> None:
                 ui.html(icon, sanitize=False, tag="span").classes("nav-icon")
                 Text("span", words(f"nav.{name}"), "nav-long")
                 Text("span", words(f"nav.{name}.short"), "nav-short")
+                if name == "alarms":
+                    _badge(words, bell)
+
+
+def _badge(words: Words, bell: Bell) -> None:
+    """Show how many open alarms nobody looks after; the last number known stays while the database is silent."""
+    badge = block("span", "badge")
+    with badge:
+        count = Text("span", "")
+        Text("span", f" {words('nav.alarms.waiting')}", "hidden-text")
+    badge.set_visibility(False)
+
+    async def show() -> None:
+        try:
+            waiting, critical = await bell.ringing()
+        except UnavailableError:
+            return
+        count.say(str(waiting) if waiting < _MOST_SHOWN else f"{_MOST_SHOWN - 1}+")
+        badge.classes(add="badge-critical" if critical else "", remove="" if critical else "badge-critical")
+        badge.set_visibility(waiting > 0)
+
+    ui.timer(2.0, show)
 
 
 def _language_switch(words: Words) -> None:

@@ -4,10 +4,12 @@ from collections.abc import Callable
 from dataclasses import dataclass
 from datetime import datetime
 
+from api.console.bell import Bell
 from api.console.config import ConsoleConfig
 from api.console.feed import Feed
 from api.live import Hub
 from decoders.catalogue import Catalogue
+from model.alert_ports import Alarms, Channels, Outbox, Rules
 from model.ports import Codecs, DeviceFiles, Interpreter, Quarantine, Queries, Registry
 
 
@@ -16,6 +18,7 @@ class Parts:
     """The parts of the application that pages look at."""
 
     feed: Feed
+    bell: Bell
     hub: Hub
     queries: Queries
     registry: Registry
@@ -24,5 +27,9 @@ class Parts:
     catalogue: Catalogue
     codecs: Codecs
     device_files: DeviceFiles
+    alarms: Alarms
+    rules: Rules
+    outbox: Outbox
+    channels: Channels
     clock: Callable[[], datetime]
     config: ConsoleConfig

@@ -6,10 +6,23 @@ from fastapi import FastAPI
 from nicegui import app as console_app
 from nicegui import ui
 
+from api.console.bell import Bell
 from api.console.config import ConsoleConfig
 from api.console.feed import Feed
 from api.console.frame import ASSETS
-from api.console.pages import city, device, device_type, device_types, devices, ledger
+from api.console.pages import (
+    alarm,
+    alarms,
+    city,
+    device,
+    device_type,
+    device_types,
+    devices,
+    ledger,
+    rule,
+    rules,
+    silences,
+)
 from api.console.pages import quarantine as quarantine_page
 from api.console.parts import Parts
 from api.context import context_of
@@ -31,6 +44,7 @@ def build(app: FastAPI, config: ConsoleConfig) -> None:
     )
     parts = Parts(
         feed=feed,
+        bell=Bell(given.alarms, given.clock),
         hub=given.hub,
         queries=given.queries,
         registry=given.registry,
@@ -39,10 +53,27 @@ def build(app: FastAPI, config: ConsoleConfig) -> None:
         catalogue=given.catalogue,
         codecs=given.codecs,
         device_files=given.device_files,
+        alarms=given.alarms,
+        rules=given.rules,
+        outbox=given.outbox,
+        channels=given.channels,
         clock=given.clock,
         config=config,
     )
-    for page in (city, devices, device, device_types, device_type, ledger, quarantine_page):
+    for page in (
+        city,
+        alarms,
+        alarm,
+        silences,
+        rules,
+        rule,
+        devices,
+        device,
+        device_types,
+        device_type,
+        ledger,
+        quarantine_page,
+    ):
         page.register(parts)
     console_app.add_static_files(ASSETS, _STATIC)
     console_app.on_startup(feed.start)

@@ -5,6 +5,7 @@ Keys are ``page.what``. Words in braces are filled in; what is filled in is text
 
 # ruff: noqa: E501  a table of texts is read one text a line
 
+from api.console.alert_texts import ALERT_TEXTS
 from model.device import Language, Text
 
 TEXTS: dict[str, Text] = {
@@ -442,6 +443,7 @@ TEXTS: dict[str, Text] = {
     "reason.bad_payload": Text(en="Payload not understood", fr="Charge utile incomprise"),
     "reason.codec_suspended": Text(en="Script suspended", fr="Script suspendu"),
     "reason.rejected_by_database": Text(en="Refused by the database", fr="Refusé par la base"),
+    **ALERT_TEXTS,
 }
 
 

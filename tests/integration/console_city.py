@@ -47,11 +47,9 @@ from model.views import (
     UnmappedPath,
     WorkerSums,
 )
-from tests.fakes.alarms import Alarms
 from tests.fakes.codecs import ToldCodecs
 from tests.fakes.device_files import DeviceFiles
-from tests.fakes.outbox import Channels, Outbox
-from tests.fakes.rules import Rules
+from tests.integration.console_alerts import Alerts
 
 NASTY = "<script>window.hacked = true</script>"
 DISTRICTS = ("Brest-Centre", "Saint-Marc", "Europe", "Lambézellec", "Bellevue", "Quatre-Moulins", "Saint-Pierre")
@@ -608,6 +606,7 @@ class Publisher:
 
 async def main(lamps: int, port: int) -> None:
     city = City(lamps)
+    alerts = Alerts.of(city.start)
     app = create_app(
         queries=Queries(city),
         registry=Registry(city),
@@ -616,10 +615,10 @@ async def main(lamps: int, port: int) -> None:
         catalogue=types(),
         codecs=ToldCodecs(lab_mast=SAID),
         device_files=DeviceFiles({"lab_mast": MAST}),
-        alarms=Alarms(now),
-        rules=Rules(now),
-        outbox=Outbox(),
-        channels=Channels(),
+        alarms=alerts.alarms,
+        rules=alerts.rules,
+        outbox=alerts.outbox,
+        channels=alerts.channels,
         live=Live(city),
         publisher=Publisher(),
         clock=now,

@@ -27,8 +27,9 @@ export default {
     this.chart?.dispose();
   },
   methods: {
-    draw({ lines, span, now }) {
+    draw({ lines, span, now, still }) {
       this.lines = lines;
+      this.still = still ? now : null; // the past stands still
       this.span = span;
       this.skew = now - Date.now(); // the server's clock is the one that counts
       this.render();
@@ -41,9 +42,16 @@ export default {
       this.slide();
     },
     end() {
-      return Date.now() + (this.skew ?? 0);
+      return this.still ?? Date.now() + (this.skew ?? 0);
+    },
+    low(value) {
+      return Math.floor(value - Math.abs(value) * 0.02);
+    },
+    high(value) {
+      return Math.ceil(value + Math.abs(value) * 0.02);
     },
     slide() {
+      if (this.still !== null && this.still !== undefined) return;
       if (!this.chart || document.hidden || !this.lines.length) return;
       const step = this.span > 7200e3 ? 15e3 : 1000; // a day's chart need not creep every second
       const now = this.end();
@@ -103,6 +111,10 @@ export default {
           type: "value",
           gridIndex: i,
           scale: true,
+          ...(one.limits?.length && {
+            min: ({ min }) => this.low(Math.min(min, ...one.limits)),
+            max: ({ max }) => this.high(Math.max(max, ...one.limits)),
+          }),
           ...(one.yes ? { min: 0, max: 1, interval: 1 } : { splitNumber: 3 }),
           axisLabel: { color: soft, formatter: (v) => (one.yes ? (v ? one.yes : one.no) : numbers.format(v)) },
           splitLine: { lineStyle: { color: line } },
@@ -137,6 +149,18 @@ export default {
           sampling: one.yes ? undefined : "lttb",
           lineStyle: { width: 1.6 },
           itemStyle: { color: colours[i % colours.length] },
+          markLine: one.limits?.length && {
+            silent: true,
+            symbol: "none",
+            lineStyle: { color: colours[3], type: "dashed", width: 1.5 },
+            label: { show: false },
+            data: one.limits.map((yAxis) => ({ yAxis })),
+          },
+          markArea: one.shade && {
+            silent: true,
+            itemStyle: { color: colours[3], opacity: 0.13 },
+            data: [[{ xAxis: one.shade[0] }, { xAxis: one.shade[1] }]],
+          },
         })),
       };
     },

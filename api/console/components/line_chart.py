@@ -13,13 +13,23 @@ from api.console.series import Point
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Drawn:
-    """One line: what it is, and its points. ``yes``, ``no``: the words for 1 and 0 of a field that is true or false."""
+    """One line: what it is, and its points. ``yes``, ``no``: the words for 1 and 0 of a field that is true or false.
+
+    ``limits``: values to draw a dashed line at; ``shade``: from when to when (milliseconds) it is shaded.
+    """
 
     title: str
     unit: str
     points: list[Point]
     yes: str = ""
     no: str = ""
+    limits: Sequence[float] = ()
+    shade: tuple[int, int] | None = None
+
+    def wire(self) -> dict[str, object]:
+        """Return what goes to the browser."""
+        said = {"title": self.title, "unit": self.unit, "points": self.points, "yes": self.yes, "no": self.no}
+        return {**said, "limits": list(self.limits), "shade": self.shade}
 
 
 class LineChart(Element, component="line_chart.js"):
@@ -29,10 +39,11 @@ class LineChart(Element, component="line_chart.js"):
         super().__init__()
         self.on("ready", lambda _: on_ready())
 
-    def draw(self, lines: Sequence[Drawn], span: timedelta, now: datetime) -> None:
-        """Draw these lines over the ``span`` that ends now."""
-        wire = [{"title": d.title, "unit": d.unit, "points": d.points, "yes": d.yes, "no": d.no} for d in lines]
-        self.run_method("draw", {"lines": wire, "span": span // timedelta(milliseconds=1), "now": milliseconds(now)})
+    def draw(self, lines: Sequence[Drawn], span: timedelta, now: datetime, *, still: bool = False) -> None:
+        """Draw these lines over the ``span`` that ends now; with ``still`` it stays there."""
+        wire = [one.wire() for one in lines]
+        length = span // timedelta(milliseconds=1)
+        self.run_method("draw", {"lines": wire, "span": length, "now": milliseconds(now), "still": still})
 
     def append(self, points: Sequence[Sequence[Point]]) -> None:
         """Add points to the lines, in their order."""

@@ -18,7 +18,7 @@ def register(parts: Parts) -> None:
     @ui.page("/")
     def page(request: Request) -> None:
         words = words_for(request)
-        with frame(request, "map", words("map.title"), words) as here:
+        with frame(request, "map", words("map.title"), words, parts.bell) as here:
             CityPage(parts, here)
 
 

@@ -1,11 +1,14 @@
 """One device: what it is, what its network told, what it says now, how that went, its frames: ``/devices/{id}``."""
 
 from collections.abc import Sequence
+from urllib.parse import urlencode
 
 from fastapi import Request
 from nicegui import ui
 
+from api.console.alarm_lines import by_urgency
 from api.console.city import Changes, Spot
+from api.console.components.alarm_list import AlarmList, known_of
 from api.console.components.device_chart import DeviceChart
 from api.console.components.device_values import DeviceValues
 from api.console.components.elements import HealthBadge, Refresh, Text, block, link, mark, simulated_mark
@@ -20,12 +23,14 @@ from api.console.parts import Parts
 from api.console.states import Health, alarms, traits
 from api.console.texts import Words
 from api.remedies import registering
+from model.alarm import AlarmFilter, AlarmState
 from model.device import Device, DeviceType, State
 from model.errors import NotFoundError, UnavailableError
 from model.status import LiveReading
 from model.views import QuarantineFilter, ReadingRow
 
 _RECENT = 8
+_ALARMS = 50
 _COLUMNS = ("time", "delay", "values", "flags")
 _TOLD = ("fact", "value", "age")
 
@@ -42,12 +47,12 @@ def register(parts: Parts) -> None:
         except (NotFoundError, UnavailableError) as error:
             missing = isinstance(error, NotFoundError)
             ui.context.client.status_code = 404 if missing else 503
-            with frame(request, "devices", words("not_found.title"), words):
+            with frame(request, "devices", words("not_found.title"), words, parts.bell):
                 Text("h1", words("not_found.title"))
                 Text("p", words("not_found.device", id=device_id[:100]) if missing else words("trouble.database"))
                 link(words("devices.title"), "/devices")
             return
-        with frame(request, "devices", device.name or device.id, words) as here:
+        with frame(request, "devices", device.name or device.id, words, parts.bell) as here:
             DevicePage(parts, here, device)
 
 
@@ -61,6 +66,7 @@ class DevicePage:
         self._flags: tuple[str, ...] = ()
         self._chart: DeviceChart | None = None
         self._head()
+        self._build_alarms()
         definition = parts.catalogue.get(device.type or "")
         if definition is not None and definition.script is not None:
             Suspension(definition, parts, page.words, page.notice)
@@ -106,6 +112,21 @@ class DevicePage:
         elif kind is None:
             Text("p", words("device.unknown_type"), "call")
 
+    def _build_alarms(self) -> None:
+        words = self._page.words
+        self._alarms_part = block("section", "stack", aria_label=words("device.alarms"))
+        with self._alarms_part:
+            Text("h2", words("device.alarms"))
+            self._alarms = AlarmList(words)
+        self._alarms_part.set_visibility(False)
+        Refresh(2.0, self._load_alarms, self._page.notice)
+
+    async def _load_alarms(self) -> None:
+        parts = self._parts
+        page = await parts.alarms.page(AlarmFilter(state=(AlarmState.OPEN,), subject=self._device.id), limit=_ALARMS)
+        self._alarms.show(by_urgency(page.alarms), await known_of(parts), parts.clock())
+        self._alarms_part.set_visibility(bool(page.alarms))
+
     async def _load_waiting(self) -> None:
         """Say how many frames a registration would bring."""
         amount = await self._parts.quarantine.count(QuarantineFilter(device=self._device.id))
@@ -132,6 +153,9 @@ class DevicePage:
                 Text("dt", words("device.last_reading"))
                 self._last = Text("dd", words("never"))
             link(words("device.quarantine"), f"/quarantine?device={device.id}", "small spaced")
+            if self._type is not None:
+                asked = urlencode({"type": self._type.name, "device": device.id})
+                link(words("device.new_rule"), f"/rules/new?{asked}", "small spaced")
 
     def _build_told(self) -> None:
         words = self._page.words

@@ -36,12 +36,12 @@ def register(parts: Parts) -> None:
         definition = parts.catalogue.get(name)
         if definition is None:
             ui.context.client.status_code = 404
-            with frame(request, "device_types", words("not_found.title"), words):
+            with frame(request, "device_types", words("not_found.title"), words, parts.bell):
                 Text("h1", words("not_found.title"))
                 Text("p", words("not_found.type", id=name[:100]))
                 link(words("types.title"), "/device-types")
             return
-        with frame(request, "device_types", words.pick(definition.type.title), words) as here:
+        with frame(request, "device_types", words.pick(definition.type.title), words, parts.bell) as here:
             _build(definition, parts, here)
 
 

@@ -25,7 +25,7 @@ def register(parts: Parts) -> None:
     def page(request: Request) -> None:
         words = words_for(request)
         types = sorted(parts.feed.city.types.values(), key=lambda t: (not t.reference, t.domain, t.name))
-        with frame(request, "device_types", words("types.title"), words):
+        with frame(request, "device_types", words("types.title"), words, parts.bell):
             with block("div", "head"):
                 Text("h1", words("types.title"))
                 Text("p", words("types.intro"), "lead")

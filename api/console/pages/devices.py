@@ -28,7 +28,7 @@ def register(parts: Parts) -> None:
     @ui.page("/devices")
     def page(request: Request) -> None:
         words = words_for(request)
-        with frame(request, "devices", words("devices.title"), words) as here:
+        with frame(request, "devices", words("devices.title"), words, parts.bell) as here:
             DevicesPage(parts, here, _selection(request.query_params))
 
 

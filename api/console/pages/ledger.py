@@ -32,7 +32,7 @@ def register(parts: Parts) -> None:
     @ui.page("/ledger")
     def page(request: Request) -> None:
         words = words_for(request)
-        with frame(request, "ledger", words("ledger.title"), words) as here:
+        with frame(request, "ledger", words("ledger.title"), words, parts.bell) as here:
             LedgerPage(parts, here)
 
 

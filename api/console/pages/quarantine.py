@@ -32,7 +32,7 @@ def register(parts: Parts) -> None:
     @ui.page("/quarantine")
     def page(request: Request) -> None:
         words = words_for(request)
-        with frame(request, "quarantine", words("quarantine.title"), words) as here:
+        with frame(request, "quarantine", words("quarantine.title"), words, parts.bell) as here:
             QuarantinePage(parts, here, request.query_params.get("device", "")[:200])
 
 
