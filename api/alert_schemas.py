@@ -1,202 +1,214 @@
-"""Shapes on the wire of alert rules, alarms and messages: Pydantic, as ``api.schemas``.
+"""Shapes on the wire of alarms, rules, silences and notifications, as ``api.schemas`` has those of all else.
 
-A rule itself is read and written as ``model.rule`` says it; here it is an object whose parts docs/rules.md explains.
+Rules themselves are no shapes: ``model.rule`` reads them, which names the place of a mistake, and describes them.
 """
 
-from typing import Annotated, Any, Literal
+from typing import Annotated, Any
 
-from pydantic import Field, StringConstraints
+from pydantic import AwareDatetime, BaseModel, ConfigDict, Field, StringConstraints, WithJsonSchema
 
 from api.schemas import Page, Shape, Time, Value, Word
-from model.alarm import AlarmState, EventKind
+from model.alarm import AlarmState, EventKind, Origin
 from model.notification import NotificationState
+from model.severity import Severity
 
-RuleIn = Annotated[
-    dict[str, Any],
-    Field(
-        description="A rule: name, title, when, scope, severity, schedule, notify and so on, as in docs/rules.md.",
-        examples=[
-            {
-                "name": "lamp/hot",
-                "title": {"en": "Lamp too hot", "fr": "Lampe trop chaude"},
-                "scope": {"type": ["penfeld_streetlight"]},
-                "when": {"kind": "threshold", "field": "driver_temperature_c", "above": 75, "clear": 65},
-                "severity": "warning",
-            }
-        ],
-    ),
+MAX_IDS = 500
+MAX_WHO = 100
+MAX_EPISODES = 10_000
+MAX_TEXT = 2000
+MAX_REASON = 500
+
+Who = Annotated[
+    str,
+    StringConstraints(strip_whitespace=True, min_length=1, max_length=MAX_WHO, pattern=r"^[^\x00-\x1f\x7f]*$"),
+    Field(examples=["M. Le Gall"]),
 ]
-Who = Annotated[str, StringConstraints(min_length=1, max_length=100, pattern=r"^[^\x00\n\r]*$")]
-Said = Annotated[str, StringConstraints(max_length=2000, pattern=r"^[^\x00]*$")]
-Severity = Literal["info", "warning", "critical"]
+"""A person's or a program's name."""
+OptionalWho = Annotated[
+    Who | None, Field(description="Who does it: written down as said. Left out: `X-Penfeld-User`, else `api`")
+]
+Said = Annotated[str, StringConstraints(strip_whitespace=True, max_length=MAX_TEXT, pattern=r"^[^\x00]*$")]
+"""What a person writes: shown as text, never as markup."""
+
+RULE_EXAMPLE: dict[str, Any] = {
+    "title": {"en": "Lamp draws too much", "fr": "Lampadaire qui consomme trop"},
+    "scope": {"type": ["penfeld_streetlight"], "district": ["Recouvrance"]},
+    "when": {"kind": "threshold", "field": "power_w", "above": 150, "clear": 120, "for": "10 min"},
+    "severity": "warning",
+    "schedule": {"sun": "night"},
+    "notify": ["lighting-team"],
+}
+
+RULE_MARK = "x-penfeld-rule"
+"""Stands where ``api.openapi`` puts the schema of rules."""
+
+RuleBody = Annotated[dict[str, Any], WithJsonSchema({"type": "object", RULE_MARK: True, "examples": [RULE_EXAMPLE]})]
+"""A rule, read by ``api.rule_bodies``."""
 
 
 class AlarmOut(Shape):
-    """An alarm. Times started, raised, ended: of the data; opened, closed: when it became known."""
+    """One episode of one rule on one subject."""
 
-    id: int
-    rule: str
-    version: str = Field(description="Of the rule, as it was")
+    id: int = Field(examples=[17])
+    rule: str = Field(examples=["penfeld_streetlight/power-high"])
+    version: str = Field(description="Of the rule, as it was when it found this")
     severity: Severity
-    state: AlarmState = Field(description="`withdrawn`: late data showed that it was none")
-    subject: str = Field(description="A device's id, or `district:…`, `gateway:…`, `source:…`, `all`")
+    state: AlarmState = Field(description="`withdrawn`: late data proved it wrong; it counts nowhere")
+    subject: str = Field(
+        description="A device's id, `district:…`, `experiment:…`, `gateway:…`, `source:…` or `all`",
+        examples=["70b3d50000000001"],
+    )
     device: str | None
     device_type: str | None
     district: str | None
     simulated: bool
-    started_at: Time
-    raised_at: Time
-    ended_at: Time | None
-    opened_at: Time
-    closed_at: Time | None
+    started_at: AwareDatetime = Field(description="Event time: since when it has been so")
+    raised_at: AwareDatetime = Field(description="Event time: when it had been so for long enough")
+    ended_at: AwareDatetime | None = Field(description="Event time; null: it is still so")
+    opened_at: AwareDatetime = Field(description="When Penfeld came to know")
+    closed_at: AwareDatetime | None = Field(description="When Penfeld came to know that it was over")
     first_value: Value = None
     last_value: Value = None
-    last_at: Time | None = None
-    reason: str = Field(default="", description="Why it ended, where the data did not end it")
-    late: bool = Field(default=False, description="It was over when it became known: nobody was told")
-    folded_into: int | None = Field(default=None, description="The alarm that explains this one")
-    folded: int = Field(default=0, description="How many open alarms it explains")
-    acknowledged_at: Time | None = None
-    acknowledged_by: str | None = None
-    assigned_to: str | None = None
-    silenced_until: Time | None = None
+    last_at: AwareDatetime | None = Field(description="Event time of `last_value`")
+    reason: str = Field(description="Why it ended, where that is not what the data say", examples=["rule_changed"])
+    late: bool = Field(description="It was over or long begun when it became known: nobody was told")
+    folded_into: int | None = Field(description="The open alarm that explains this one")
+    folded: int = Field(description="How many open alarms it explains")
+    acknowledged_at: AwareDatetime | None
+    acknowledged_by: str | None
+    assigned_to: str | None
+    silenced_until: AwareDatetime | None = Field(description="Nobody is told until then; null: people are")
 
 
 class AlarmEventOut(Shape):
-    """What happened to an alarm; `who` is empty where Penfeld did it."""
+    """What happened to an alarm."""
 
-    at: Time
+    at: AwareDatetime
     kind: EventKind
-    who: str = ""
-    text: str = ""
+    who: str = Field(description='"" for Penfeld itself')
+    text: str
 
 
 class NotificationOut(Shape):
-    """A message to people."""
+    """A message to people, and what became of it."""
 
     id: int
-    channel: str
-    kind: EventKind | None = Field(description="null: a test message")
+    channel: str = Field(examples=["lighting-team"])
+    kind: EventKind | None = Field(description="What it tells; null: a test message")
     alarm: int | None
     step: int = Field(description="Of the escalation; 0: the first call")
     state: NotificationState
-    created_at: Time
-    due_at: Time
+    created_at: AwareDatetime
+    due_at: AwareDatetime = Field(description="It is not sent before")
     attempts: int
-    sent_at: Time | None
-    detail: str
+    sent_at: AwareDatetime | None
+    detail: str = Field(description="What went wrong last, or why it is held back")
 
 
-class AlarmDetailOut(AlarmOut):
-    """An alarm with its history."""
+class AlarmDetail(AlarmOut):
+    """An alarm with all that happened to it and who was told."""
 
-    events: list[AlarmEventOut]
-    notifications: list[NotificationOut]
+    events: list[AlarmEventOut] = Field(description="The oldest first")
+    notifications: list[NotificationOut] = Field(description="The newest first, 100 at most")
 
 
-class AcknowledgeIn(Shape):
+class AcknowledgeIn(BaseModel):
     """Which alarms somebody looks after."""
 
-    ids: Annotated[list[int], Field(min_length=1, max_length=1000)]
-    who: Who = "api"
-    text: Said = ""
+    model_config = ConfigDict(extra="forbid")
+
+    ids: list[Annotated[int, Field(ge=1, le=2**63 - 1)]] = Field(min_length=1, max_length=MAX_IDS, examples=[[17, 18]])
+    who: OptionalWho = None
+    text: Said = Field(default="", examples=["On my way"])
 
 
-class RemarkIn(Shape):
-    """What somebody says of an alarm."""
+class AcknowledgeOneIn(BaseModel):
+    """That somebody looks after an alarm."""
 
-    who: Who = "api"
-    text: Said = ""
+    model_config = ConfigDict(extra="forbid")
 
-
-class CommentIn(Shape):
-    """What somebody says of an alarm."""
-
-    who: Who = "api"
-    text: Annotated[str, StringConstraints(min_length=1, max_length=2000, pattern=r"^[^\x00]*$")]
+    who: OptionalWho = None
+    text: Said = Field(default="", examples=["On my way"])
 
 
-class AssignIn(Shape):
-    """Whose an alarm is; null: nobody's."""
+class CommentIn(BaseModel):
+    """What somebody has to say."""
 
-    who: Who = "api"
-    to: Who | None
+    model_config = ConfigDict(extra="forbid")
+
+    who: OptionalWho = None
+    text: Annotated[Said, StringConstraints(min_length=1)] = Field(examples=["The fuse was replaced"])
+
+
+class AssignIn(BaseModel):
+    """Whose an alarm is."""
+
+    model_config = ConfigDict(extra="forbid")
+
+    who: OptionalWho = None
+    to: Who | None = Field(description="null: nobody's")
+
+
+class AcknowledgedOut(Shape):
+    """The alarms as they are now."""
+
+    items: list[AlarmOut]
 
 
 class AnnotationOut(Shape):
-    """An alarm as Grafana's annotations: milliseconds since 1970."""
-
-    time: int
-    timeEnd: int  # noqa: N815 -- Grafana's name
-    title: str
-    text: str
-    tags: list[str]
-
-
-class SilenceIn(Shape):
-    """Nobody is told of alarms that fit; what is left out fits all."""
-
-    starts_at: Time | None = Field(default=None, description="Now, where it is left out")
-    ends_at: Time
-    reason: Annotated[str, StringConstraints(min_length=1, max_length=500, pattern=r"^[^\x00]*$")]
-    by: Who = "api"
-    rule: Word | None = None
-    subject: Word | None = None
-    device_type: Word | None = None
-    district: Word | None = None
-    maintenance: bool = False
-
-
-class SilenceOut(Shape):
-    """A silence."""
+    """An alarm as Grafana draws it into a chart."""
 
     id: int
-    starts_at: Time
-    ends_at: Time
-    reason: str
-    by: str
-    rule: str | None
-    subject: str | None
-    device_type: str | None
-    district: str | None
-    maintenance: bool
+    time: int = Field(description="Milliseconds since 1970 UTC: since when it was so", examples=[1774764000000])
+    timeEnd: int = Field(description="When it was over; of an open one the end that was asked for")  # noqa: N815  Grafana's name
+    title: str
+    text: str
+    tags: list[str] = Field(examples=[["warning", "penfeld_streetlight", "open"]])
 
 
-class StoredRuleOut(Shape):
-    """A rule with where it is from. `version` is its ETag."""
+class RuleOut(Shape):
+    """A rule with where it is from."""
 
-    rule: dict[str, Any]
-    version: str
-    origin: Literal["device", "file", "console"]
-    changed_at: Time
+    name: str = Field(examples=["penfeld_streetlight/power-high"])
+    version: str = Field(description="Changes whenever what it says does; it is the ETag, too")
+    origin: Origin = Field(description="From a device file, from a file that was applied, or from console and API")
+    changed_at: AwareDatetime
     changed_by: str
+    rule: RuleBody = Field(description="The rule in full")
 
 
-class CheckOut(Shape):
-    """Whether a rule works: without problems it does. Notes stop nothing."""
+class RuleSavedOut(RuleOut):
+    """A rule that was stored."""
 
-    problems: list[str]
-    notes: list[str]
+    notes: list["FindingOut"] = Field(description="What whoever writes it should know; it works all the same")
 
 
-class TestIn(Shape):
-    """A rule to try on the past."""
+class FindingOut(Shape):
+    """What is wrong with one part of a rule, and what to write instead."""
 
-    rule: RuleIn
-    start: Annotated[Time, Field(alias="from")]
-    end: Annotated[Time, Field(alias="to")]
+    where: str = Field(examples=["when.of[0].for"])
+    problem: str = Field(examples=["'10' is no length of time: write \"10 min\""])
+
+
+class CheckedOut(Shape):
+    """Whether a rule works."""
+
+    works: bool
+    problems: list[FindingOut] = Field(description="What keeps it from working")
+    notes: list[FindingOut] = Field(description="What whoever writes it should know; it works all the same")
 
 
 class EpisodeOut(Shape):
-    """From when to when; `end` null: it still goes on at the end."""
+    """From when to when a rule would have held."""
 
-    start: Time
-    raised: Time
-    end: Time | None
-    first: Value
+    started_at: AwareDatetime
+    raised_at: AwareDatetime
+    ended_at: AwareDatetime | None
+    first_value: Value
+    last_value: Value
 
 
-class SubjectOut(Shape):
+class SubjectEpisodesOut(Shape):
     """What a rule finds for one subject."""
 
     subject: str
@@ -211,42 +223,103 @@ class AlternativeOut(Shape):
     subjects: int
 
 
+class DayOut(Shape):
+    """How many alarms one local day would have had."""
+
+    day: str = Field(examples=["2026-03-01"])
+    alarms: int
+
+
+class TrialIn(BaseModel):
+    """A rule to try on the past."""
+
+    model_config = ConfigDict(extra="forbid", populate_by_name=True)
+
+    rule: RuleBody | Word = Field(description="A rule, or the name of one that is stored")
+    start: Time | None = Field(default=None, alias="from", description="Left out: 30 days before `to`")
+    end: Time | None = Field(default=None, alias="to", description="Left out: now")
+
+
 class TrialOut(Shape):
     """What a rule would have raised."""
 
-    start: Time
-    end: Time
-    readings: int = Field(description="How many were read; those that can surely raise nothing may be left out")
-    subjects: int
+    start: AwareDatetime
+    end: AwareDatetime
+    readings: int = Field(description="That were read; those that can surely raise nothing may be left out")
+    subjects: int = Field(description="That the rule watches")
     alarms: int
-    open: int
-    raised_s: float
+    open: int = Field(description="Of these, still going on at the end")
+    simulated: int = Field(description="Of these, of simulated devices")
+    raised_s: float = Field(description="How long in all, each subject for itself")
     longest_s: float
     by_hour: list[int] = Field(description="24 counts: the local hours in which they would have paged somebody")
-    by_day: list[tuple[str, int]]
-    found: list[SubjectOut]
+    by_day: list[DayOut]
     alternatives: list[AlternativeOut]
-    simulated: int
+    found: list[SubjectEpisodesOut] = Field(description=f"Those with most first; {MAX_EPISODES:,} episodes at most")
+    cut: bool = Field(description="Whether there are more episodes than `found` tells")
 
 
 class AuditOut(Shape):
-    """Who changed what, when."""
+    """Who changed what."""
 
     id: int
-    at: Time
+    at: AwareDatetime
     who: str
-    what: str
+    what: str = Field(examples=["rule.changed"])
     target: str
     detail: dict[str, Any]
 
 
+class SilenceIn(BaseModel):
+    """Of what nobody is to be told for a while. What is left out fits all; alarms are recorded as ever."""
+
+    model_config = ConfigDict(extra="forbid")
+
+    starts_at: Time | None = Field(default=None, description="Left out: now")
+    ends_at: Time
+    reason: Annotated[str, StringConstraints(strip_whitespace=True, min_length=1, pattern=r"^[^\x00]*$")] = Field(
+        max_length=MAX_REASON, examples=["Cable works in rue de Siam"]
+    )
+    who: OptionalWho = None
+    rule: Word | None = None
+    subject: Word | None = Field(default=None, description="A device in any spelling, or `district:…` and so on")
+    device_type: Word | None = None
+    district: Word | None = None
+    everything: bool = Field(default=False, description="That really all is meant, where nothing says which alarms")
+    maintenance: bool = Field(default=False, description="Planned work, shown as such")
+
+
+class SilenceOut(Shape):
+    """Of what nobody is told for a while."""
+
+    id: int
+    starts_at: AwareDatetime
+    ends_at: AwareDatetime
+    reason: str
+    by: str
+    rule: str | None
+    subject: str | None
+    device_type: str | None
+    district: str | None
+    maintenance: bool
+
+
 class ChannelOut(Shape):
-    """A way to tell people. `trouble`: why its last message did not go."""
+    """A way to tell people; secrets of its address are not told."""
 
-    name: str
-    kind: str
-    target: str
-    trouble: str
+    name: str = Field(examples=["lighting-team"])
+    kind: str = Field(examples=["mail"])
+    target: str = Field(examples=["lighting@example.org"])
+    trouble: str = Field(description='Why it last failed; "" if it works')
 
 
-AlarmPageOut = Page[AlarmOut]
+class WhoIn(BaseModel):
+    """Who asks."""
+
+    model_config = ConfigDict(extra="forbid")
+
+    who: OptionalWho = None
+
+
+class AlarmsOut(Page[AlarmOut]):
+    """A page of alarms, the newest first."""

@@ -26,9 +26,11 @@ from api.live import Hub
 from api.metrics import LedgerTotals, Meter
 from api.parameters import known_parameters
 from api.routes import alarms as alarm_routes
-from api.routes import callbacks, device_types, devices, health, ledger, readings, stream
+from api.routes import callbacks, device_types, devices, health, ledger, readings, silences, stream
+from api.routes import channels as channel_routes
 from api.routes import quarantine as quarantine_routes
 from api.routes import rules as rule_routes
+from api.trials import Trials
 from decoders.catalogue import Catalogue
 from model.alert_ports import Alarms, Channels, Outbox, Rules
 from model.ports import Codecs, DeviceFiles, Interpreter, LiveSource, Publisher, Quarantine, Queries, Registry
@@ -76,6 +78,7 @@ def create_app(  # noqa: PLR0913 -- the application's parts, each named
         outbox=outbox,
         channels=channels,
         publisher=publisher,
+        trials=Trials(rules, config.max_trials),
         hub=Hub(live, clock=clock, queue=config.subscriber_queue, kept=config.kept_events),
         meter=Meter(),
         totals=LedgerTotals(),
@@ -94,7 +97,8 @@ def create_app(  # noqa: PLR0913 -- the application's parts, each named
         lifespan=_lifespan,
     )
     app.state.context = context
-    for module in (readings, stream, device_types, devices, ledger, quarantine_routes, alarm_routes, rule_routes):
+    data = (readings, stream, device_types, devices, ledger, quarantine_routes)
+    for module in (*data, alarm_routes, rule_routes, silences, channel_routes):
         app.include_router(module.router, dependencies=[Depends(known_parameters)])
     for module in (callbacks, health):  # asked by machines that may add parameters of their own
         app.include_router(module.router)

@@ -13,6 +13,7 @@ from fastapi import Depends, FastAPI, Request
 from api.live import Hub
 from api.metrics import LedgerTotals, Meter
 from api.pushes import networks
+from api.trials import Trials
 from decoders.catalogue import Catalogue
 from model.alert_ports import Alarms, Channels, Outbox, Rules
 from model.ports import Codecs, DeviceFiles, Interpreter, Publisher, Quarantine, Queries, Registry
@@ -31,7 +32,8 @@ class ApiConfig:
     without. ``thingpark_key``: verifies the token that ThingPark computes; ``None``: it is not looked at. ``lookup_s``:
     how long the register may take while a Sigfox device waits for its answer.
     ``subscriber_queue``: readings that may wait for one live subscriber before it is dropped as too slow.
-    ``kept_events``: newest live readings kept, so that a subscriber who comes back goes on where it stopped.
+    ``kept_events``: newest live readings kept, and as many changes of alarms, so that a subscriber who comes back goes
+    on where it stopped. ``max_trials``: rules that may be tried on the past at the same time.
     """
 
     version: str = "0"
@@ -48,6 +50,7 @@ class ApiConfig:
     max_subscribers: int = 1000
     subscriber_queue: int = 2000
     kept_events: int = 5000
+    max_trials: int = 2
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -66,6 +69,7 @@ class Context:
     outbox: Outbox
     channels: Channels
     publisher: Publisher
+    trials: Trials
     hub: Hub
     meter: Meter
     totals: LedgerTotals

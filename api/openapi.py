@@ -1,16 +1,22 @@
 """The OpenAPI document: what FastAPI makes of the routes, with what only we know.
 
 Added: every problem as ``application/problem+json``; and a schema ``values_<device type>`` for each device type of the
-catalogue, with title, unit and range of each field, to which a reading's ``values`` refers.
+catalogue, with title, unit and range of each field, to which a reading's ``values`` refers; and ``AlertRule`` with what
+a rule can say, made from ``model.rule``.
 """
 
+from inspect import cleandoc
 from typing import Any
 
+import msgspec
 from fastapi import FastAPI
 
+from api.alert_schemas import RULE_EXAMPLE, RULE_MARK
 from api.schemas import DeviceIn, ProblemOut
 from decoders.catalogue import Catalogue
 from model.device import DeviceType, Kind
+from model.rule import Rule
+from model.spans import Span
 
 _DESCRIPTIONS = {
     401: "The token is missing or wrong",
@@ -30,7 +36,9 @@ TAGS = [
     {"name": "device types", "description": "Sensor models: fields, units, decoding and encoding."},
     {"name": "devices", "description": "The register of devices."},
     {"name": "accounts", "description": "What became of every frame: ledger, quarantine, ingest workers."},
-    {"name": "alerts", "description": "Rules, the alarms that they raise, what people do about them, and who is told."},
+    {"name": "alarms", "description": "What alert rules found, and what people do about it."},
+    {"name": "rules", "description": "Alert rules: written, checked, tried on the past."},
+    {"name": "notifications", "description": "Who is told, over which channels, and who is not for a while."},
     {"name": "callbacks", "description": "Where network servers post what they heard."},
     {"name": "health", "description": "For those who keep the service running."},
 ]
@@ -50,6 +58,7 @@ def install(app: FastAPI, catalogue: Catalogue) -> None:
             document = plain()
             _tell_problems(document)
             _tell_values(document["components"]["schemas"], catalogue.types())
+            _tell_rules(document)
             document["x-complete"] = True
         return app.openapi_schema or plain()
 
@@ -81,6 +90,37 @@ def _tell_values(schemas: dict[str, Any], types: tuple[DeviceType, ...]) -> None
     values = schemas["ReadingOut"]["properties"]["values"]
     values["description"] += ": " + ", ".join(names)
     values["x-schemas"] = {device_type.name: _REFERENCE + name for device_type, name in zip(types, names, strict=True)}
+
+
+def _tell_rules(document: dict[str, Any]) -> None:
+    """Describe rules by the classes that read them, wherever one stands."""
+    _, parts = msgspec.json.schema_components([Rule], schema_hook=_length, ref_template=_REFERENCE + "Alert{name}")
+    for name, schema in parts.items():
+        schema["title"] = f"Alert{name}"
+        schema["description"] = cleandoc(schema.get("description", "")).replace("``", "`")
+        document["components"]["schemas"][f"Alert{name}"] = schema
+    rule = parts["Rule"]
+    rule["required"].remove("name")  # where the address says it, or it is only tried
+    rule["examples"] = [RULE_EXAMPLE]
+    _refer(document)
+
+
+def _refer(node: Any) -> None:  # noqa: ANN401  JSON is what it is
+    """Let every marked place refer to the schema of rules."""
+    if isinstance(node, dict):
+        if node.pop(RULE_MARK, False):
+            node.pop("type", None)
+            node["$ref"] = _REFERENCE + "AlertRule"
+        for value in tuple(node.values()):
+            _refer(value)
+    elif isinstance(node, list):
+        for value in node:
+            _refer(value)
+
+
+def _length(kind: type) -> dict[str, Any]:
+    """Return how the document tells a length of time, which is all that JSON has no word for."""
+    return {"type": "string", "description": "A length of time", "examples": ["10 min"]} if kind is Span else {}
 
 
 def _property(device_type: DeviceType, name: str) -> dict[str, Any]:

@@ -9,8 +9,9 @@ import binascii
 from collections.abc import Callable, Iterable, Sequence
 from typing import Annotated, Literal, TypeVar
 
-from fastapi import Path, Query, Request
+from fastapi import Depends, Header, Path, Query, Request
 
+from api.alert_schemas import MAX_WHO, Who
 from api.context import PREFIX, Context
 from api.errors import INVALID, UNKNOWN_DEVICE, Problem, unknown
 from api.schemas import Cursor, Time, Word
@@ -21,6 +22,8 @@ from model.identity import possible_ids
 T = TypeVar("T")
 
 MAX_DEVICES = 100
+NOBODY = "api"
+"""Who does what nobody says his name to."""
 
 CursorQuery = Annotated[
     Cursor | None, Query(description="`next_cursor` of the page before, to go on behind it. Opaque: do not make one.")
@@ -40,9 +43,44 @@ Simulated = Literal["include", "exclude", "only"]
 SimulatedQuery = Annotated[Simulated, Query(description="Whether simulated data are in the answer.")]
 
 
+SUBJECTS = ("district:", "experiment:", "gateway:", "source:")
+"""How subjects of alarms begin that are no devices."""
+_LONGEST_NUMBER = 18
+
+
 def simulated_filter(choice: Simulated) -> bool | None:
     """Return the choice as the ports want it: ``None`` for both."""
     return {"include": None, "exclude": False, "only": True}[choice]
+
+
+def named(text: str) -> str:
+    """Return the name that a header says, in UTF-8 as people send it; raise a problem for what is no name."""
+    try:
+        name = text.encode("latin-1").decode()
+    except UnicodeError:
+        name = text
+    name = name.strip()
+    if not name.isprintable() or len(name) > MAX_WHO:
+        raise Problem(INVALID, f"X-Penfeld-User: write a name of {MAX_WHO} characters at most, on one line")
+    return name or NOBODY
+
+
+async def _user(
+    user: Annotated[
+        str | None,
+        Header(
+            alias="X-Penfeld-User", max_length=4 * MAX_WHO, description="Who does it, where the request says no `who`."
+        ),
+    ] = None,
+) -> str:
+    return NOBODY if user is None else named(user)
+
+
+WhoQuery = Annotated[
+    Who | None, Query(description="Who does it: written down as said. Left out: `X-Penfeld-User`, else `api`.")
+]
+UserDep = Annotated[str, Depends(_user)]
+"""Who asks, by the header; what a request says of itself comes first. Nobody is checked: it is written down as said."""
 
 
 async def known_parameters(request: Request) -> None:
@@ -105,6 +143,29 @@ def page_of(
         rows = [row for row in rows if (key(row) < last if descending else key(row) > last)]
     page = rows[:limit]
     return page, (close_cursor(key(page[-1])) if len(rows) > limit else None)
+
+
+def number_in(cursor: str | None) -> int | None:
+    """Return the number in a cursor, ``None`` without one; raise a problem if it is none of ours."""
+    if cursor is None:
+        return None
+    position = open_cursor(cursor)
+    if not position.isascii() or not position.isdecimal() or len(position) > _LONGEST_NUMBER:
+        raise Problem(INVALID, "the cursor is none of ours; take next_cursor from the page before")
+    return int(position)
+
+
+async def known_subject(context: Context, written: str) -> str:
+    """Return whom alarms are about: a device in any spelling, or ``district:Siam`` and its like as they stand."""
+    text = written.strip()
+    for candidate in possible_ids(text):
+        try:
+            return (await context.registry.device(candidate)).id
+        except NotFoundError:
+            continue
+    if text == "all" or text.startswith(SUBJECTS):
+        return text
+    return (await known_device(context, text)).id
 
 
 def close_cursor(position: str) -> str:

@@ -1,16 +1,17 @@
-"""Shapes on the wire. The only Pydantic.
+"""Shapes on the wire. With ``api.alert_schemas`` the only Pydantic.
 
 Small answers are built from these models. Long ones (readings, latest, ledger) are written by msgspec straight from the
 values of ``model.views``, whose names they share; the models here describe them, and a test holds the two together.
 """
 
-from datetime import UTC, datetime
+from datetime import UTC, datetime, timedelta
 from typing import Annotated, Generic, Literal, TypeVar
 
 from pydantic import AwareDatetime, BaseModel, BeforeValidator, ConfigDict, Field, StringConstraints, WithJsonSchema
 
 from model.device import Kind, State
 from model.errors import Reason
+from model.instants import EPOCH
 
 T = TypeVar("T")
 
@@ -51,6 +52,24 @@ Time = Annotated[
     WithJsonSchema({"type": "string", "format": "date-time", "examples": [_EXAMPLE_TIME]}),
 ]
 """A time in a request: with a zone, always."""
+
+
+def parse_grafana_time(text: object) -> datetime:
+    """Return the moment that Grafana tells: milliseconds since 1970, or ISO 8601 with zone."""
+    if isinstance(text, str) and text.strip().isdecimal():
+        try:
+            return EPOCH + timedelta(milliseconds=int(text))
+        except (OverflowError, ValueError):  # behind the year 9999, or longer than Python reads numbers
+            raise ValueError("lies behind the year 9999; write milliseconds since 1970") from None
+    return parse_time(text)
+
+
+GrafanaTime = Annotated[
+    datetime,
+    BeforeValidator(parse_grafana_time),
+    WithJsonSchema({"type": "string", "examples": ["1774764000000", _EXAMPLE_TIME]}),
+]
+"""A time in a request of Grafana."""
 
 
 class Shape(BaseModel):

@@ -16,6 +16,7 @@ from model.alarm import Alarm, AlarmNotice, AlarmState, EventKind
 from model.alert_ports import ChannelView
 from model.device import Device
 from model.errors import UnavailableError
+from model.rule import Rule, rule_of
 from model.status import LiveReading
 from tests.fakes.alarms import Alarms
 from tests.fakes.codecs import ToldCodecs
@@ -162,6 +163,9 @@ def scene_of(
     *,
     queries: Any = None,  # noqa: ANN401  any fake of the port
     registry: Any = None,  # noqa: ANN401  the same
+    alarms: Any = None,  # noqa: ANN401  the same
+    rules: Any = None,  # noqa: ANN401  the same
+    outbox: Any = None,  # noqa: ANN401  the same
     types: Mapping[str, str] | None = None,
 ) -> Scene:
     """Return a new application on new fakes: two lamps and a bin are registered, and nothing was heard.
@@ -177,7 +181,7 @@ def scene_of(
         memory.add(device)
     publisher, live, interpreter = Publisher(), LiveSource(), Interpreter()
     codecs, files = ToldCodecs(), DeviceFiles({"mast": MAST_FILE})
-    alarms, rules, outbox = Alarms(lambda: NOW), Rules(lambda: NOW), Outbox()
+    alarms, rules, outbox = alarms or Alarms(lambda: NOW), rules or Rules(lambda: NOW), outbox or Outbox()
     app = create_app(
         queries=queries or Queries(memory),
         registry=registry or Registry(memory),
@@ -238,6 +242,17 @@ def alarm_of(number: int = 1, **more: object) -> Alarm:
         "last_value": 74.0,
     }
     return Alarm(**{**said, **more})  # type: ignore[arg-type]  # as a test says
+
+
+def rule_of_lamps(name: str = "lamps/hot", **more: object) -> Rule:
+    """Return a rule about the power of lamps, with what else a test says of it."""
+    said = {
+        "name": name,
+        "title": {"en": "Lamp is hot", "fr": "Lampe chaude"},
+        "scope": {"type": ["lamp"]},
+        "when": {"kind": "threshold", "field": "power_w", "above": 100.0, "for": "10 min"},
+    }
+    return rule_of({**said, **more})
 
 
 def notice_of(number: int = 1, kind: EventKind = EventKind.OPENED, **more: object) -> AlarmNotice:

@@ -8,15 +8,20 @@ from fastapi import FastAPI
 
 
 class Listener:
-    """One open request. ``status`` and ``headers`` are there after entering; ``next`` returns an event."""
+    """One open request: a GET, or with a ``body`` a POST.
 
-    def __init__(self, app: FastAPI, path: str, query: str = "", headers: dict[str, str] | None = None) -> None:
+    ``status`` and ``headers`` are there after entering; ``next`` returns an event.
+    """
+
+    def __init__(
+        self, app: FastAPI, path: str, query: str = "", headers: dict[str, str] | None = None, body: bytes | None = None
+    ) -> None:
         self._app = app
         self._scope = {
             "type": "http",
             "asgi": {"version": "3.0", "spec_version": "2.3"},
             "http_version": "1.1",
-            "method": "GET",
+            "method": "GET" if body is None else "POST",
             "scheme": "http",
             "path": path,
             "raw_path": path.encode(),
@@ -26,6 +31,7 @@ class Listener:
             "server": ("test", 80),
             "client": ("test", 1),
         }
+        self._body = body or b""
         self._gone = asyncio.Event()
         self._asked = False
         self._sent: asyncio.Queue[dict[str, Any]] = asyncio.Queue()
@@ -63,7 +69,7 @@ class Listener:
     async def _receive(self) -> dict[str, Any]:
         if not self._asked:
             self._asked = True
-            return {"type": "http.request", "body": b"", "more_body": False}
+            return {"type": "http.request", "body": self._body, "more_body": False}
         await self._gone.wait()
         return {"type": "http.disconnect"}
 
