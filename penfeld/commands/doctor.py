@@ -32,10 +32,11 @@ def run(options: argparse.Namespace) -> int:
     logging.disable(logging.CRITICAL)  # a check tells what it found; the libraries' own words would come on top
     try:
         config = load(getattr(options, "config", None))
+        findings = list(asyncio.run(examine(config, utc_now)))
     except ConfigError as error:
         findings = [Finding(Level.FAIL, "settings", problem) for problem in error.problems]
-    else:
-        findings = list(asyncio.run(examine(config, utc_now)))
+    finally:
+        logging.disable(logging.NOTSET)
     counts = Counter(finding.level.value for finding in findings)
     if options.json:
         as_json({"findings": findings, **{level.value: counts[level.value] for level in Level}})

@@ -108,7 +108,7 @@ class Registry:
         deleted["penfeld.quarantine"] = len(memory.quarantine) - len(aside)
         memory.quarantine = aside
         deleted["penfeld.heard"] = sum(memory.latest.pop(name, None) is not None for name in gone)
-        deleted["penfeld.alarm"] = 0  # this memory holds none: alarms are the alert store's
+        deleted["penfeld.alarm"] = deleted["penfeld.signal"] = 0  # those are in the alert store
         for name in gone:
             del memory.devices[name], memory.keys[name]
         deleted["penfeld.device"] = len(gone)

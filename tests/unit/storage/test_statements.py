@@ -30,7 +30,9 @@ def test_every_statement_is_used_and_every_name_used_exists() -> None:
     """The SQL files hold what the code asks for, nothing less and nothing more."""
     code = "\n".join(file.read_text("utf-8") for file in files("storage").iterdir() if file.name.endswith(".py"))
     named = set(re.findall(r'statement\("(\w+)"\)', code))
-    named |= {f"purge_{table}" for table in ("alarm", "uplink", "heard", "device_state", "quarantine", "device")}
+    named |= {
+        f"purge_{table}" for table in ("signal", "alarm", "uplink", "heard", "device_state", "quarantine", "device")
+    }
 
     assert named == set(statements._all())
 
