@@ -127,10 +127,24 @@ class Group:
             raised, cleared = raised & counts, cleared | ~counts
         shown = pairs.shown if self.plain else judged.value
         series = Series(pairs.instance, pairs.time_us, shown, raised, cleared, judged.start_us)
-        values = pairs.judged[self._tails(pairs)]
-        turns = runs.advance(series, self.limits, self.carry, horizon_us, self._counts)
-        self.carry.last[pairs.instance[self._tails(pairs)]] = values
+        tails = self._tails(pairs)
+        turns = runs.advance(self._stirred(series), self.limits, self.carry, horizon_us, self._counts)
+        seen = pairs.instance[tails]
+        self.carry.last_us[seen], self.carry.last[seen] = pairs.time_us[tails], pairs.judged[tails]
         return turns
+
+    def _stirred(self, series: Series) -> Series:
+        """Return the readings of instances at which something is so, or was: most devices are well at most times.
+
+        What the others say ends nothing; the run of their opposite that it would go on with matters to open latches.
+        """
+        at = series.instance
+        stirs = series.raised | self.carry.open[at] | (self.carry.raising.start[at] != NEVER)
+        if stirs.all():
+            return series
+        stirred = np.zeros(len(self), dtype=np.bool_)
+        stirred[at[stirs]] = True
+        return series.take(np.flatnonzero(stirred[at]))
 
     def clock(self, horizon_us: int) -> Turns:
         """Return how latches turn by what time it is."""

@@ -174,6 +174,10 @@ class Series:
         """Return the number of readings."""
         return len(self.instance)
 
+    def take(self, at: Ints) -> "Series":
+        """Return some of them."""
+        return Series(*(getattr(self, name)[at] for name in self.__slots__))
+
 
 @dataclass(slots=True)
 class _Rows:
