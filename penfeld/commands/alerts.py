@@ -2,6 +2,7 @@
 
 import argparse
 import asyncio
+import os
 import signal
 
 from penfeld.config import Config, load
@@ -14,6 +15,8 @@ EXAMPLES = """\
   penfeld alerts
   penfeld rules list
   penfeld rules test lamp/hot --from -30d"""
+_NICE = 5
+"""Where processors are short, frames are stored first: what waits for the evaluator is in the database."""
 
 
 def arguments(parser: argparse.ArgumentParser) -> None:
@@ -48,6 +51,7 @@ async def _alerts(config: Config, wait_s: float) -> int:
     from storage.outbox import Outbox
     from storage.registry import Registry
 
+    os.nice(_NICE)
     known = catalogue(config)
     channels = channels_of(config)
     random = Random()  # noqa: S311 -- spreads retries, guards nothing
