@@ -24,6 +24,7 @@ from tests.fakes.device_files import DeviceFiles
 from tests.fakes.interpreter import Interpreter
 from tests.fakes.live_source import LiveSource
 from tests.fakes.memory import Memory
+from tests.fakes.observations import Observations
 from tests.fakes.outbox import Channels, Outbox
 from tests.fakes.publisher import Publisher
 from tests.fakes.quarantine import Quarantine
@@ -184,6 +185,7 @@ def scene_of(
     alarms, rules, outbox = alarms or Alarms(lambda: NOW), rules or Rules(lambda: NOW), outbox or Outbox()
     app = create_app(
         queries=queries or Queries(memory),
+        observations=Observations(memory),
         registry=registry or Registry(memory),
         quarantine=Quarantine(memory),
         interpreter=interpreter,

@@ -1,0 +1,257 @@
+"""Which observations are meant: from a ``$filter`` to what the database is asked, and in which order. Pure.
+
+Rules:
+
+1. What a filter says of datastreams, things and places is settled here, series by series; what is left speaks of
+   observations themselves and is left to the database.
+2. Series of which the same is left are asked together; how many such groups there may be is bounded.
+3. A page goes on behind the last observation of the one before, whose place in the order is in its link.
+"""
+
+import base64
+import binascii
+from collections.abc import Iterable, Sequence
+from dataclasses import dataclass
+from datetime import datetime
+from functools import partial
+
+import msgspec
+
+from api.sta.entities import Entity, World, place_fields
+from api.sta.errors import bad, undone
+from api.sta.evaluate import Lookup, shortened
+from api.sta.joins import Asker
+from api.sta.kinds import Kind
+from model.device import DeviceType, Field
+from model.device import Kind as FieldKind
+from model.observations import LOCAL, Chosen, Column, Key, Observed
+from model.terms import FALSE, TRUE, Both, Path, Term, joined, paths, split
+from model.value import Value
+
+MAX_GROUPS = 50
+"""Groups of series of which each is a part of the query."""
+_COLUMN_OF: dict[FieldKind, Column] = {
+    FieldKind.FLOAT: "number",
+    FieldKind.INT: "number",
+    FieldKind.BOOL: "truth",
+    FieldKind.TEXT: "word",
+}
+Position = list[Value | datetime]
+
+
+@dataclass(frozen=True, slots=True)
+class Scope:
+    """Series before any filter: fields of the devices of one type; ``None``: all that are registered."""
+
+    device_type: DeviceType
+    devices: tuple[str, ...] | None
+    fields: tuple[Field, ...]
+
+
+def is_local(term: Term) -> bool:
+    """Return whether a term speaks of nothing but observations themselves."""
+    return all(parts in LOCAL for parts in paths(term))
+
+
+def asks_entities(term: Term | None) -> bool:
+    """Return whether a filter can only be settled by looking at each series."""
+    return term is not None and any(not is_local(part) for part in split(term))
+
+
+def chosen(asker: Asker, scopes: Iterable[Scope], term: Term | None) -> list[Chosen]:
+    """Return what to ask the database for; nothing where the filter leaves nothing."""
+    parts = [] if term is None else split(term)
+    local = [_settled(part) for part in parts if is_local(part)]
+    if FALSE in local:
+        return []
+    own = [part for part in local if part != TRUE]
+    others = joined([part for part in parts if not is_local(part)])
+    if others is None:
+        return [
+            Chosen(device_type=one.device_type, devices=one.devices, fields=one.fields, where=joined(own))
+            for one in scopes
+        ]
+    return [found for scope in scopes for found in _grouped(asker, scope, others, own)]
+
+
+def _settled(term: Term) -> Term:
+    """Return the term, as ``TRUE`` or ``FALSE`` where it speaks of nothing at all."""
+    if any(True for _ in paths(term)):
+        return term
+    return TRUE if shortened(term, lambda _: True, lambda _: None) == TRUE else FALSE
+
+
+def _grouped(asker: Asker, scope: Scope, term: Term, own: list[Term]) -> list[Chosen]:
+    world, device_type = asker.world, scope.device_type
+    everyone = tuple(name for name in world.devices if world.type_of(name) is device_type)
+    groups: dict[Term, dict[str, list[Field]]] = {}
+    for device in everyone if scope.devices is None else scope.devices:
+        for field in scope.fields:
+            left = _left(asker, Entity(Kind.DATASTREAM, device, field.name), term)
+            if left != FALSE:
+                groups.setdefault(left, {}).setdefault(device, []).append(field)
+    found = []
+    for left, fields in groups.items():
+        alike: dict[tuple[Field, ...], list[str]] = {}
+        for device, those in fields.items():
+            alike.setdefault(tuple(those), []).append(device)
+        where = joined(own if left == TRUE else [*own, left])
+        for kept, devices in alike.items():
+            every = scope.devices is None and len(devices) == len(everyone)
+            names = None if every else tuple(devices)
+            found.append(Chosen(device_type=device_type, devices=names, fields=kept, where=where))
+    if len(found) > MAX_GROUPS:
+        raise undone(
+            f"this $filter asks each of more than {MAX_GROUPS} groups of series something else: ask fewer Datastreams"
+        )
+    return found
+
+
+def _left(asker: Asker, stream: Entity, term: Term) -> Term:
+    """Return what is left of a filter for the observations of one datastream."""
+    start = Entity(Kind.OBSERVATION, stream.device, stream.name)
+    if asker.world.moves(stream.device) and any(parts[:2] == ("FeatureOfInterest", "feature") for parts in paths(term)):
+        raise undone(
+            "$filter by FeatureOfInterest/feature is not done for devices that move: filter by the time, or by the"
+            " Datastreams of latitude and longitude; add Datastream/Sensor/id ne '…' to leave them out"
+        )
+    whole: Term = FALSE
+    for lookup in asker.lookups(start, term):
+        left = shortened(term, _is_known, partial(_known, lookup))
+        if left == TRUE:
+            return TRUE
+        if any(True for _ in paths(left)):
+            whole = left if whole == FALSE else whole if whole == left else Both("or", whole, left)
+    return whole
+
+
+def _is_known(parts: tuple[str, ...]) -> bool:
+    return parts not in LOCAL
+
+
+def _known(look: Lookup, parts: tuple[str, ...]) -> object:
+    if parts[0] not in {"Datastream", "FeatureOfInterest"}:
+        return None  # within a result or parameters there is nothing else
+    return look(parts)
+
+
+def scopes_of(world: World, parent: Entity | None) -> list[Scope]:
+    """Return the series of a datastream, of a feature of interest, or (``None``) all that there are."""
+    if parent is None:
+        return [Scope(each, None, each.fields) for each in world.types.values() if each.fields]
+    device_type = world.type_of(parent.device)
+    if device_type is None:
+        return []
+    fields = (world.field(parent),) if parent.kind is Kind.DATASTREAM else device_type.fields
+    return [Scope(device_type, (parent.device,), fields)] if fields else []
+
+
+def moving_scope(world: World, device: str) -> list[Scope]:
+    """Return the series in which a moving device says where it is; none for one that stands."""
+    device_type = world.type_of(device)
+    names = place_fields(device_type) if device_type else None
+    field = device_type.field(names[0]) if device_type and names else None
+    return [Scope(device_type, (device,), (field,))] if device_type and field else []
+
+
+# Order
+
+
+def keys(orderby: Sequence[tuple[Path, bool]], wanted: Sequence[Chosen], *, single: bool) -> list[Key]:
+    """Return the columns of an order, completed so that no two observations are at one place in it."""
+    found: list[Key] = []
+    for path, descending in orderby:
+        for column in _columns(path.parts, wanted, single=single):
+            if all(key.column != column for key in found):
+                found.append(Key(column, descending))
+    there = {key.column for key in found}
+    last: tuple[Column, ...] = ("time", "device", "field")
+    return [*found, *(Key(column) for column in last if column not in there)]
+
+
+def _columns(parts: tuple[str, ...], wanted: Sequence[Chosen], *, single: bool) -> tuple[Column, ...]:
+    match parts:
+        case ("phenomenonTime",):
+            return ("time",)
+        case ("resultTime",):
+            return ("received_at",)
+        case ("id",):
+            return ("device", "field", "time")
+        case ("result",):
+            kinds = {_COLUMN_OF[field.kind] for one in wanted for field in one.fields}
+            if len(kinds) > 1:
+                raise bad("$orderby=result: the results are of several sorts; ask for one Datastream")
+            return tuple(kinds)
+        case ("validTime",) | ("resultQuality",):
+            return ()
+        case _ if single and parts[0] == "Datastream":
+            return ()
+        case _:
+            raise undone(
+                f"$orderby={'/'.join(parts)[:60]} is not done for Observations:"
+                " there are phenomenonTime, resultTime, result, id"
+            )
+
+
+def position_of(seen: Observed, order: Sequence[Key]) -> Position:
+    """Return where an observation stands in an order."""
+    return [_cell(seen, key.column) for key in order]
+
+
+def _cell(seen: Observed, column: Column) -> Value | datetime:
+    match column:
+        case "time":
+            return seen.time
+        case "received_at":
+            return seen.received_at
+        case "device":
+            return seen.device
+        case "field":
+            return seen.field
+        case _:
+            return seen.value
+
+
+def token_of(position: Sequence[object]) -> str:
+    """Return a place in an order as it stands in a link."""
+    return base64.urlsafe_b64encode(msgspec.json.encode(list(position))).decode().rstrip("=")
+
+
+def opened(token: str) -> list[Value]:
+    """Return what is in a link; raise ``StaError`` for what is none of ours."""
+    try:
+        text = base64.b64decode(token + "=" * (-len(token) % 4), altchars=b"-_", validate=True)
+        return msgspec.json.decode(text, type=list[float | int | bool | str | None])
+    except (binascii.Error, ValueError, msgspec.MsgspecError, RecursionError):
+        raise _strange() from None
+
+
+def _strange() -> Exception:
+    return bad("$skiptoken is none of ours; follow @iot.nextLink of the page before")
+
+
+_TYPES: dict[Column, tuple[type, ...]] = {"number": (int, float), "truth": (bool,)}
+
+
+def position_in(token: str, order: Sequence[Key]) -> Position:
+    """Return the place in this order that a link tells."""
+    values = opened(token)
+    if len(values) != len(order):
+        raise _strange()
+    found: Position = []
+    for key, value in zip(order, values, strict=True):
+        kinds = _TYPES.get(key.column, (str,))
+        if not isinstance(value, kinds) or (isinstance(value, bool) and bool not in kinds):
+            raise _strange()
+        found.append(_moment(str(value)) if key.column in {"time", "received_at"} else value)
+    return found
+
+
+def _moment(text: str) -> datetime:
+    try:
+        when = datetime.fromisoformat(text)
+    except ValueError:
+        raise _strange() from None
+    if when.tzinfo is None:
+        raise _strange()
+    return when
