@@ -14,6 +14,7 @@ from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 from datetime import datetime
 from functools import partial
+from typing import Any
 
 import msgspec
 
@@ -110,23 +111,32 @@ def _grouped(asker: Asker, scope: Scope, term: Term, own: list[Term]) -> list[Ch
 def _left(asker: Asker, stream: Entity, term: Term) -> Term:
     """Return what is left of a filter for the observations of one datastream."""
     start = Entity(Kind.OBSERVATION, stream.device, stream.name)
-    if asker.world.moves(stream.device) and any(parts[:2] == ("FeatureOfInterest", "feature") for parts in paths(term)):
-        raise undone(
-            "$filter by FeatureOfInterest/feature is not done for devices that move: filter by the time, or by the"
-            " Datastreams of latitude and longitude; add Datastream/Sensor/id ne '…' to leave them out"
-        )
+    known = _is_known_of_moving if asker.world.moves(stream.device) else _is_known
     whole: Term = FALSE
     for lookup in asker.lookups(start, term):
-        left = shortened(term, _is_known, partial(_known, lookup))
+        left = shortened(term, known, partial(_known, lookup))
         if left == TRUE:
             return TRUE
         if any(True for _ in paths(left)):
             whole = left if whole == FALSE else whole if whole == left else Both("or", whole, left)
+    if any(parts[:2] == _FEATURE for parts in paths(whole)):
+        raise undone(
+            "$filter by FeatureOfInterest/feature is not done for devices that move: leave them out by"
+            f" Datastream/Sensor/id ne '{asker.world.devices[stream.device].type}',"
+            " or ask the Datastreams of their latitude and longitude"
+        )
     return whole
+
+
+_FEATURE = ("FeatureOfInterest", "feature")
 
 
 def _is_known(parts: tuple[str, ...]) -> bool:
     return parts not in LOCAL
+
+
+def _is_known_of_moving(parts: tuple[str, ...]) -> bool:
+    return parts not in LOCAL and parts[:2] != _FEATURE
 
 
 def _known(look: Lookup, parts: tuple[str, ...]) -> object:
@@ -217,11 +227,11 @@ def token_of(position: Sequence[object]) -> str:
     return base64.urlsafe_b64encode(msgspec.json.encode(list(position))).decode().rstrip("=")
 
 
-def opened(token: str) -> list[Value]:
+def opened(token: str) -> list[Any]:
     """Return what is in a link; raise ``StaError`` for what is none of ours."""
     try:
         text = base64.b64decode(token + "=" * (-len(token) % 4), altchars=b"-_", validate=True)
-        return msgspec.json.decode(text, type=list[float | int | bool | str | None])
+        return msgspec.json.decode(text, type=list[Any])
     except (binascii.Error, ValueError, msgspec.MsgspecError, RecursionError):
         raise _strange() from None
 
@@ -235,16 +245,21 @@ _TYPES: dict[Column, tuple[type, ...]] = {"number": (int, float), "truth": (bool
 
 def position_in(token: str, order: Sequence[Key]) -> Position:
     """Return the place in this order that a link tells."""
-    values = opened(token)
+    values: list[Any] = opened(token)
     if len(values) != len(order):
         raise _strange()
     found: Position = []
+    value: Any
     for key, value in zip(order, values, strict=True):
         kinds = _TYPES.get(key.column, (str,))
-        if not isinstance(value, kinds) or (isinstance(value, bool) and bool not in kinds):
+        if not _is_one_of(value, kinds):
             raise _strange()
         found.append(_moment(str(value)) if key.column in {"time", "received_at"} else value)
     return found
+
+
+def _is_one_of(value: object, kinds: tuple[type, ...]) -> bool:
+    return isinstance(value, kinds) and (bool in kinds or not isinstance(value, bool))
 
 
 def _moment(text: str) -> datetime:

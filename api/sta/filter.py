@@ -56,7 +56,7 @@ _TOKENS = re.compile(
     |(?P<clock>\d\d:\d\d(?::\d\d(?:\.\d+)?)?)
     |(?P<number>-?\d+(?:\.\d+)?(?:[eE][+-]?\d+)?)
     |(?P<word>[^\W\d][\w.]*(?:/[\w.@:-]+)*|@iot\.id)
-    |(?P<mark>[(),])""",
+    |(?P<mark>[(),:])""",
     re.VERBOSE,
 )
 _LENGTH = re.compile(

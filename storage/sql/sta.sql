@@ -33,7 +33,7 @@ cross join lateral (
 where d.state <> 'pending' and d.id = any({devices})
 
 -- name: sta_count
-select count(*) from (select from ({branches}) as o limit %(rows)s) as some
+select count(*) from (select from ({branches}) as o limit %(rows)s) as counted
 
 -- name: sta_extents
 select d.id, f.time, f.received_at, l.received_at, {times}

@@ -163,6 +163,7 @@ def scene_of(
     config: ApiConfig | None = None,
     *,
     queries: Any = None,  # noqa: ANN401  any fake of the port
+    observations: Any = None,  # noqa: ANN401  the same
     registry: Any = None,  # noqa: ANN401  the same
     alarms: Any = None,  # noqa: ANN401  the same
     rules: Any = None,  # noqa: ANN401  the same
@@ -185,7 +186,7 @@ def scene_of(
     alarms, rules, outbox = alarms or Alarms(lambda: NOW), rules or Rules(lambda: NOW), outbox or Outbox()
     app = create_app(
         queries=queries or Queries(memory),
-        observations=Observations(memory),
+        observations=observations or Observations(memory),
         registry=registry or Registry(memory),
         quarantine=Quarantine(memory),
         interpreter=interpreter,
