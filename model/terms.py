@@ -83,7 +83,7 @@ class Reckon:
 
 @dataclass(frozen=True, slots=True)
 class Call:
-    """A function of values; ``model.terms.FUNCTIONS`` are all that there are."""
+    """A function of values: one of ``FUNCTIONS``, or ``in`` of a value and a list."""
 
     name: str
     arguments: tuple["Term", ...]

@@ -224,6 +224,10 @@ class Condition:
         if name in _PERIODS:
             ends = [end for argument in arguments for end in self._ends(argument)]
             return _format(f"({_PERIODS[name]})", *ends), "truth"
+        if name == "in":
+            if arguments[1] != Path(("parameters", "flags")):
+                raise BadRequestError("$filter: of observations, parameters/flags is the only list")
+            return SQL("({} = any(coalesce(r.flags, '{{}}')))").format(self._as(arguments[0], "text")), "truth"
         if name == "substring":
             start = SQL("(greatest({}, 0)::integer + 1)").format(self._as(arguments[1], "number"))
             count = [SQL("greatest({}, 0)::integer").format(self._as(argument, "number")) for argument in arguments[2:]]

@@ -22,7 +22,7 @@ from api.sta.entities import Entity, World, place_fields
 from api.sta.errors import bad, undone
 from api.sta.evaluate import Lookup, shortened
 from api.sta.joins import Asker
-from api.sta.kinds import Kind
+from api.sta.kinds import Kind, all_steps
 from model.device import DeviceType, Field
 from model.device import Kind as FieldKind
 from model.observations import LOCAL, Chosen, Column, Key, Observed
@@ -85,10 +85,11 @@ def _settled(term: Term) -> Term:
 def _grouped(asker: Asker, scope: Scope, term: Term, own: list[Term]) -> list[Chosen]:
     world, device_type = asker.world, scope.device_type
     everyone = tuple(name for name in world.devices if world.type_of(name) is device_type)
+    settled = _Settled(asker, term)
     groups: dict[Term, dict[str, list[Field]]] = {}
     for device in everyone if scope.devices is None else scope.devices:
         for field in scope.fields:
-            left = _left(asker, Entity(Kind.DATASTREAM, device, field.name), term)
+            left = settled.left(device, field.name)
             if left != FALSE:
                 groups.setdefault(left, {}).setdefault(device, []).append(field)
     found = []
@@ -108,6 +109,48 @@ def _grouped(asker: Asker, scope: Scope, term: Term, own: list[Term]) -> list[Ch
     return found
 
 
+class _Settled:
+    """What is left of a filter for each series of one device type; what only device or field tell is settled once."""
+
+    def __init__(self, asker: Asker, term: Term) -> None:
+        self._asker = asker
+        many = any(step.relation.many for step in all_steps(Kind.OBSERVATION, term))
+        self._parts = [(part, *_tells(part)) for part in ([term] if many else split(term))]
+        self._known: dict[tuple[int, str, str], Term] = {}
+
+    def left(self, device: str, field: str) -> Term:
+        """Return what is left of the filter for the observations of one datastream."""
+        found = []
+        for n, (part, by_device, by_field) in enumerate(self._parts):
+            place = (n, device if by_device else "", field if by_field else "")
+            left = self._known.get(place)
+            if left is None:
+                left = self._known[place] = _left(self._asker, Entity(Kind.DATASTREAM, device, field), part)
+            if left == FALSE:
+                return FALSE
+            if left != TRUE:
+                found.append(left)
+        whole = joined(found) or TRUE
+        if any(parts[:2] == _FEATURE for parts in paths(whole)):
+            raise undone(
+                "$filter by FeatureOfInterest/feature is not done for devices that move: leave them out by"
+                f" Datastream/Sensor/id ne '{self._asker.world.devices[device].type}',"
+                " or ask the Datastreams of their latitude and longitude"
+            )
+        return whole
+
+
+_OF_FIELD = ("Sensor", "ObservedProperty", "unitOfMeasurement", "observationType")
+
+
+def _tells(term: Term) -> tuple[bool, bool]:
+    """Return whether the device, and whether the field, makes a difference to what a condition says of a series."""
+    heads = [parts[:2] for parts in paths(term) if parts not in LOCAL]
+    only_device = all(head[0] == "FeatureOfInterest" or head == ("Datastream", "Thing") for head in heads)
+    only_field = all(head[0] == "Datastream" and head[1:] and head[1] in _OF_FIELD for head in heads)
+    return not only_field, not only_device
+
+
 def _left(asker: Asker, stream: Entity, term: Term) -> Term:
     """Return what is left of a filter for the observations of one datastream."""
     start = Entity(Kind.OBSERVATION, stream.device, stream.name)
@@ -119,12 +162,6 @@ def _left(asker: Asker, stream: Entity, term: Term) -> Term:
             return TRUE
         if any(True for _ in paths(left)):
             whole = left if whole == FALSE else whole if whole == left else Both("or", whole, left)
-    if any(parts[:2] == _FEATURE for parts in paths(whole)):
-        raise undone(
-            "$filter by FeatureOfInterest/feature is not done for devices that move: leave them out by"
-            f" Datastream/Sensor/id ne '{asker.world.devices[stream.device].type}',"
-            " or ask the Datastreams of their latitude and longitude"
-        )
     return whole
 
 

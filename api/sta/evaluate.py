@@ -195,6 +195,8 @@ def call(name: str, values: list[object]) -> object:
     """Return what a function says; ``None`` where a value is none that it takes."""
     if name.startswith(("geo.", "st_")):
         return geometry.length(values[0]) if name == "geo.length" else geometry.ask(name, *values)
+    if name == "in":
+        return _is_in(*values)
     if name in _PERIODS:
         one, other = _ends(values[0]), _ends(values[1])
         return None if one is None or other is None else _PERIODS[name](one, other)
@@ -210,6 +212,14 @@ def call(name: str, values: list[object]) -> object:
             return None
         return _TEXTS[name](*values)
     raise bad(f"{name}() cannot be asked here")
+
+
+def _is_in(value: object, found: object) -> bool | None:
+    if isinstance(found, str):  # flags, as the database joins them
+        found = found.split(",")
+    if value is None or not isinstance(found, list):
+        return None
+    return any(compare("eq", value, one) for one in found)
 
 
 def _substring(text: object, start: object, count: object = None) -> str | None:

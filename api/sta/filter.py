@@ -5,7 +5,8 @@ Rules:
 1. Any text gives a term or one of our errors, which says at which character and what is expected there.
 2. ``parse(text_of(term)) == term``; brackets are written around everything that is made of parts.
 3. ``not`` binds weaker than a comparison, as in FROST: ``not result gt 1`` is the opposite of ``result gt 1``.
-4. Times are brought to UTC, and one without a zone is refused. ``x in (1, 2)`` is read as ``x eq 1 or x eq 2``.
+4. Times are brought to UTC, and one without a zone is refused. ``x in (1, 2)`` is read as ``x eq 1 or x eq 2``;
+   ``x in properties/list`` is a function.
 5. What makes a text costly is bounded: parts (``MAX_TOKENS``) and brackets within brackets (``MAX_DEPTH``).
 
 Own code, because what there is (odata-query, on a parser generator of 2021) reads neither STA's ``geography'…'`` and
@@ -55,7 +56,7 @@ _TOKENS = re.compile(
     |(?P<day>\d{{4}}-\d\d-\d\d)
     |(?P<clock>\d\d:\d\d(?::\d\d(?:\.\d+)?)?)
     |(?P<number>-?\d+(?:\.\d+)?(?:[eE][+-]?\d+)?)
-    |(?P<word>[^\W\d][\w.]*(?:/[\w.@:-]+)*|@iot\.id)
+    |(?P<word>[^\W\d][\w.]*(?:\[\d+\])*(?:/[\w.@:-]+(?:\[\d+\])*)*|@iot\.id)
     |(?P<mark>[(),:])""",
     re.VERBOSE,
 )
@@ -177,6 +178,8 @@ class _Reader:
         if word := self.takes(*_COMPARISONS):
             return Compare(cast("Comparison", word), left, self._sum())
         if self.takes("in"):
+            if self._token.text != "(":
+                return Call("in", (left, self._listed()))
             self._expect("(")
             term: Term = Compare("eq", left, self._sum())
             while self.takes(","):
@@ -184,6 +187,14 @@ class _Reader:
             self._expect(")")
             return term
         return left
+
+    def _listed(self) -> Path:
+        """Return the property that holds the list in which something is looked for."""
+        at = self._token.at
+        found = self._value()
+        if not isinstance(found, Path):
+            self._fail(at, "a property that is a list, or values in brackets, are expected here")
+        return found
 
     def _sum(self) -> Term:
         left = self._product()
@@ -218,7 +229,8 @@ class _Reader:
             return Constant(_WORDS[token.text])
         if not self.takes("("):
             name = "id" if token.text == "@iot.id" else token.text
-            return Path(tuple("id" if part == "@iot.id" else part for part in name.split("/")))
+            parts = re.split(r"[/\[]", name.replace("]", ""))  # list[1] is list/1
+            return Path(tuple("id" if part == "@iot.id" else part for part in parts))
         if token.text.endswith(("/any", "/all")):
             raise undone(f"{token.text}(…) is not done here; write a path through the relation, it means any of them")
         if token.text not in FUNCTIONS:
@@ -335,6 +347,8 @@ def text_of(term: Term) -> str:
             return "/".join(term.parts)
         case Not():
             return f"not {_within(term.term)}"
+        case Call() if term.name == "in":
+            return f"{_within(term.arguments[0])} in {_within(term.arguments[1])}"
         case Call():
             return f"{term.name}({', '.join(map(text_of, term.arguments))})"
         case Both() | Compare() | Reckon():
@@ -342,7 +356,8 @@ def text_of(term: Term) -> str:
 
 
 def _within(term: Term) -> str:
-    return text_of(term) if isinstance(term, Constant | Path | Call) else f"({text_of(term)})"
+    bare = isinstance(term, Constant | Path) or (isinstance(term, Call) and term.name != "in")
+    return text_of(term) if bare else f"({text_of(term)})"
 
 
 def stamp(when: datetime) -> str:

@@ -127,6 +127,8 @@ CONDITIONS: tuple[tuple[str, list[Any]], ...] = (
     ("parameters/simulated eq true", [400.0]),
     ("parameters/simulated", [400.0]),
     ("contains(parameters/flags, 'out_of_range')", [400.0]),
+    ("'out_of_range' in parameters/flags", [400.0]),
+    ("'out_of' in parameters/flags", []),
     ("parameters/flags eq '' and parameters/codec eq 'v1' and result eq 5", [5]),
     ("id eq 'lamp-1:power_w:1782910800000000'", [20.0]),
     ("result eq 2 and result eq 1 or result eq 3", [3]),
@@ -140,6 +142,7 @@ CONDITIONS: tuple[tuple[str, list[Any]], ...] = (
 
 SENSELESS = (
     ("phenomenonTime gt 5", "compares a moment with a number"),
+    ("1 in result", "is the only list"),
     ("phenomenonTime", "a moment stands where a truth"),
     ("result gt true", "neither more nor less"),
     ("result add 'a' eq 2", "cannot be reckoned"),

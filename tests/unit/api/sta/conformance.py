@@ -532,6 +532,8 @@ class Conformance:
         assert await town.ids("Things", "properties/simulated eq true") == [PROBE]
         assert await town.ids("Things", "not properties/simulated and properties/deviceType eq 'lamp'") == [LAMP]
         assert await town.ids("Sensors", "properties/periodSeconds lt 60") == ["tram"]
+        assert await town.ids("Sensors", "properties/networks[0] eq 'sigfox'") == ["bin"]
+        assert await town.ids("Sensors", "'lorawan' in properties/networks") == ["lamp"]
         assert await town.ids("Datastreams", "properties/maximum eq 400 and properties/minimum ge 0") == [
             f"{BIN}:power_w",
             POWER,

@@ -42,6 +42,8 @@ def is_(left: str, value: object) -> Compare:
         ("a eq 1 or b eq 2 and c eq 3", Both("or", is_("a", 1), Both("and", is_("b", 2), is_("c", 3)))),
         ("(a eq 1 or b eq 2) and c eq 3", Both("and", Both("or", is_("a", 1), is_("b", 2)), is_("c", 3))),
         ("not a eq 1 and not b eq 2", Both("and", Not(is_("a", 1)), Not(is_("b", 2)))),
+        ("1 in properties/some", Call("in", (Constant(1), Path(("properties", "some"))))),
+        ("a[1]/b[0] eq 1", is_("a/1/b/0", 1)),
         ("a in (1, 2)", Both("or", is_("a", 1), is_("a", 2))),
         (
             "1 add a mul 2 sub -1 eq 4",
@@ -101,6 +103,7 @@ def test_what_is_written_is_read(text: str, term: Term) -> None:
         ("length(a,'b')", "length takes 1 values, here are 2"),
         ("st_within(a, geography'POLY')", "no shape in well-known text"),
         ("a eq '\0'", "no zero byte"),
+        ("a in 1", "a property that is a list"),
         ("a in ()", "a value, a property or a function is expected"),
         ("and eq 1", "a value, a property or a function is expected"),
         ("Datastreams/any(d: d/name eq 'a')", "is not done here"),
@@ -172,6 +175,12 @@ TERMS: st.SearchStrategy[Term] = st.recursive(
 def test_a_term_is_read_as_it_was_written(term: Term) -> None:
     """Whatever term there is, its text is read as the same term."""
     assert parse(text_of(term)) == term
+
+
+def test_a_list_is_written_as_it_is_read() -> None:
+    """What is looked for in a list, and where the whole is a part of something, is read as it was written."""
+    for text in ("1 in a", "not (1 in a/b)", "(1 in a) and (length(b) in c)", "(1 in a) in b"):
+        assert parse(text_of(parse(text))) == parse(text)
 
 
 PIECES = st.sampled_from(
