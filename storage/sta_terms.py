@@ -50,6 +50,13 @@ _SIGNS = {
     "lt": SQL("<"),
     "le": SQL("<="),
 }
+_ITSELF = {
+    "eq": SQL("true"),
+    "ne": SQL("false"),
+    **dict.fromkeys(("ge", "le"), SQL("(case when v.truth is null then true end)")),
+    **dict.fromkeys(("gt", "lt"), SQL("(case when v.truth is null then false end)")),
+}
+"""A result compared with itself: it is of one sort with it, whichever that is."""
 _UNORDERED = ("truth",)
 
 _FUNCTIONS: dict[str, tuple[tuple[Sort, ...], Sort, str]] = {
@@ -176,6 +183,8 @@ class Condition:
             return self._span(_TURNED[term.word], term.right, term.left.value)
         if isinstance(term.right, Constant) and isinstance(term.right.value, Interval):
             return self._span(term.word, term.left, term.right.value)
+        if term.left == term.right == Path(("result",)):
+            return _ITSELF[term.word]
         left, right = self._sort(term.left), self._sort(term.right)
         sort = left or right or "number"
         if (right or sort) != sort:

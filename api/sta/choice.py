@@ -10,7 +10,7 @@ Rules:
 
 import base64
 import binascii
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass
 from datetime import datetime
 from functools import partial
@@ -26,7 +26,7 @@ from api.sta.kinds import Kind, all_steps
 from model.device import DeviceType, Field
 from model.device import Kind as FieldKind
 from model.observations import LOCAL, Chosen, Column, Key, Observed
-from model.terms import FALSE, TRUE, Both, Path, Term, joined, paths, split
+from model.terms import FALSE, TRUE, Both, Path, Term, children, joined, paths, split, with_children
 from model.value import Value
 
 MAX_GROUPS = 50
@@ -180,6 +180,56 @@ def _known(look: Lookup, parts: tuple[str, ...]) -> object:
     if parts[0] not in {"Datastream", "FeatureOfInterest"}:
         return None  # within a result or parameters there is nothing else
     return look(parts)
+
+
+@dataclass(frozen=True, slots=True)
+class Needed:
+    """What a datastream must have an observation of, for an entity to be meant: a term over ``LOCAL``."""
+
+    stream: Entity
+    term: Term
+
+
+def through_observations(asker: Asker, entity: Entity, term: Term) -> Iterator[Needed]:
+    """Yield, for a filter that goes through observations, what would do for an entity: any one of these."""
+    steps = {step.path: step for step in all_steps(entity.kind, term) if step.relation.many}
+    path = next(path for path, step in steps.items() if step.relation.kind is Kind.OBSERVATION)
+    beyond = [other for other in steps if len(other) > len(path) and other[: len(path)] == path]
+    if beyond:
+        raise undone(f"$filter through {'/'.join(beyond[0])} is not done here; ask Observations and write Datastream/…")
+    for bound in asker.ways(entity, steps.keys() - {path}):
+        origin = asker.walk(entity, bound, path[:-1])
+        if origin is None:
+            continue
+        streams = [origin] if origin.kind is Kind.DATASTREAM else list(asker.world.streams(origin.device))
+        for stream in streams:
+            left = _of_stream(asker, partial(asker.look, entity, bound), term, path, stream)
+            if left != FALSE:
+                yield Needed(stream, left)
+
+
+def _of_stream(asker: Asker, look: Lookup, term: Term, path: tuple[str, ...], stream: Entity) -> Term:
+    """Return what is left of a filter for the observations of one datastream, told of observations themselves."""
+    start, moves, n = Entity(Kind.OBSERVATION, stream.device, stream.name), asker.world.moves(stream.device), len(path)
+
+    def known(parts: tuple[str, ...]) -> bool:
+        is_known = _is_known_of_moving if moves else _is_known
+        return parts[:n] != path or is_known(parts[n:] or ("id",))
+
+    def said(parts: tuple[str, ...]) -> object:
+        return look(parts) if parts[:n] != path else _known(partial(asker.look, start, {}), parts[n:])
+
+    left = _without(shortened(term, known, said), n)
+    if any(parts[:2] == _FEATURE for parts in paths(left)):
+        raise undone(f"$filter by FeatureOfInterest/feature is not done for {stream.device}, which moves")
+    return left if any(True for _ in paths(left)) or left == TRUE else FALSE
+
+
+def _without(term: Term, n: int) -> Term:
+    """Return the term with so many parts fewer at the beginning of each path."""
+    if isinstance(term, Path):
+        return Path(term.parts[n:] or ("id",))
+    return with_children(term, tuple(_without(child, n) for child in children(term)))
 
 
 def scopes_of(world: World, parent: Entity | None) -> list[Scope]:

@@ -8,7 +8,8 @@ Rules:
 3. How often terms are asked in one request is bounded (``MAX_ASKED``), and the refusal says what to do.
 """
 
-from collections.abc import Callable, Iterator, Mapping, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
+from functools import partial
 
 from api.sta.entities import Entity, World
 from api.sta.errors import undone
@@ -38,13 +39,18 @@ class Asker:
     def lookups(self, entity: Entity, term: Term) -> Iterator[Lookup]:
         """Yield what tells the properties of an entity, once for each way to go through relations to many."""
         many = {step.path for step in all_steps(entity.kind, term) if step.relation.many}
-        yield from self._bound(entity, sorted(many, key=lambda path: (len(path), path)), {})
+        for bound in self.ways(entity, many):
+            yield partial(self.look, entity, bound)
 
     def value(self, entity: Entity, parts: tuple[str, ...]) -> object:
         """Return what a path through relations to one leads to."""
-        return self._look(entity, {}, parts)
+        return self.look(entity, {}, parts)
 
-    def _bound(self, entity: Entity, many: Sequence[tuple[str, ...]], bound: Bound) -> Iterator[Lookup]:
+    def ways(self, entity: Entity, many: Iterable[tuple[str, ...]]) -> Iterator[Bound]:
+        """Yield each way to go through these relations to many: path -> the one that is gone to."""
+        yield from self._ways(entity, sorted(many, key=lambda path: (len(path), path)), {})
+
+    def _ways(self, entity: Entity, many: Sequence[tuple[str, ...]], bound: Bound) -> Iterator[Bound]:
         if not many:
             self._left -= 1
             if self._left < 0:
@@ -52,18 +58,15 @@ class Asker:
                     f"this $filter asks for more than {MAX_ASKED:,} comparisons: begin at a Thing, a Sensor or an"
                     " ObservedProperty, or ask with fewer relations"
                 )
-            yield self._lookup(entity, bound)
+            yield bound
             return
         path, *others = many
-        origin = self._walk(entity, bound, path[:-1])
+        origin = self.walk(entity, bound, path[:-1])
         candidates: list[Entity | None] = [*self.world.related(origin, path[-1])] if origin is not None else []
         for found in candidates or [None]:
-            yield from self._bound(entity, others, {**bound, path: found})
+            yield from self._ways(entity, others, {**bound, path: found})
 
-    def _lookup(self, entity: Entity, bound: Bound) -> Callable[[tuple[str, ...]], object]:
-        return lambda parts: self._look(entity, bound, parts)
-
-    def _walk(self, entity: Entity, bound: Bound, path: tuple[str, ...]) -> Entity | None:
+    def walk(self, entity: Entity, bound: Bound, path: tuple[str, ...]) -> Entity | None:
         """Return the entity to which a path of relations leads."""
         current: Entity | None = entity
         for n, part in enumerate(path):
@@ -73,12 +76,13 @@ class Asker:
             current = bound[known] if known in bound else next(iter(self.world.related(current, part)), None)
         return current
 
-    def _look(self, entity: Entity, bound: Bound, parts: tuple[str, ...]) -> object:
+    def look(self, entity: Entity, bound: Bound, parts: tuple[str, ...]) -> object:
+        """Return what a path says, through the relations to many as they are bound."""
         kind, n = entity.kind, 0
         while n < len(parts) and parts[n] in RELATIONS[kind]:
             kind = RELATIONS[kind][parts[n]].kind
             n += 1
-        found = self._walk(entity, bound, parts[:n])
+        found = self.walk(entity, bound, parts[:n])
         if found is None:
             return None
         if n == len(parts) or parts[n] == "id":

@@ -119,6 +119,11 @@ def all_steps(kind: Kind, term: Term) -> Iterator[Step]:
         yield from steps(kind, parts)[0]
 
 
+def asks_observations(kind: Kind, term: Term) -> bool:
+    """Return whether a term goes through observations."""
+    return any(step.relation.kind is Kind.OBSERVATION for step in all_steps(kind, term))
+
+
 def asks_extents(kind: Kind, term: Term) -> bool:
     """Return whether a term speaks of how far datastreams go in time."""
     return any(

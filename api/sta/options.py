@@ -83,11 +83,10 @@ def _unknown(name: str) -> None:
 
 def _filter(options: Options, kind: Kind, text: str, _depth: int) -> Options:
     term = parse(text)
-    for step in all_steps(kind, term):
-        if step.relation.kind is Kind.OBSERVATION:
-            raise undone(
-                f"$filter through {'/'.join(step.path)} is not done here; ask Observations and write Datastream/…"
-            )
+    through = {step.path for step in all_steps(kind, term) if step.relation.kind is Kind.OBSERVATION}
+    if len(through) > 1 or (through and kind is Kind.OBSERVATION):
+        names = " and ".join(sorted("/".join(path) for path in through))
+        raise undone(f"$filter through {names} is not done here; ask Observations and write Datastream/…")
     return replace(options, filter=term)
 
 

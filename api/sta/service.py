@@ -18,6 +18,8 @@ from api.sta import address as addresses
 from api.sta import options as asked
 from api.sta.address import Address, Hop
 from api.sta.choice import (
+    MAX_GROUPS,
+    Needed,
     Scope,
     asks_entities,
     chosen,
@@ -26,13 +28,14 @@ from api.sta.choice import (
     position_in,
     position_of,
     scopes_of,
+    through_observations,
     token_of,
 )
 from api.sta.entities import Entity, Place, World, place_fields
 from api.sta.errors import bad, missing, undone
 from api.sta.evaluate import with_now
 from api.sta.joins import Asker, within
-from api.sta.kinds import EXTENTS, RELATIONS, Kind, Relation, all_steps, asks_extents
+from api.sta.kinds import EXTENTS, RELATIONS, Kind, Relation, all_steps, asks_extents, asks_observations
 from api.sta.options import Options
 from api.sta.selection import Page, select
 from api.sta.wire import Document, Links, data_array, encoded, entity_document, geojson, page, quoted
@@ -41,11 +44,12 @@ from model.errors import NotFoundError
 from model.instants import microseconds, moment
 from model.observations import Chosen, Key, Observations, Observed
 from model.ports import Queries, Registry
-from model.terms import Both, Compare, Constant, Path, Term, children, with_children
+from model.terms import TRUE, Both, Compare, Constant, Path, Term, children, with_children
 
 MAX_DEVICES = 50_000
 MAX_ENTITIES = 20_000
 MAX_COUNT = 1_000_000
+MAX_SERIES = 2000
 FEW = 20
 """So many devices are looked up one by one; for more, all are."""
 _MANY = 2000
@@ -228,9 +232,33 @@ class Service:
         if kind is not None and any(asks_extents(kind, term) for term in terms):
             streams = entities if kind is Kind.DATASTREAM else self._world.all(Kind.DATASTREAM)
             await self._extents(streams)
+        if kind is not None and options.filter is not None and asks_observations(kind, options.filter):
+            entities = await self._having(entities, options.filter)
+            options = replace(options, filter=None)
         if len(entities) > _MANY and terms:
             return await asyncio.to_thread(select, self._asker, entities, options, top)
         return select(self._asker, entities, options, top)
+
+    async def _having(self, entities: Sequence[Entity], term: Term) -> list[Entity]:
+        """Return the entities that have observations of which a filter holds."""
+        needs = await asyncio.to_thread(_needs, self._asker, entities, term)
+        groups: dict[tuple[str, str, Term], list[str]] = {}
+        for needed in {needed for some in needs.values() for needed in some}:
+            device_type = self._world.type_of(needed.stream.device)
+            if device_type is not None:
+                place = (device_type.name, needed.stream.name, needed.term)
+                groups.setdefault(place, []).append(needed.stream.device)
+        if len(groups) > MAX_GROUPS:
+            raise undone(f"this $filter asks more than {MAX_GROUPS} groups of series something else: ask fewer at once")
+        found: set[Needed] = set()
+        for (name, field, left), devices in groups.items():
+            device_type = self._world.types[name]
+            fields = tuple(one for one in device_type.fields if one.name == field)
+            where = None if left == TRUE else left
+            wanted = Chosen(device_type=device_type, devices=tuple(devices), fields=fields, where=where)
+            for row in await self._doors.observations.of_each([wanted], order=(Key("time", descending=True),), limit=1):
+                found.add(Needed(Entity(Kind.DATASTREAM, row.device, row.field), left))
+        return [entity for entity, some in needs.items() if not found.isdisjoint(some)]
 
     async def _observations(self, parent: Entity | None, options: Options) -> Page:
         """Return a page of observations."""
@@ -386,6 +414,21 @@ class Service:
             term = _placed(term)
         inner = {name: self._settled(RELATIONS[kind][name].kind, each) for name, each in options.expand.items()}
         return replace(options, filter=term, expand=inner)
+
+
+def _needs(asker: Asker, entities: Sequence[Entity], term: Term) -> dict[Entity, set[Needed]]:
+    """Return what would do for each entity; refuse to look through too many series."""
+    needs = {}
+    left = MAX_SERIES
+    for entity in entities:
+        needs[entity] = set(through_observations(asker, entity, term))
+        left -= len(needs[entity])
+        if left < 0:
+            raise undone(
+                f"this $filter looks through observations of more than {MAX_SERIES:,} series: say more of the things"
+                " or datastreams that are meant, or ask Observations and write Datastream/…"
+            )
+    return needs
 
 
 def _reaches_all(kind: Kind, options: Options) -> bool:

@@ -68,7 +68,7 @@ class Observations:
         for one in chosen:
             for row in self._rows(one.device_type):
                 if one.devices is None or row.device in one.devices:
-                    yield from (seen for seen in _seen(one, row) if _holds(one, seen))
+                    yield from (seen for seen in _seen(one, row) if holds(one, seen))
 
 
 def _seen(one: Chosen, row: ReadingRow) -> Iterator[Observed]:
@@ -94,7 +94,8 @@ def _seen(one: Chosen, row: ReadingRow) -> Iterator[Observed]:
             )
 
 
-def _holds(one: Chosen, seen: Observed) -> bool:
+def holds(one: Chosen, seen: Observed) -> bool:
+    """Return whether what must hold of these series holds of an observation."""
     if one.where is None:
         return True
     said: dict[tuple[str, ...], object] = {

@@ -5,15 +5,17 @@ A module that runs them makes a class from ``ObservationPromises`` and a fixture
 
 from collections.abc import Sequence
 from dataclasses import dataclass
+from random import Random
 from typing import Any
 
 import pytest
 
-from api.sta.filter import parse
+from api.sta.filter import parse, text_of
 from model.device import DeviceType, Field, Kind, Text
 from model.errors import BadRequestError
 from model.observations import Chosen, Extent, Key, Observations, Observed
-from model.terms import Constant, Interval
+from model.terms import FALSE, TRUE, Both, Call, Compare, Constant, Interval, Not, Path, Reckon, Term
+from tests.fakes.observations import holds
 from tests.unit.storage.batches import HOUR, METER, MINUTE, NOON, PROBE, SECOND, device, device_type
 from tests.unit.storage.promises import House
 
@@ -151,6 +153,74 @@ SENSELESS = (
     ("result eq geography'POINT (0 0)'", "cannot be compared"),
     ("year(result) eq 2026", "a result is no moment"),
 )
+
+
+def truth(chance: Random, depth: int) -> Term:
+    """Return some condition of observations."""
+    inner = depth - 1
+    if not depth:
+        return chance.choice((Path(("parameters", "simulated")), Path(("result",)), TRUE, FALSE, Constant(None)))
+    match chance.randrange(8):
+        case 0:
+            return Not(truth(chance, inner))
+        case 1 | 2:
+            return Both(chance.choice(("and", "or")), truth(chance, inner), truth(chance, inner))
+        case 3:
+            part = chance.choice((number, text, moment))
+            return Compare(
+                chance.choice(("eq", "ne")), part(chance, inner), chance.choice((Constant(None), part(chance, inner)))
+            )
+        case 4:
+            name = chance.choice(("startswith", "endswith", "contains", "substringof"))
+            return Call(name, (text(chance, inner), text(chance, inner)))
+        case 5:
+            span = Constant(Interval(NOON, NOON + HOUR))
+            name = chance.choice(("before", "after", "during", "meets", "overlaps", "starts", "finishes"))
+            return Call(name, (moment(chance, inner), chance.choice((span, moment(chance, inner)))))
+        case _:
+            part = chance.choice((number, number, text, moment))
+            word = chance.choice(("eq", "ne", "gt", "ge", "lt", "le"))
+            return Compare(word, part(chance, inner), part(chance, inner))
+
+
+def number(chance: Random, depth: int) -> Term:
+    """Return something that is a number where it is anything."""
+    if not depth:
+        return chance.choice((Path(("result",)), Constant(chance.randrange(-3, 40)), Constant(10.5)))
+    match chance.randrange(5):
+        case 0 | 1:
+            word = chance.choice(("add", "sub", "mul", "div", "mod"))
+            return Reckon(word, number(chance, depth - 1), number(chance, depth - 1))
+        case 2:
+            return Call(chance.choice(("round", "floor", "ceiling")), (number(chance, depth - 1),))
+        case 3:
+            name = chance.choice(("year", "month", "day", "hour", "minute", "second", "fractionalseconds"))
+            return Call(name, (moment(chance, depth - 1),))
+        case _:
+            return Call("length", (text(chance, depth - 1),))
+
+
+def text(chance: Random, depth: int) -> Term:
+    """Return something that is a text where it is anything."""
+    if not depth:
+        paths = (Path(("result",)), Path(("parameters", "codec")), Path(("parameters", "flags")), Path(("id",)))
+        return chance.choice((*paths, Constant("solar"), Constant("it's"), Constant("")))
+    match chance.randrange(3):
+        case 0:
+            return Call(chance.choice(("tolower", "toupper", "trim")), (text(chance, depth - 1),))
+        case 1:
+            return Call("concat", (text(chance, depth - 1), text(chance, depth - 1)))
+        case _:
+            return Call("substring", (text(chance, depth - 1), Constant(chance.randrange(-1, 4))))
+
+
+def moment(chance: Random, depth: int) -> Term:
+    """Return something that is a moment."""
+    if not depth:
+        times = (Path(("phenomenonTime",)), Path(("resultTime",)))
+        return chance.choice((*times, Constant(NOON), Constant(NOON + HOUR)))
+    length = Constant(chance.choice((SECOND, HOUR, -MINUTE)))
+    return Reckon(chance.choice(("add", "sub")), moment(chance, depth - 1), length)
 
 
 class ObservationPromises:
@@ -321,6 +391,21 @@ class RealPromises(ObservationPromises):
         for condition, says in SENSELESS:
             with pytest.raises(BadRequestError, match=says):
                 await archive.results(condition)
+
+    async def test_it_says_what_the_evaluator_says(self, archive: Archive) -> None:
+        """Whatever is asked, the database leaves what the evaluator of terms leaves, or refuses the question."""
+        await archive.fill()
+        every = await archive.ask(everything())
+        chance = Random(11)  # noqa: S311 -- the same conditions each time
+        answered = 0
+        for term in (truth(chance, 3) for _ in range(400)):
+            try:
+                found = await archive.ask(everything(where=term))
+            except BadRequestError:
+                continue
+            answered += 1
+            assert list(found) == [one for one in every if holds(everything(where=term), one)], text_of(term)
+        assert answered > 200
 
     async def test_what_cannot_be_reckoned_is_refused(self, archive: Archive) -> None:
         """A number or a time beyond what the database knows is the asker's mistake, not ours."""
