@@ -14,7 +14,21 @@ from api.sta.filter import parse, text_of
 from model.device import DeviceType, Field, Kind, Text
 from model.errors import BadRequestError
 from model.observations import Chosen, Extent, Key, Observations, Observed
-from model.terms import FALSE, TRUE, Both, Call, Compare, Constant, Interval, Not, Path, Reckon, Term
+from model.terms import (
+    FALSE,
+    TRUE,
+    Both,
+    Call,
+    Compare,
+    Comparison,
+    Constant,
+    Interval,
+    Not,
+    Operator,
+    Path,
+    Reckon,
+    Term,
+)
 from tests.fakes.observations import holds
 from tests.unit.storage.batches import HOUR, METER, MINUTE, NOON, PROBE, SECOND, device, device_type
 from tests.unit.storage.promises import House
@@ -179,7 +193,7 @@ def truth(chance: Random, depth: int) -> Term:
             return Call(name, (moment(chance, inner), chance.choice((span, moment(chance, inner)))))
         case _:
             part = chance.choice((number, number, text, moment))
-            word = chance.choice(("eq", "ne", "gt", "ge", "lt", "le"))
+            word: Comparison = chance.choice(("eq", "ne", "gt", "ge", "lt", "le"))
             return Compare(word, part(chance, inner), part(chance, inner))
 
 
@@ -189,7 +203,7 @@ def number(chance: Random, depth: int) -> Term:
         return chance.choice((Path(("result",)), Constant(chance.randrange(-3, 40)), Constant(10.5)))
     match chance.randrange(5):
         case 0 | 1:
-            word = chance.choice(("add", "sub", "mul", "div", "mod"))
+            word: Operator = chance.choice(("add", "sub", "mul", "div", "mod"))
             return Reckon(word, number(chance, depth - 1), number(chance, depth - 1))
         case 2:
             return Call(chance.choice(("round", "floor", "ceiling")), (number(chance, depth - 1),))

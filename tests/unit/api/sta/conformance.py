@@ -17,7 +17,7 @@ import pytest
 
 from decoders.catalogue import Catalogue
 from model.batch import Batch, Written
-from model.device import Device, DeviceRef, DeviceType
+from model.device import Device, DeviceRef, DeviceType, State
 from tests.unit.api.scene import BIN, BIN_FILE, LAMP, LAMP_FILE, MAST_SCRIPT, PROBE
 from tests.unit.storage.batches import Builder
 
@@ -788,14 +788,26 @@ class Conformance:
 
         assert len((await town.get("Observations?$top=1000000"))["value"]) == len(await town.values("Observations"))
 
-    async def test_pending_devices_are_not_there(self, town: Town) -> None:
-        """A device that nobody registered, and one without type, have no datastreams and are no error."""
+    async def test_a_device_without_type(self, town: Town) -> None:
+        """A device whose type was taken away is a thing without datastreams, and what it said is of none."""
         await town.fill()
         await town.registry.register([replace(DEVICES[0], type=None)])
 
         assert (await town.get(f"Things('{LAMP}')/Datastreams"))["value"] == []
         assert await town.refused(f"Datastreams('{POWER}')", 404)
-        assert [one["result"] for one in await town.values("Observations?$filter=result ge 9 and result lt 20")] == []
+        assert await town.values("Observations?$filter=result ge 9 and result lt 20") == []
+
+    async def test_pending_devices_are_not_there(self, town: Town) -> None:
+        """A device that nobody registered is not told of in any way, nor what it said."""
+        await town.fill()
+        await town.registry.register([replace(DEVICES[0], state=State.PENDING)])
+
+        assert LAMP not in [one["@iot.id"] for one in await town.values("Things")]
+        for path in (f"Things('{LAMP}')", f"Locations('{LAMP}')", f"Datastreams('{POWER}')/Observations"):
+            assert await town.refused(path, 404)
+        assert await town.refused(f"Observations('{POWER}:1774699200000000')", 404)
+        found = await town.values("Observations?$expand=Datastream")
+        assert not [one for one in found if one["@iot.id"].startswith(LAMP)]
 
     async def test_titles_in_both_languages(self, town: Town) -> None:
         """Titles come in the language of the request, and links keep it; ids never change."""
