@@ -9,8 +9,9 @@ Rules:
    ``x in properties/list`` is a function.
 5. What makes a text costly is bounded: parts (``MAX_TOKENS``) and brackets within brackets (``MAX_DEPTH``).
 
-Own code, because what there is (odata-query, on a parser generator of 2021) reads neither STA's ``geography'…'`` and
-spans of times nor its functions, and cannot write a tree.
+Own code, because the one library that there is, odata-query, takes OData's functions and literals for databases of its
+own kinds: STA's spans of times and ``st_`` functions, ``not`` as FROST reads it, and refusals that name the place would
+have to be put around it.
 """
 
 import difflib

@@ -165,11 +165,11 @@ def root_document(root: str) -> Document:
 
 
 _STANDARD = "http://www.opengis.net/spec/iot_sensing/1.1/req"
+# Data arrays are read but not written, so that part of the standard is not claimed.
 CONFORMANCE = (
     f"{_STANDARD}/datamodel",
     f"{_STANDARD}/resource-path/resource-path-to-entities",
     f"{_STANDARD}/request-data",
-    f"{_STANDARD}/data-array/data-array",
 )
 LIMITS: Mapping[str, object] = {
     "limits": {"$top": MAX_TOP, "$skip": MAX_SKIP, "$expand": MAX_EXPAND_DEPTH, "defaultTop": DEFAULT_TOP}
