@@ -30,9 +30,11 @@ from api.routes import callbacks, device_types, devices, health, ledger, reading
 from api.routes import channels as channel_routes
 from api.routes import quarantine as quarantine_routes
 from api.routes import rules as rule_routes
+from api.routes import sta as sta_routes
 from api.trials import Trials
 from decoders.catalogue import Catalogue
 from model.alert_ports import Alarms, Channels, Outbox, Rules
+from model.observations import Observations
 from model.ports import Codecs, DeviceFiles, Interpreter, LiveSource, Publisher, Quarantine, Queries, Registry
 
 __all__ = ["ApiConfig", "create_app"]
@@ -49,6 +51,7 @@ say what to do next. Lists are paged: follow `next_cursor`, or the `Link` header
 def create_app(  # noqa: PLR0913 -- the application's parts, each named
     *,
     queries: Queries,
+    observations: Observations,
     registry: Registry,
     quarantine: Quarantine,
     interpreter: Interpreter,
@@ -67,6 +70,7 @@ def create_app(  # noqa: PLR0913 -- the application's parts, each named
     """Return the application. The ports stay the caller's: open them before it starts, close them after."""
     context = Context(
         queries=queries,
+        observations=observations,
         registry=registry,
         quarantine=quarantine,
         interpreter=interpreter,
@@ -100,7 +104,7 @@ def create_app(  # noqa: PLR0913 -- the application's parts, each named
     data = (readings, stream, device_types, devices, ledger, quarantine_routes)
     for module in (*data, alarm_routes, rule_routes, silences, channel_routes):
         app.include_router(module.router, dependencies=[Depends(known_parameters)])
-    for module in (callbacks, health):  # asked by machines that may add parameters of their own
+    for module in (callbacks, health, sta_routes):  # asked by machines that may add parameters of their own
         app.include_router(module.router)
     app.add_api_route("/api/{rest:path}", errors.nothing_here, methods=list(_METHODS), include_in_schema=False)
     errors.install(app)

@@ -16,6 +16,7 @@ from api.pushes import networks
 from api.trials import Trials
 from decoders.catalogue import Catalogue
 from model.alert_ports import Alarms, Channels, Outbox, Rules
+from model.observations import Observations
 from model.ports import Codecs, DeviceFiles, Interpreter, Publisher, Quarantine, Queries, Registry
 
 Clock = Callable[[], datetime]
@@ -58,6 +59,7 @@ class Context:
     """The application's parts."""
 
     queries: Queries
+    observations: Observations
     registry: Registry
     quarantine: Quarantine
     interpreter: Interpreter

@@ -92,6 +92,7 @@ async def _serve(config: Config, listening: socket.socket, wait_s: float) -> int
     from storage.outbox import Outbox
     from storage.queries import Queries
     from storage.registry import Registry
+    from storage.sta import Observations
 
     known = catalogue(config)
     address = broker_address(config)
@@ -104,6 +105,7 @@ async def _serve(config: Config, listening: socket.socket, wait_s: float) -> int
         interpreter = replayer(opened, known, sources(config), utc_now, cage)
         app = create_app(
             queries=queries,
+            observations=Observations(opened),
             registry=registry,
             quarantine=stored,
             interpreter=interpreter,

@@ -49,6 +49,7 @@ from model.views import (
 )
 from tests.fakes.codecs import ToldCodecs
 from tests.fakes.device_files import DeviceFiles
+from tests.fakes.observations import Observations
 from tests.integration.console_alerts import Alerts
 
 NASTY = "<script>window.hacked = true</script>"
@@ -609,6 +610,7 @@ async def main(lamps: int, port: int) -> None:
     alerts = Alerts.of(city.start)
     app = create_app(
         queries=Queries(city),
+        observations=Observations(),
         registry=Registry(city),
         quarantine=Quarantine(city),
         interpreter=Interpreter(),

@@ -24,6 +24,7 @@ from tests.fakes.device_files import DeviceFiles
 from tests.fakes.interpreter import Interpreter
 from tests.fakes.live_source import LiveSource
 from tests.fakes.memory import Memory
+from tests.fakes.observations import Observations
 from tests.fakes.outbox import Channels, Outbox
 from tests.fakes.publisher import Publisher
 from tests.fakes.quarantine import Quarantine
@@ -162,6 +163,7 @@ def scene_of(
     config: ApiConfig | None = None,
     *,
     queries: Any = None,  # noqa: ANN401  any fake of the port
+    observations: Any = None,  # noqa: ANN401  the same
     registry: Any = None,  # noqa: ANN401  the same
     alarms: Any = None,  # noqa: ANN401  the same
     rules: Any = None,  # noqa: ANN401  the same
@@ -184,6 +186,7 @@ def scene_of(
     alarms, rules, outbox = alarms or Alarms(lambda: NOW), rules or Rules(lambda: NOW), outbox or Outbox()
     app = create_app(
         queries=queries or Queries(memory),
+        observations=observations or Observations(memory),
         registry=registry or Registry(memory),
         quarantine=Quarantine(memory),
         interpreter=interpreter,
