@@ -30,10 +30,22 @@ from api.routes import callbacks, device_types, devices, health, ledger, reading
 from api.routes import channels as channel_routes
 from api.routes import quarantine as quarantine_routes
 from api.routes import rules as rule_routes
+from api.streams import Streams
 from api.trials import Trials
 from decoders.catalogue import Catalogue
 from model.alert_ports import Alarms, Channels, Outbox, Rules
-from model.ports import Codecs, DeviceFiles, Interpreter, LiveSource, Publisher, Quarantine, Queries, Registry
+from model.ports import (
+    Codecs,
+    Dashboards,
+    DeviceFiles,
+    Exports,
+    Interpreter,
+    LiveSource,
+    Publisher,
+    Quarantine,
+    Queries,
+    Registry,
+)
 
 __all__ = ["ApiConfig", "create_app"]
 
@@ -49,6 +61,8 @@ say what to do next. Lists are paged: follow `next_cursor`, or the `Link` header
 def create_app(  # noqa: PLR0913 -- the application's parts, each named
     *,
     queries: Queries,
+    exports: Exports,
+    dashboards: Dashboards,
     registry: Registry,
     quarantine: Quarantine,
     interpreter: Interpreter,
@@ -67,6 +81,8 @@ def create_app(  # noqa: PLR0913 -- the application's parts, each named
     """Return the application. The ports stay the caller's: open them before it starts, close them after."""
     context = Context(
         queries=queries,
+        exports=exports,
+        dashboards=dashboards,
         registry=registry,
         quarantine=quarantine,
         interpreter=interpreter,
@@ -80,6 +96,7 @@ def create_app(  # noqa: PLR0913 -- the application's parts, each named
         publisher=publisher,
         trials=Trials(rules, config.max_trials),
         hub=Hub(live, clock=clock, queue=config.subscriber_queue, kept=config.kept_events),
+        streams=Streams(config.max_exports),
         meter=Meter(),
         totals=LedgerTotals(),
         clock=clock,

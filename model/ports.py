@@ -296,6 +296,35 @@ class Queries(Protocol):
         ...
 
 
+class ArrowBatch(Protocol):
+    """Rows in Arrow's columns (a record batch): anything that hands them over by Arrow's C interface."""
+
+    def __arrow_c_array__(self, requested_schema: object | None = None) -> tuple[object, object]:
+        """Hand over schema and columns."""
+        ...
+
+
+class Exports(Protocol):
+    """Readings in any number, as a stream that never holds more than a few batches of them."""
+
+    def batches(
+        self,
+        device_type: DeviceType,
+        *,
+        devices: Sequence[str] | None = None,
+        start: datetime | None = None,
+        end: datetime | None = None,
+        fields: Sequence[str] = (),
+        simulated: bool | None = None,
+    ) -> AsyncIterator[ArrowBatch]:
+        """Yield readings with start <= time < end in order of time, then device, with the schema of ``model.export``.
+
+        ``devices``: only these, ``None``: all of the type; no fields: all. What is written meanwhile may be among them
+        or not; a reader who is slow holds nothing up. Raise ``BadRequestError`` as ``Queries.readings`` does.
+        """
+        ...
+
+
 class Dashboards(Protocol):
     """What charts, maps and rankings ask: statistics by bucket of time, from the rollup that fits the question.
 

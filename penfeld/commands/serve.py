@@ -87,8 +87,9 @@ async def _serve(config: Config, listening: socket.socket, wait_s: float) -> int
     from penfeld.replays import quarantine, replayer
     from penfeld.sources import sources
     from penfeld.version import version
-    from penfeld.wiring import database
+    from penfeld.wiring import dashboards, database
     from storage.alarms import Alarms
+    from storage.export import Exports
     from storage.outbox import Outbox
     from storage.queries import Queries
     from storage.registry import Registry
@@ -104,6 +105,8 @@ async def _serve(config: Config, listening: socket.socket, wait_s: float) -> int
         interpreter = replayer(opened, known, sources(config), utc_now, cage)
         app = create_app(
             queries=queries,
+            exports=Exports(opened),
+            dashboards=dashboards(opened, config, known, utc_now),
             registry=registry,
             quarantine=stored,
             interpreter=interpreter,

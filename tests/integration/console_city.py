@@ -48,7 +48,9 @@ from model.views import (
     WorkerSums,
 )
 from tests.fakes.codecs import ToldCodecs
+from tests.fakes.dashboards import Dashboards
 from tests.fakes.device_files import DeviceFiles
+from tests.fakes.exports import Exports
 from tests.integration.console_alerts import Alerts
 
 NASTY = "<script>window.hacked = true</script>"
@@ -609,6 +611,8 @@ async def main(lamps: int, port: int) -> None:
     alerts = Alerts.of(city.start)
     app = create_app(
         queries=Queries(city),
+        exports=Exports(),
+        dashboards=Dashboards(),
         registry=Registry(city),
         quarantine=Quarantine(city),
         interpreter=Interpreter(),
