@@ -340,6 +340,29 @@ class ReadingsOut(Page[ReadingOut]):
     units: dict[str, str] = Field(description="Field → UCUM code", examples=[{"power_w": "W", "voltage_v": "V"}])
 
 
+class BucketOut(Shape):
+    """What one device said in one bucket of time, summed up."""
+
+    device: str = Field(examples=["70b3d50000000001"])
+    time: AwareDatetime = Field(description="The bucket's beginning, UTC")
+    values: dict[str, float | int | None] = Field(description="The fields asked for; null where it said nothing")
+
+
+class BucketsOut(Page[BucketOut]):
+    """A page of readings summed up by bucket, in order of time, then device.
+
+    `resolution` is the one asked for, or the next coarser that is kept so long; `start` and `end` are those of whole
+    buckets, a day being one of the city's time zone.
+    """
+
+    device_type: str
+    resolution: Literal["1min", "15min", "1h", "1d"]
+    aggregation: str = Field(examples=["mean"])
+    start: AwareDatetime
+    end: AwareDatetime
+    units: dict[str, str] = Field(description="Field → UCUM code; empty for counts", examples=[{"power_w": "W"}])
+
+
 class DeviceOut(Shape):
     """A device as the register knows it."""
 

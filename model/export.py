@@ -22,6 +22,7 @@ import pyarrow.parquet
 
 from model.device import DeviceType, Field, Kind
 from model.ports import ArrowBatch
+from model.views import Bucket
 
 _TYPES = {Kind.FLOAT: pa.float64(), Kind.INT: pa.int64(), Kind.BOOL: pa.bool_(), Kind.TEXT: pa.string()}
 TIME = pa.timestamp("us", tz="UTC")
@@ -45,6 +46,30 @@ def schema(device_type: DeviceType, fields: Sequence[Field]) -> Any:  # noqa: AN
     ]
     title = {"title_en": device_type.title.en, "title_fr": device_type.title.fr}
     return pa.schema(columns, metadata={"device_type": device_type.name, **title})
+
+
+def bucket_schema(device_type: DeviceType, fields: Sequence[Field], *, counted: bool) -> Any:  # noqa: ANN401  the same
+    """Return the schema of readings summed up by bucket of time; ``counted``: values are numbers of values."""
+    kind = pa.int64() if counted else pa.float64()
+    columns = [
+        pa.field("device", pa.string(), nullable=False),
+        pa.field("time", TIME, nullable=False),
+        *(
+            pa.field(field.name, kind, metadata={**_told(field), **({"unit": ""} if counted else {})})
+            for field in fields
+        ),
+    ]
+    return pa.schema(columns, metadata={"device_type": device_type.name})
+
+
+def bucket_batch(columns: Any, rows: Sequence[Bucket]) -> Any:  # noqa: ANN401  the same
+    """Return such rows as a record batch."""
+    names = columns.names[2:]
+    arrays = [[row.device for row in rows], [row.time for row in rows]]
+    values = [[row.values.get(name) for row in rows] for name in names]
+    return pa.record_batch(
+        [pa.array(some, column.type) for some, column in zip((*arrays, *values), columns, strict=True)], schema=columns
+    )
 
 
 def _told(field: Field) -> dict[str, str]:
@@ -143,11 +168,12 @@ class Csv(Encoder):
 
     def __init__(self, columns: Any, *, units: bool = False) -> None:  # noqa: ANN401  pyarrow tells no types
         fields = [column for column in columns if column.name not in AROUND]
-        self._names = [*AROUND[:3], *(field.name for field in fields), *AROUND[3:]]
+        before, behind = ([name for name in some if name in columns.names] for some in (AROUND[:3], AROUND[3:]))
+        self._names = [*before, *(field.name for field in fields), *behind]
         self._head = [self._names]
         if units:
             told = [(field.metadata or {}).get(b"unit", b"").decode() for field in fields]
-            self._head.append(["", "UTC", "UTC", *told, "", "", ""])
+            self._head.append(["", *["UTC" for _ in before[1:]], *told, *["" for _ in behind]])
 
     def encode(self, batch: ArrowBatch) -> bytes:
         """Return the rows of this batch, behind the header if it is the first."""
@@ -175,6 +201,15 @@ def _pieces(batch: ArrowBatch) -> Iterator[Any]:
     rows = pa.record_batch(batch)
     for start in range(0, rows.num_rows, _PIECE):
         yield rows.slice(start, _PIECE)
+
+
+def _objects(column: Any) -> list[Any]:  # noqa: ANN401  pyarrow tells no types
+    """Return a column's values as JSON has them."""
+    if pa.types.is_timestamp(column.type):
+        return list(times(column).tolist())
+    if pa.types.is_list(column.type):
+        return [some or [] for some in column.to_pylist()]
+    return list(column.to_pylist())
 
 
 def _text(column: Any) -> Any:  # noqa: ANN401  pyarrow tells no types
@@ -210,26 +245,11 @@ class NdJson(Encoder):
     def _lines(self, rows: Any) -> Iterator[bytes]:  # noqa: ANN401  pyarrow tells no types
         encode = msgspec.json.Encoder().encode
         values = zip(*(rows.column(name).to_pylist() for name in self._fields), strict=True)
-        around = zip(
-            rows.column("device").to_pylist(),
-            times(rows.column("time")).tolist(),
-            times(rows.column("received_at")).tolist(),
-            values if self._fields else [()] * rows.num_rows,
-            rows.column("flags").to_pylist(),
-            rows.column("simulated").to_pylist(),
-            rows.column("version").to_pylist(),
-            strict=True,
-        )
-        for device, time, received_at, of, flags, simulated, version in around:
-            yield encode(
-                {
-                    "device": device,
-                    "time": time,
-                    "received_at": received_at,
-                    "values": dict(zip(self._fields, of, strict=True)),
-                    "flags": flags or [],
-                    "simulated": simulated,
-                    "version": version,
-                }
-            )
+        objects = (dict(zip(self._fields, of, strict=True)) for of in values)
+        before = [name for name in AROUND[:3] if name in rows.schema.names]
+        behind = [name for name in AROUND[3:] if name in rows.schema.names]
+        names = (*before, "values", *behind)
+        columns = [_objects(rows.column(name)) for name in (*before, *behind)]
+        for row in zip(*columns[: len(before)], objects, *columns[len(before) :], strict=True):
+            yield encode(dict(zip(names, row, strict=True)))
             yield b"\n"

@@ -12,11 +12,13 @@ from typing import Protocol, TypeVar
 from model.batch import Batch, Frame, Replay, Replayed, Written
 from model.device import Device, DeviceRef, DeviceType, NewField
 from model.history import Changes, Counts, Extent, Part, Place, Reach, Rows, Run, Said, Scope, Seen
+from model.questions import Aggregation
 from model.resolution import POINTS, Resolution
 from model.script import Call, Result, Script, Suspension, Way
 from model.uplink import Message
 from model.views import (
     Amount,
+    BucketPage,
     Chart,
     DatabaseFacts,
     GapReport,
@@ -347,6 +349,26 @@ class Dashboards(Protocol):
         simulated: bool | None = None,
     ) -> Chart:
         """Return a line for each device and field; no fields: all that have statistics."""
+        ...
+
+    async def aggregated(
+        self,
+        device_type: DeviceType,
+        *,
+        start: datetime,
+        end: datetime,
+        resolution: Resolution,
+        aggregation: Aggregation,
+        devices: Sequence[str] | None = None,
+        fields: Sequence[str] = (),
+        limit: int = 1000,
+        cursor: str | None = None,
+        simulated: bool | None = None,
+    ) -> BucketPage:
+        """Return a page of buckets of many devices, in order of time, then device; ``devices``: ``None`` for all.
+
+        A bucket in which a device said nothing is absent. No fields: all that have statistics.
+        """
         ...
 
     async def groups(

@@ -1,12 +1,12 @@
 """Readings: ranges of one device type, as pages of JSON or as streams of a whole range, and the newest values."""
 
-from collections.abc import Sequence
+from collections.abc import AsyncIterator, Sequence
 from dataclasses import dataclass
 from datetime import datetime, timedelta
-from typing import Annotated, Literal
+from typing import Annotated, Any, Literal
 
 import msgspec
-from fastapi import APIRouter, Query, Request, Response
+from fastapi import APIRouter, Depends, Query, Request, Response
 from fastapi.responses import StreamingResponse
 
 from api import caching
@@ -29,50 +29,47 @@ from api.parameters import (
     page_of,
     simulated_filter,
 )
-from api.schemas import LatestOut, Page, ReadingsOut, Word
+from api.schemas import BucketsOut, LatestOut, Page, ReadingsOut, Word
+from api.sums import MAX_LOOKED_AT, Aggregations, Buckets, Resolutions, numbers, thin
 from model.device import DeviceType, Field
-from model.export import schema
-from model.views import ReadingPage
+from model.export import bucket_batch, schema
+from model.ports import ArrowBatch
+from model.resolution import Resolution
 
 router = APIRouter(prefix=PREFIX, tags=["readings"])
 
 MAX_ROWS = 10_000
+MAX_POINTS = 10_000
 _PAGE = 1000
 
 
-@dataclass(frozen=True, slots=True)
-class _Span:
-    """Which readings: from when to when, and of which mark."""
+Fields = Annotated[
+    list[Word],
+    Query(description="Fields to tell, separated by commas or repeated; none: all.", examples=["power_w"]),
+]
 
+
+@dataclass(frozen=True, slots=True)
+class _Asked:
+    """Which readings, and how they are to be told."""
+
+    choice: Choice
+    fields: Sequence[Field]
+    named: bool
     start: datetime | None
     end: datetime | None
     simulated: bool | None
+    format: Format
+    units: bool
 
 
-@router.get(
-    "/readings",
-    summary="Readings of one device type",
-    response_model=ReadingsOut,
-    responses={200: described(), 304: caching.NOT_MODIFIED, **problems(404, 406, 422, 503)},
-)
-async def readings(  # noqa: PLR0913, PLR0917  the parameters of the query, which are its documentation
+async def _asked(
     request: Request,
     context: ContextDep,
     choice: ChoiceDep,
     start: FromQuery = None,
     end: ToQuery = None,
-    fields: Annotated[
-        list[Word],
-        Query(description="Fields to tell, separated by commas or repeated; none: all.", examples=["power_w"]),
-    ] = [],  # noqa: B006  FastAPI copies it
-    limit: Annotated[
-        int | None,
-        Query(ge=1, le=MAX_ROWS, description=f"Rows a page, at most {MAX_ROWS:,}; JSON has {_PAGE:,} by itself."),
-    ] = None,
-    cursor: CursorQuery = None,
-    order: Annotated[
-        Literal["asc", "desc"], Query(description="By time: `asc` oldest first, `desc` newest first; pages only.")
-    ] = "asc",
+    fields: Fields = [],  # noqa: B006  FastAPI copies it
     simulated: SimulatedQuery = "include",
     format: Annotated[  # noqa: A002  the name of the parameter in the address
         Format | None, Query(description="Wins over the `Accept` header.")
@@ -80,6 +77,44 @@ async def readings(  # noqa: PLR0913, PLR0917  the parameters of the query, whic
     header: Annotated[
         Literal["names", "units"], Query(description="CSV: one header row of names, or a second one of UCUM units.")
     ] = "names",
+) -> _Asked:
+    del context
+    check_range(start, end)
+    chosen = format or accepted(request.headers.get("accept", "*/*"))
+    columns = _fields(choice.device_type, fields)
+    return _Asked(
+        choice, columns, bool(fields), start, end, simulated_filter(simulated), chosen, units=header == "units"
+    )
+
+
+@router.get(
+    "/readings",
+    summary="Readings of one device type",
+    response_model=ReadingsOut | BucketsOut,
+    responses={200: described(), 304: caching.NOT_MODIFIED, **problems(404, 406, 422, 503)},
+)
+async def readings(
+    request: Request,
+    context: ContextDep,
+    asked: Annotated[_Asked, Depends(_asked)],
+    limit: Annotated[
+        int | None,
+        Query(ge=1, le=MAX_ROWS, description=f"Rows a page, at most {MAX_ROWS:,}; JSON has {_PAGE:,} by itself."),
+    ] = None,
+    cursor: CursorQuery = None,
+    order: Annotated[
+        Literal["asc", "desc"], Query(description="By time: `asc` oldest first, `desc` newest first; raw pages only.")
+    ] = "asc",
+    resolution: Annotated[
+        Resolutions, Query(description="Readings as they are, or summed up: by local day with `1d` or `day`.")
+    ] = "raw",
+    aggregation: Annotated[
+        Aggregations | None,
+        Query(description="What becomes of the values in a bucket (`mean` by itself); `lttb` thins out raw readings."),
+    ] = None,
+    points: Annotated[
+        int, Query(ge=3, le=MAX_POINTS, description="How many readings of each device and field `lttb` keeps.")
+    ] = 500,
 ) -> Response:
     """Tell the readings of a device type, or of devices of one type, with from <= time < to.
 
@@ -90,98 +125,164 @@ async def readings(  # noqa: PLR0913, PLR0917  the parameters of the query, whic
     Parquet and Arrow (an IPC stream) come as one stream of the whole range, of any size, in order of time, then device;
     CSV is a page where a `limit` or `cursor` is given. CSV is UTF-8 with commas, empty where nothing is known; flags
     are separated by blanks. Pages have an `ETag`; how long one may be kept depends on whether the range is over.
+
+    With a `resolution` each row is a bucket of one device (needs `from`). `aggregation=lttb` keeps those readings that
+    a drawing of so many `points` needs, as they are; it has no pages.
     """
-    check_range(start, end)
-    chosen = format or accepted(request.headers.get("accept", "*/*"))
-    columns = _fields(choice.device_type, fields)
-    paged = chosen == "json" or (chosen == "csv" and (limit is not None or cursor is not None or order == "desc"))
-    if not paged:
-        if limit is not None or cursor is not None or order == "desc":
-            raise Problem(INVALID, f"{chosen} is a stream of the whole range: leave out limit, cursor and order")
-        return await _stream(
-            context, choice, columns, chosen, _Span(start, end, simulated_filter(simulated)), units=header == "units"
-        )
-    limit = limit or _PAGE
+    _check_pages(asked, aggregation, resolution, paged=limit is not None or cursor is not None, newest=order == "desc")
+    if aggregation == "lttb":
+        return await _thin(context, asked, points)
+    if resolution != "raw":
+        return await _summed(request, context, _buckets(context, asked, resolution, aggregation), asked, limit, cursor)
+    paged = limit is not None or cursor is not None or order == "desc"
+    if asked.format != "json" and not paged:
+        columns = schema(asked.choice.device_type, asked.fields)
+        return await _stream(context, asked, _raw(context, asked, context.config.max_exported), columns)
     page = await context.queries.readings(
-        choice.device_type,
-        devices=choice.named,
-        start=start,
-        end=end,
-        fields=[field.name for field in columns],
-        limit=limit,
+        asked.choice.device_type,
+        devices=asked.choice.named,
+        start=asked.start,
+        end=asked.end,
+        fields=[field.name for field in asked.fields],
+        limit=limit or _PAGE,
         cursor=cursor,
         newest_first=order == "desc",
-        simulated=simulated_filter(simulated),
+        simulated=asked.simulated,
     )
-    headers = {**next_link(request, page.next_cursor), "Vary": "Accept"}
-    if chosen == "csv":
-        headers["Content-Disposition"] = f'inline; filename="{choice.device_type.name}.csv"'
-        body = csv_page(page, columns, units=header == "units")
-        return caching.answer(request, body, headers, "text/csv; charset=utf-8", end=end, now=context.clock())
-    body = _json_page(choice.device_type, columns, page, limit)
-    return caching.answer(request, body, headers, "application/json", end=end, now=context.clock())
+    if asked.format == "csv":
+        body = csv_page(page, asked.fields, units=asked.units)
+    else:
+        body = _json_page(asked.choice.device_type, asked.fields, page.rows, limit or _PAGE, page.next_cursor)
+    return _page(request, context, asked, body, page.next_cursor)
 
 
-def _json_page(device_type: DeviceType, columns: Sequence[Field], page: ReadingPage, limit: int) -> bytes:
+def _check_pages(
+    asked: _Asked, aggregation: Aggregations | None, resolution: Resolutions, *, paged: bool, newest: bool
+) -> None:
+    """Raise a problem for what does not go together."""
+    if aggregation == "lttb" and resolution != "raw":
+        raise Problem(
+            INVALID, "lttb thins out readings as they are: leave out resolution, or choose another aggregation"
+        )
+    if aggregation not in {None, "lttb"} and resolution == "raw":
+        raise Problem(INVALID, f"{aggregation} is of buckets of time: add a resolution such as resolution=1h")
+    if aggregation == "lttb" and (paged or newest):
+        raise Problem(INVALID, "what lttb keeps has no pages: leave out limit, cursor and order")
+    if resolution != "raw" and newest:
+        raise Problem(INVALID, "buckets come oldest first: leave out order")
+    if asked.format not in {"json", "csv"} and (paged or newest):
+        raise Problem(INVALID, f"{asked.format} is a stream of the whole range: leave out limit, cursor and order")
+
+
+def _buckets(context: Context, asked: _Asked, resolution: Resolutions, aggregation: Aggregations | None) -> Buckets:
+    if asked.start is None:
+        raise Problem(INVALID, "a resolution needs a range: add from, and to if it is not now")
+    how = aggregation if aggregation is not None and aggregation != "lttb" else "mean"
+    return Buckets(
+        asked.choice,
+        numbers(asked.choice, asked.fields, asked=asked.named),
+        asked.start,
+        asked.end or context.clock(),
+        Resolution.DAY if resolution == "day" else Resolution(resolution),
+        how,
+        asked.simulated,
+    )
+
+
+async def _summed(
+    request: Request, context: Context, buckets: Buckets, asked: _Asked, limit: int | None, cursor: str | None
+) -> Response:
+    """Tell buckets: a page of JSON or CSV, or a stream of all."""
+    paged = asked.format == "json" or (asked.format == "csv" and (limit is not None or cursor is not None))
+    if not paged:
+        return await _stream(context, asked, buckets.batches(context), buckets.schema)
+    page = await buckets.page(context, limit or _PAGE, cursor)
+    if asked.format == "json":
+        return _page(request, context, asked, buckets.json(page, limit or _PAGE), page.next_cursor)
+    writer = encoder("csv", buckets.schema, units=asked.units)
+    body = writer.encode(bucket_batch(buckets.schema, page.rows)) + writer.end()
+    return _page(request, context, asked, body, page.next_cursor)
+
+
+def _page(request: Request, context: Context, asked: _Asked, body: bytes, following: str | None) -> Response:
+    """Return a page of JSON or CSV, with its tag and where the next one is."""
+    headers = {**next_link(request, following), "Vary": "Accept"}
+    media = MEDIA_TYPES[asked.format]
+    if asked.format == "csv":
+        headers |= headers_of("csv", asked.choice.device_type.name)
+        media += "; charset=utf-8"
+    return caching.answer(request, body, headers, media, end=asked.end, now=context.clock())
+
+
+def _json_page(
+    device_type: DeviceType, columns: Sequence[Field], rows: object, limit: int, following: str | None
+) -> bytes:
     return msgspec.json.encode(
         {
             "device_type": device_type.name,
             "units": {field.name: field.unit for field in columns},
-            "items": page.rows,
+            "items": rows,
             "limit": limit,
-            "next_cursor": page.next_cursor,
+            "next_cursor": following,
         }
     )
 
 
-async def _stream(
-    context: Context,
-    choice: Choice,
-    columns: Sequence[Field],
-    chosen: Format,
-    span: _Span,
-    *,
-    units: bool,
-) -> Response:
-    _check_size(context, choice, span.start, span.end)
+async def _thin(context: Context, asked: _Asked, points: int) -> Response:
+    """Tell the readings that a drawing needs."""
+    of = numbers(asked.choice, asked.fields, asked=asked.named)
+    batches = thin(_raw(context, asked, MAX_LOOKED_AT), of, points)
+    columns = schema(asked.choice.device_type, asked.fields)
+    if asked.format != "json":
+        return await _stream(context, asked, batches, columns)
+    writer = encoder("ndjson", columns, units=False)
+    lines = b"".join([data async for data in encoded(batches, writer)]).splitlines()
+    rows = [msgspec.Raw(line) for line in lines]
+    return Response(
+        _json_page(asked.choice.device_type, asked.fields, rows, len(rows), None),
+        headers={"Vary": "Accept", "Cache-Control": caching.policy(asked.end, context.clock())},
+        media_type="application/json",
+    )
+
+
+def _raw(context: Context, asked: _Asked, most: int) -> AsyncIterator[ArrowBatch]:
+    """Return the readings; raise a problem for a range in which more than ``most`` are to be expected."""
+    choice, period = asked.choice, asked.choice.device_type.period
+    if choice.devices is not None and asked.start is not None:
+        span = max((asked.end or context.clock()) - asked.start, timedelta(0))
+        expected = len(choice.devices) * (span / period)
+        if expected > most:
+            raise Problem(
+                INVALID,
+                f"{len(choice.devices):,} devices would send about {expected:,.0f} readings in this range, more than"
+                f" the {most:,} of one answer: ask for a shorter range, fewer devices or a resolution",
+            )
+    return context.exports.batches(
+        choice.device_type,
+        devices=choice.devices,
+        start=asked.start,
+        end=asked.end,
+        fields=[field.name for field in asked.fields],
+        simulated=asked.simulated,
+    )
+
+
+async def _stream(context: Context, asked: _Asked, batches: AsyncIterator[ArrowBatch], columns: Any) -> Response:  # noqa: ANN401  pyarrow tells no types
+    """Return a stream of all these rows, once the first are there."""
     if context.streams.full:
         detail = f"{context.config.max_exports} streams of readings are under way already; try again later"
         raise Problem(UNAVAILABLE, detail, headers={"Retry-After": "30"})
-    batches = context.exports.batches(
-        choice.device_type,
-        devices=choice.devices,
-        start=span.start,
-        end=span.end,
-        fields=[field.name for field in columns],
-        simulated=span.simulated,
-    )
-    ready = await begun(batches)
-    body = encoded(ready, encoder(chosen, schema(choice.device_type, columns), units=units))
-    media = MEDIA_TYPES[chosen]
+    body = encoded(await begun(batches), encoder(asked.format, columns, units=asked.units))
+    media = MEDIA_TYPES[asked.format]
     return StreamingResponse(
         context.streams.counted(body),
-        media_type=f"{media}; charset=utf-8" if chosen == "csv" else media,
+        media_type=f"{media}; charset=utf-8" if asked.format == "csv" else media,
         headers={
-            **headers_of(chosen, choice.device_type.name),
+            **headers_of(asked.format, asked.choice.device_type.name),
             "Vary": "Accept",
-            "Cache-Control": caching.policy(span.end, context.clock()),
+            "Cache-Control": caching.policy(asked.end, context.clock()),
         },
     )
-
-
-def _check_size(context: Context, choice: Choice, start: datetime | None, end: datetime | None) -> None:
-    """Raise a problem for a range in which more readings are to be expected than one stream gives."""
-    if choice.devices is None or start is None:
-        return
-    most, period = context.config.max_exported, choice.device_type.period
-    span = max((end or context.clock()) - start, timedelta(0))
-    expected = len(choice.devices) * (span / period)
-    if expected > most:
-        raise Problem(
-            INVALID,
-            f"{len(choice.devices):,} devices would send about {expected:,.0f} readings in this range, more than the"
-            f" {most:,} of one stream: ask for a shorter range, fewer devices or a resolution",
-        )
 
 
 @router.get(

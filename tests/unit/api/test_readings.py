@@ -14,7 +14,7 @@ import pytest
 
 from api.app import ApiConfig
 from api.formats import MEDIA_TYPES
-from api.schemas import LatestOut, Page, ReadingsOut
+from api.schemas import BucketsOut, LatestOut, Page, ReadingsOut
 from model.errors import UnavailableError
 from model.ports import ArrowBatch
 from model.views import LatestValue, ReadingRow
@@ -441,3 +441,88 @@ def plain(row: dict[str, Any]) -> tuple[object, ...]:
     """Return what a row says, however its times are written."""
     times = [datetime.fromisoformat(row[name]) for name in ("time", "received_at")]
     return (row["device"], *times, row["values"], row["flags"], row["simulated"], row["version"])
+
+
+@pytest.mark.usefixtures("rows")
+@pytest.mark.parametrize(
+    ("aggregation", "value"),
+    [("mean", 42.75), ("min", 40.5), ("max", 44.5), ("sum", 171.0), ("count", 4), ("last", 44.5)],
+)
+async def test_readings_are_summed_up(scene: Scene, aggregation: str, value: float) -> None:
+    """A resolution gives a row for each device and bucket, its values made as asked."""
+    response = await scene.get("/readings", device=LAMP, resolution="1h", aggregation=aggregation, **DAY)
+
+    answer = BucketsOut.model_validate_json(response.content, strict=True)
+    assert [row.values for row in answer.items] == [{"power_w": value}]
+    assert answer.units == {"power_w": "" if aggregation == "count" else "W"}
+    assert (answer.resolution, answer.items[0].time) == ("1h", NOW)
+
+
+@pytest.mark.usefixtures("rows")
+async def test_a_day_is_the_citys(scene: Scene) -> None:
+    """``day`` is a day of the city's time zone: that of the change of clocks begins at 23:00 UTC and has 23 hours."""
+    answer = await scene.json("/readings", device=LAMP, resolution="day", **DAY)
+
+    assert answer["items"][0]["time"] == "2026-03-28T23:00:00Z"
+    assert (answer["start"], answer["end"]) == ("2026-03-28T23:00:00Z", "2026-03-29T22:00:00Z")
+
+
+@pytest.mark.usefixtures("rows")
+async def test_buckets_have_pages_and_streams(scene: Scene) -> None:
+    """Pages of buckets are chained; a stream tells all of them."""
+    query = {"device_type": "lamp", "resolution": "1min", **DAY}
+    rows, cursor = [], None
+    while cursor or not rows:
+        more = {"cursor": cursor} if cursor else {}
+        answer = await scene.json("/readings", limit=2, **query, **more)
+        rows += answer["items"]
+        cursor = answer["next_cursor"]
+
+    stream = await scene.get("/readings", format="ndjson", **query)
+
+    assert len(rows) == 5
+    told = [json.loads(line) for line in stream.content.splitlines()]
+    assert [(row["device"], row["values"]) for row in told] == [(row["device"], row["values"]) for row in rows]
+
+
+@pytest.mark.usefixtures("rows")
+@pytest.mark.parametrize(
+    ("query", "word"),
+    [
+        ({"aggregation": "mean"}, "resolution=1h"),
+        ({"resolution": "1h"}, "add from"),
+        ({"resolution": "1h", "aggregation": "lttb", "from": "2026-03-29T00:00:00Z"}, "leave out resolution"),
+        ({"resolution": "1h", "order": "desc", "from": "2026-03-29T00:00:00Z"}, "leave out order"),
+        ({"aggregation": "lttb", "limit": 5}, "no pages"),
+        ({"resolution": "1h", "fields": "lamp_on", "from": "2026-03-29T00:00:00Z"}, "is text"),
+    ],
+)
+async def test_what_does_not_go_together_is_told(scene: Scene, query: dict[str, str], word: str) -> None:
+    """Each combination that makes no sense is refused with what to change."""
+    assert word in (await scene.problem("/readings", device=LAMP, **query))["detail"]
+
+
+@pytest.mark.parametrize("kind", ["json", "arrow"])
+async def test_readings_are_thinned_out(scene: Scene, kind: str) -> None:
+    """``lttb`` keeps as many readings of each device as asked, as they are, the highest among them."""
+    scene.memory.rows["lamp"] = {
+        (device, NOW + timedelta(minutes=minute)): ReadingRow(
+            device=device,
+            time=NOW + timedelta(minutes=minute),
+            received_at=NOW,
+            values={"power_w": 99.0 if minute == 37 else 1.0, "lamp_on": "on"},
+            version="1",
+        )
+        for device in (LAMP, PROBE)
+        for minute in range(60)
+    }
+
+    response = await scene.get("/readings", device_type="lamp", aggregation="lttb", points=6, format=kind)
+
+    rows = response.json()["items"] if kind == "json" else told(kind, response.content)
+    assert len(rows) == 12
+    assert sum(row["values"]["power_w"] == 99.0 for row in rows) == 2
+    assert rows == sorted(rows, key=lambda row: (row["time"], row["device"]))
+
+
+DAY = {"from": "2026-03-29T00:00:00Z", "to": "2026-03-29T12:00:00Z"}
