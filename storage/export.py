@@ -16,7 +16,7 @@ from collections.abc import AsyncIterator, Iterator, Sequence
 from contextlib import contextmanager, suppress
 from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
-from typing import Any
+from typing import Any, Self
 
 import numpy as np
 import pyarrow as pa
@@ -123,7 +123,7 @@ class _Asked:
 
 
 class Exports:
-    """Reads readings in large numbers from one database."""
+    """Reads readings in large numbers from one database; what it opened meanwhile is closed by ``close``."""
 
     def __init__(self, database: Database, config: ExportConfig | None = None) -> None:
         self._database = database
@@ -136,6 +136,12 @@ class Exports:
         """Close the connections that nobody uses now."""
         while self._idle:
             self._idle.pop().close()
+
+    def __enter__(self) -> Self:
+        return self
+
+    def __exit__(self, *_exception: object) -> None:
+        self.close()
 
     async def batches(
         self,
