@@ -26,7 +26,18 @@ from api.live import Hub
 from api.metrics import LedgerTotals, Meter
 from api.parameters import known_parameters
 from api.routes import alarms as alarm_routes
-from api.routes import callbacks, device_types, devices, health, ledger, readings, silences, stream
+from api.routes import (
+    callbacks,
+    completeness,
+    device_types,
+    devices,
+    geojson,
+    health,
+    ledger,
+    readings,
+    silences,
+    stream,
+)
 from api.routes import channels as channel_routes
 from api.routes import quarantine as quarantine_routes
 from api.routes import rules as rule_routes
@@ -114,7 +125,7 @@ def create_app(  # noqa: PLR0913 -- the application's parts, each named
         lifespan=_lifespan,
     )
     app.state.context = context
-    data = (readings, stream, device_types, devices, ledger, quarantine_routes)
+    data = (readings, completeness, stream, device_types, geojson, devices, ledger, quarantine_routes)
     for module in (*data, alarm_routes, rule_routes, silences, channel_routes):
         app.include_router(module.router, dependencies=[Depends(known_parameters)])
     for module in (callbacks, health):  # asked by machines that may add parameters of their own

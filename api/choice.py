@@ -108,6 +108,26 @@ def _has(device: Device, tag: str) -> bool:
     return name in device.tags and (not colon or device.tags[name] == value)
 
 
+async def located(
+    context: Context,
+    *,
+    device_type: str | None,
+    state: str | None,
+    simulated: bool | None,
+    district: str | None,
+    experiment: str | None,
+    tags: Sequence[str],
+) -> list[Device]:
+    """Return devices for a map, in order of id: those that the asker may see, of which all that is said holds."""
+    found = await context.registry.devices(
+        device_type=device_type, state=state, district=district, simulated=simulated, limit=MOST + 1
+    )
+    if len(found) > MOST:
+        raise Problem(INVALID, f"more than {MOST:,} devices fit; name a device_type or a district")
+    wanted = _Wanted(district, experiment, tags)
+    return [device for device in found if wanted.fits(device)]
+
+
 async def _found(context: Context, named: DeviceType | None, wanted: _Wanted) -> list[Device]:
     """Return the devices that are like that, of the type if one is named."""
     found = await context.registry.devices(

@@ -69,8 +69,10 @@ def _tell_problems(document: dict[str, Any]) -> None:
     for path in document["paths"].values():
         for operation in path.values():
             for status, response in operation["responses"].items():
-                if status >= "4" and "application/json" in response.get("content", {}):
-                    response["content"]["application/problem+json"] = response["content"].pop("application/json")
+                content = response.get("content", {})
+                told = next(iter(content.values()), {})  # FastAPI tells the media type of the good answer
+                if status >= "4" and told.get("schema", {}).get("$ref", "").endswith("/ProblemOut"):
+                    response["content"] = {"application/problem+json": told}
     schemas = document["components"]["schemas"]
     for name in ("HTTPValidationError", "ValidationError"):
         schemas.pop(name, None)
