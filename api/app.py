@@ -36,6 +36,7 @@ from api.routes import (
     ledger,
     readings,
     silences,
+    sockets,
     stream,
 )
 from api.routes import channels as channel_routes
@@ -128,6 +129,7 @@ def create_app(  # noqa: PLR0913 -- the application's parts, each named
     data = (readings, completeness, stream, device_types, geojson, devices, ledger, quarantine_routes)
     for module in (*data, alarm_routes, rule_routes, silences, channel_routes):
         app.include_router(module.router, dependencies=[Depends(known_parameters)])
+    app.include_router(sockets.router)
     for module in (callbacks, health):  # asked by machines that may add parameters of their own
         app.include_router(module.router)
     app.add_api_route("/api/{rest:path}", errors.nothing_here, methods=list(_METHODS), include_in_schema=False)

@@ -70,7 +70,9 @@ def _tell_problems(document: dict[str, Any]) -> None:
         for operation in path.values():
             for status, response in operation["responses"].items():
                 content = response.get("content", {})
-                told = next(iter(content.values()), {})  # FastAPI tells the media type of the good answer
+                told: dict[str, Any] = next(
+                    iter(content.values()), {}
+                )  # FastAPI tells the media type of the good answer
                 if status >= "4" and told.get("schema", {}).get("$ref", "").endswith("/ProblemOut"):
                     response["content"] = {"application/problem+json": told}
     schemas = document["components"]["schemas"]

@@ -3,7 +3,7 @@
 import csv
 import io
 import json
-from collections.abc import AsyncIterator
+from collections.abc import AsyncIterator, Sequence
 from dataclasses import replace
 from datetime import datetime, timedelta
 from typing import Any
@@ -333,10 +333,13 @@ async def test_what_fails_before_the_first_row_is_told() -> None:
 class Failing:
     """Exports of a database that does not answer."""
 
+    answers: Sequence[ArrowBatch] = ()
+
     async def batches(self, *_: object, **__: object) -> AsyncIterator[ArrowBatch]:
         """Fail when the first batch is asked for."""
+        for answer in self.answers:
+            yield answer
         raise UnavailableError("the database does not answer")
-        yield  # a generator, as the real one is
 
 
 @pytest.mark.usefixtures("rows")
@@ -471,9 +474,10 @@ async def test_a_day_is_the_citys(scene: Scene) -> None:
 async def test_buckets_have_pages_and_streams(scene: Scene) -> None:
     """Pages of buckets are chained; a stream tells all of them."""
     query = {"device_type": "lamp", "resolution": "1min", **DAY}
-    rows, cursor = [], None
+    rows: list[Any] = []
+    cursor = None
     while cursor or not rows:
-        more = {"cursor": cursor} if cursor else {}
+        more: dict[str, Any] = {"cursor": cursor} if cursor else {}
         answer = await scene.json("/readings", limit=2, **query, **more)
         rows += answer["items"]
         cursor = answer["next_cursor"]
