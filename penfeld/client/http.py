@@ -69,7 +69,7 @@ class Http:
 
 def written(query: Query) -> httpx.QueryParams:
     """Return a query as pairs: times with their zone, lists repeated, what is ``None`` left out."""
-    pairs: list[tuple[str, str]] = []
+    pairs: list[tuple[str, str | int | float | bool | None]] = []
     for name, value in query.items():
         some = value if isinstance(value, Sequence) and not isinstance(value, str) else [value]
         pairs += [(name, _text(name, one)) for one in some if one is not None]

@@ -27,6 +27,7 @@ class Straight(httpx.BaseTransport):
             answer = await self._transport.handle_async_request(
                 httpx.Request(request.method, request.url, headers=request.headers)
             )
+            assert isinstance(answer.stream, httpx.AsyncByteStream)
             data = b"".join([part async for part in answer.stream])  # as it came, packed or not
             return answer.status_code, answer.headers, data
 
