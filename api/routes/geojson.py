@@ -4,6 +4,7 @@ from typing import Annotated
 
 import msgspec
 from fastapi import APIRouter, Query, Request, Response
+from fastapi.responses import JSONResponse
 
 from api import caching
 from api.choice import DistrictQuery, ExperimentQuery, TagsQuery, located
@@ -18,7 +19,7 @@ router = APIRouter(prefix=PREFIX, tags=["devices"])
 MEDIA_TYPE = "application/geo+json"
 
 
-class GeoJsonResponse(Response):
+class GeoJsonResponse(JSONResponse):
     """An answer of that media type."""
 
     media_type = MEDIA_TYPE
