@@ -26,16 +26,40 @@ from api.live import Hub
 from api.metrics import LedgerTotals, Meter
 from api.parameters import known_parameters
 from api.routes import alarms as alarm_routes
-from api.routes import callbacks, device_types, devices, health, ledger, readings, silences, stream
+from api.routes import (
+    callbacks,
+    completeness,
+    device_types,
+    devices,
+    geojson,
+    health,
+    ledger,
+    readings,
+    silences,
+    sockets,
+    stream,
+)
 from api.routes import channels as channel_routes
 from api.routes import quarantine as quarantine_routes
 from api.routes import rules as rule_routes
 from api.routes import sta as sta_routes
+from api.streams import Streams
 from api.trials import Trials
 from decoders.catalogue import Catalogue
 from model.alert_ports import Alarms, Channels, Outbox, Rules
 from model.observations import Observations
-from model.ports import Codecs, DeviceFiles, Interpreter, LiveSource, Publisher, Quarantine, Queries, Registry
+from model.ports import (
+    Codecs,
+    Dashboards,
+    DeviceFiles,
+    Exports,
+    Interpreter,
+    LiveSource,
+    Publisher,
+    Quarantine,
+    Queries,
+    Registry,
+)
 
 __all__ = ["ApiConfig", "create_app"]
 
@@ -52,6 +76,8 @@ def create_app(  # noqa: PLR0913 -- the application's parts, each named
     *,
     queries: Queries,
     observations: Observations,
+    exports: Exports,
+    dashboards: Dashboards,
     registry: Registry,
     quarantine: Quarantine,
     interpreter: Interpreter,
@@ -71,6 +97,8 @@ def create_app(  # noqa: PLR0913 -- the application's parts, each named
     context = Context(
         queries=queries,
         observations=observations,
+        exports=exports,
+        dashboards=dashboards,
         registry=registry,
         quarantine=quarantine,
         interpreter=interpreter,
@@ -84,6 +112,7 @@ def create_app(  # noqa: PLR0913 -- the application's parts, each named
         publisher=publisher,
         trials=Trials(rules, config.max_trials),
         hub=Hub(live, clock=clock, queue=config.subscriber_queue, kept=config.kept_events),
+        streams=Streams(config.max_exports),
         meter=Meter(),
         totals=LedgerTotals(),
         clock=clock,
@@ -101,9 +130,10 @@ def create_app(  # noqa: PLR0913 -- the application's parts, each named
         lifespan=_lifespan,
     )
     app.state.context = context
-    data = (readings, stream, device_types, devices, ledger, quarantine_routes)
+    data = (readings, completeness, stream, device_types, geojson, devices, ledger, quarantine_routes)
     for module in (*data, alarm_routes, rule_routes, silences, channel_routes):
         app.include_router(module.router, dependencies=[Depends(known_parameters)])
+    app.include_router(sockets.router)
     for module in (callbacks, health, sta_routes):  # asked by machines that may add parameters of their own
         app.include_router(module.router)
     app.add_api_route("/api/{rest:path}", errors.nothing_here, methods=list(_METHODS), include_in_schema=False)

@@ -73,8 +73,12 @@ def _tell_problems(document: dict[str, Any]) -> None:
                 operation["responses"].pop("422", None)
                 continue
             for status, response in operation["responses"].items():
-                if status >= "4" and "application/json" in response.get("content", {}):
-                    response["content"]["application/problem+json"] = response["content"].pop("application/json")
+                content = response.get("content", {})
+                told: dict[str, Any] = next(
+                    iter(content.values()), {}
+                )  # FastAPI tells the media type of the good answer
+                if status >= "4" and told.get("schema", {}).get("$ref", "").endswith("/ProblemOut"):
+                    response["content"] = {"application/problem+json": told}
     schemas = document["components"]["schemas"]
     for name in ("HTTPValidationError", "ValidationError"):
         schemas.pop(name, None)

@@ -4,6 +4,7 @@ import argparse
 import asyncio
 import logging
 import socket
+from contextlib import asynccontextmanager
 from typing import TYPE_CHECKING
 
 from model.errors import ConfigError
@@ -11,9 +12,12 @@ from penfeld.config import Config, load
 from penfeld.options import tcp_port
 
 if TYPE_CHECKING:
-    from collections.abc import Callable
+    from collections.abc import AsyncIterator, Callable
 
     from uvicorn import Server
+
+    from storage.connection import Database
+    from storage.export import Exports
 
 DESCRIPTION = """\
 Serve API (/api/v1, described at /api/v1/openapi.json), live stream, console (/), /healthz, /readyz and /metrics."""
@@ -87,7 +91,7 @@ async def _serve(config: Config, listening: socket.socket, wait_s: float) -> int
     from penfeld.replays import quarantine, replayer
     from penfeld.sources import sources
     from penfeld.version import version
-    from penfeld.wiring import database
+    from penfeld.wiring import dashboards, database
     from storage.alarms import Alarms
     from storage.outbox import Outbox
     from storage.queries import Queries
@@ -100,12 +104,15 @@ async def _serve(config: Config, listening: socket.socket, wait_s: float) -> int
         database(config, wait_s=wait_s) as opened,
         MqttDoor(MqttConfig(broker=address)) as door,
         Cage() as cage,
+        exporting(opened) as exports,
     ):
         queries, registry, stored = Queries(opened), Registry(opened), quarantine(opened)
         interpreter = replayer(opened, known, sources(config), utc_now, cage)
         app = create_app(
             queries=queries,
             observations=Observations(opened),
+            exports=exports,
+            dashboards=dashboards(opened, config, known, utc_now),
             registry=registry,
             quarantine=stored,
             interpreter=interpreter,
@@ -140,6 +147,15 @@ async def _serve(config: Config, listening: socket.socket, wait_s: float) -> int
         finally:
             closing.cancel()
     return 0
+
+
+@asynccontextmanager
+async def exporting(opened: "Database") -> "AsyncIterator[Exports]":
+    """Yield what exports readings; its connections are closed at the end."""
+    from storage.export import Exports
+
+    with Exports(opened) as exports:
+        yield exports
 
 
 async def _close_streams(server: "Server", close: "Callable[[], None]") -> None:

@@ -48,7 +48,9 @@ from model.views import (
     WorkerSums,
 )
 from tests.fakes.codecs import ToldCodecs
+from tests.fakes.dashboards import Dashboards
 from tests.fakes.device_files import DeviceFiles
+from tests.fakes.exports import Exports
 from tests.fakes.observations import Observations
 from tests.integration.console_alerts import Alerts
 
@@ -611,6 +613,8 @@ async def main(lamps: int, port: int) -> None:
     app = create_app(
         queries=Queries(city),
         observations=Observations(),
+        exports=Exports(),
+        dashboards=Dashboards(),
         registry=Registry(city),
         quarantine=Quarantine(city),
         interpreter=Interpreter(),

@@ -20,7 +20,9 @@ from model.rule import Rule, rule_of
 from model.status import LiveReading
 from tests.fakes.alarms import Alarms
 from tests.fakes.codecs import ToldCodecs
+from tests.fakes.dashboards import Dashboards
 from tests.fakes.device_files import DeviceFiles
+from tests.fakes.exports import Exports
 from tests.fakes.interpreter import Interpreter
 from tests.fakes.live_source import LiveSource
 from tests.fakes.memory import Memory
@@ -164,6 +166,8 @@ def scene_of(
     *,
     queries: Any = None,  # noqa: ANN401  any fake of the port
     observations: Any = None,  # noqa: ANN401  the same
+    exports: Any = None,  # noqa: ANN401  the same
+    dashboards: Any = None,  # noqa: ANN401  the same
     registry: Any = None,  # noqa: ANN401  the same
     alarms: Any = None,  # noqa: ANN401  the same
     rules: Any = None,  # noqa: ANN401  the same
@@ -187,6 +191,8 @@ def scene_of(
     app = create_app(
         queries=queries or Queries(memory),
         observations=observations or Observations(memory),
+        exports=exports or Exports(memory),
+        dashboards=dashboards or Dashboards(memory, now=lambda: NOW),
         registry=registry or Registry(memory),
         quarantine=Quarantine(memory),
         interpreter=interpreter,
