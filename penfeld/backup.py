@@ -75,14 +75,15 @@ def settings_texts(config: Config, *, secrets: bool) -> tuple[Mapping[str, bytes
         else:
             left.append(f"{config.file}: a secret in it cannot be cut out")
     for number, folder in enumerate(config.catalogue, 1):
-        for path in sorted(folder.rglob("*")):
-            if path.is_file():
-                found[f"devices-{number}/{path.relative_to(folder).as_posix()}"] = path.read_bytes()
+        for file in sorted(folder.rglob("*")):
+            if file.is_file():
+                found[f"devices-{number}/{file.relative_to(folder).as_posix()}"] = file.read_bytes()
     broker = config.broker
-    for kept, path in ((True, broker.ca_file), (secrets, broker.cert_file), (secrets, broker.key_file)):
-        if path is not None and kept:
+    certificates = ((True, broker.ca_file), (secrets, broker.cert_file), (secrets, broker.key_file))
+    for kept, path in [(kept, path) for kept, path in certificates if path is not None]:
+        if kept:
             found[f"tls/{path.name}"] = path.read_bytes()
-        elif path is not None:
+        else:
             left.append(f"{path}: kept with --with-secrets only")
     return found, tuple(left)
 

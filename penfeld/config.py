@@ -7,7 +7,7 @@ Rules:
 2. The file is ``--config``, else ``PENFELD_CONFIG``, else ``./penfeld.toml`` if there is one.
 3. A wrong or unknown key is a problem with its line and the nearest known name; ``ConfigError`` holds all of them.
 4. Values that may hold a password are kept out of ``repr`` and of every message.
-5. A variable may name a file that holds its value: ``PENFELD_DATABASE_URL_FILE``, as containers and systemd give secrets.
+5. A variable may name a file with its value, as containers and systemd give secrets: ``PENFELD_DATABASE_URL_FILE``.
 6. Relative paths in the file are relative to the file; in the environment, to the working folder.
 """
 

@@ -263,5 +263,5 @@ def test_a_variable_may_name_a_file_that_holds_its_value(tmp_path: Path) -> None
     assert load(None, {"PENFELD_DATABASE_URL_FILE": str(secret)}).database.url == "postgresql://penfeld:s@db/penfeld"
     both = {"PENFELD_DATABASE_URL_FILE": str(secret), "PENFELD_DATABASE_URL": "postgresql://other@db/penfeld"}
     assert load(None, both).database.url == "postgresql://other@db/penfeld"
-    with pytest.raises(ConfigError, match="PENFELD_DATABASE_URL_FILE names .*absent"):
+    with pytest.raises(ConfigError, match=r"PENFELD_DATABASE_URL_FILE names .*absent"):
         load(None, {"PENFELD_DATABASE_URL_FILE": str(tmp_path / "absent")})
