@@ -9,7 +9,8 @@ from threading import Event
 from typing import Any
 
 import pytest
-from paho.mqtt.client import CallbackAPIVersion, Client
+from paho.mqtt.client import Client
+from paho.mqtt.enums import CallbackAPIVersion
 
 from model.broker import BrokerAddress
 from penfeld.deployment import make
@@ -65,7 +66,7 @@ def connect(broker: Broker, folder: Path, password: str, **session: Any) -> tupl
         answered.set()
 
     client.on_connect = connected
-    client.on_message = lambda _client, _data, message: heard.append(message.payload)
+    client.on_message = lambda _client, _data, message: heard.append(bytes(message.payload))
     client.connect(broker.address.host, broker.address.port)
     client.loop_start()
     assert answered.wait(PATIENCE_S)
