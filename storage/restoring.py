@@ -12,7 +12,7 @@ from contextlib import asynccontextmanager
 from dataclasses import dataclass
 
 from psycopg.conninfo import conninfo_to_dict, make_conninfo
-from psycopg.sql import Identifier
+from psycopg.sql import SQL, Identifier
 
 from model.errors import ConflictError
 from storage.connection import Database, rows
@@ -93,11 +93,11 @@ async def beside(dsn: str, to: Target, *, timescaledb: bool) -> AsyncIterator[No
             await connection.execute(statement("create_database").format(Identifier(to.beside)))
     try:
         if timescaledb:
-            await _each(to.dsn, "create_timescaledb", "before_restoring")
+            await _each(to.dsn, statement("create_timescaledb"), statement("before_restoring"))
         yield
         if timescaledb:
-            await _each(to.dsn, "after_restoring")
-        await _each(to.dsn, "collect_statistics")
+            await _each(to.dsn, statement("after_restoring"))
+        await _each(to.dsn, statement("collect_statistics"))
     except BaseException:
         async with _server(dsn) as server, server.connection() as connection:
             await connection.execute(statement("drop_database").format(Identifier(to.beside)))
@@ -141,8 +141,8 @@ def _refuse_users(found: list[tuple[int, ...]], name: str) -> None:
         )
 
 
-async def _each(dsn: str, *names: str) -> None:
+async def _each(dsn: str, *queries: SQL) -> None:
     """Run statements on a connection that ends with them: the database's settings count for the next one."""
     async with Database(dsn, max_size=1) as opened, opened.connection() as connection:
-        for name in names:
-            await connection.execute(statement(name))
+        for query in queries:
+            await connection.execute(query)
