@@ -33,7 +33,6 @@ from model.ports import (
 Clock = Callable[[], datetime]
 
 PREFIX = "/api/v1"
-PROBE_TOPIC = "penfeld/v1/probe"
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

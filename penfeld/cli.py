@@ -32,6 +32,7 @@ COMMANDS = {
     "ledger": "what became of every frame, and whether it balances",
     "quarantine": "frames that were not understood: list, inspect, replay after a fix",
     "db": "state of the database, and bringing it up to date",
+    "mqtt": "who may say and hear what on the broker: grant, revoke, list, show",
     "deploy": "passwords, certificates and MQTT users of a first installation",
     "backup": "write database and configuration into one file",
     "restore": "make the database that of a backup",

@@ -110,7 +110,10 @@ def _centre(value: tuple[float, ...]) -> str | None:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class BrokerSettings:
-    """``[broker]``. ``port`` is that of the embedded broker, 0 for a free one."""
+    """``[broker]``. ``port`` is that of the embedded broker, 0 for a free one.
+
+    ``admin_user`` and ``admin_password``: who manages the rights of Mosquitto's dynamic security.
+    """
 
     url: str = field(default=EMBEDDED, repr=False, metadata={"check": _broker})
     port: int = field(default=0, metadata={"check": between(0, 65535)})
@@ -119,6 +122,8 @@ class BrokerSettings:
     ca_file: Path | None = field(default=None, metadata={"must_exist": True})
     cert_file: Path | None = field(default=None, metadata={"must_exist": True})
     key_file: Path | None = field(default=None, metadata={"must_exist": True})
+    admin_user: str = "admin"
+    admin_password: str = field(default="", repr=False)
 
     @property
     def embedded(self) -> bool:
