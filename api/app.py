@@ -22,6 +22,7 @@ from api import errors, openapi
 from api.body import limited
 from api.context import PREFIX, ApiConfig, Clock, Context, context_of
 from api.language import language_of
+from api.limiting import Limits
 from api.live import Hub
 from api.metrics import LedgerTotals, Meter
 from api.parameters import known_parameters
@@ -140,6 +141,8 @@ def create_app(  # noqa: PLR0913 -- the application's parts, each named
     errors.install(app)
     openapi.install(app, catalogue)
     app.add_middleware(GZipMiddleware, minimum_size=1000, compresslevel=5)
+    if config.limits is not None:
+        app.add_middleware(Limits, config=config.limits, monotonic_ns=time.monotonic_ns)
     app.add_middleware(_Front, meter=context.meter, body_limit=config.upload_limit)
     return app
 

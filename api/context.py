@@ -10,6 +10,7 @@ from typing import Annotated
 
 from fastapi import Depends, FastAPI, Request
 
+from api.limits import LimitConfig
 from api.live import Hub
 from api.metrics import LedgerTotals, Meter
 from api.pushes import networks
@@ -46,6 +47,7 @@ class ApiConfig:
     ``kept_events``: newest live readings kept, and as many changes of alarms, so that a subscriber who comes back goes
     on where it stopped. ``max_trials``: rules that may be tried on the past at the same time. ``max_exports``:
     streams of readings under way at the same time; ``max_exported``: readings that one of them may be expected to have.
+    ``limits``: who may ask how often; ``None``: everybody as often as they like.
     """
 
     version: str = "0"
@@ -65,6 +67,7 @@ class ApiConfig:
     max_trials: int = 2
     max_exports: int = 4
     max_exported: int = 50_000_000
+    limits: LimitConfig | None = None
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -26,6 +26,7 @@ _DESCRIPTIONS = {
     413: "The body is too large; the detail says the limit",
     415: "Not one of the formats we read",
     422: "A part of the request is wrong; `errors` or the detail says which",
+    429: "Asked too often; try again after `Retry-After` seconds",
     503: "Database or broker does not answer; try again after `Retry-After` seconds",
 }
 _TYPES = {Kind.FLOAT: "number", Kind.INT: "integer", Kind.BOOL: "boolean", Kind.TEXT: "string"}
@@ -66,12 +67,22 @@ def install(app: FastAPI, catalogue: Catalogue) -> None:
     app.openapi = complete  # type: ignore[method-assign]  # FastAPI's documented way to extend the document
 
 
+_TOO_MANY = {
+    "429": {
+        "description": _DESCRIPTIONS[429],
+        "content": {"application/problem+json": {"schema": {"$ref": f"{_REFERENCE}ProblemOut"}}},
+    }
+}
+
+
 def _tell_problems(document: dict[str, Any]) -> None:
     for path in document["paths"].values():
         for operation in path.values():
             if operation["tags"] == ["sensorthings"]:  # refuses in its own words, and never by FastAPI's
                 operation["responses"].pop("422", None)
                 continue
+            if operation["tags"] not in (["callbacks"], ["health"]):
+                operation["responses"] |= _TOO_MANY
             for status, response in operation["responses"].items():
                 content = response.get("content", {})
                 told: dict[str, Any] = next(

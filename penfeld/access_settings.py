@@ -106,6 +106,6 @@ class LimitSettings:
     queries: int = field(default=600, metadata={"check": between(0, 1_000_000)})
     exports: int = field(default=20, metadata={"check": between(0, 1_000_000)})
     streams: int = field(default=60, metadata={"check": between(0, 1_000_000)})
-    logins: int = field(default=10, metadata={"check": between(1, 1_000)})
+    logins: int = field(default=20, metadata={"check": between(1, 1_000)})
     remembered: int = field(default=20_000, metadata={"check": between(100, 1_000_000)})
     trusted_proxies: tuple[str, ...] = field(default=(), metadata={"check": _networks})

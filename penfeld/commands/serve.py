@@ -88,6 +88,7 @@ async def _serve(config: Config, listening: socket.socket, wait_s: float) -> int
     from penfeld.channels import ChannelList
     from penfeld.clock import utc_now
     from penfeld.devicefiles import DeviceFiles, catalogue
+    from penfeld.limits import limits, trusted
     from penfeld.replays import quarantine, replayer
     from penfeld.sources import sources
     from penfeld.version import version
@@ -127,7 +128,10 @@ async def _serve(config: Config, listening: socket.socket, wait_s: float) -> int
             publisher=door,
             clock=utc_now,
             config=ApiConfig(
-                version=version(), callback_tokens=config.api.tokens, thingpark_key=config.api.thingpark_key or None
+                version=version(),
+                callback_tokens=config.api.tokens,
+                thingpark_key=config.api.thingpark_key or None,
+                limits=limits(config.limits),
             ),
         )
         mount(
@@ -139,7 +143,14 @@ async def _serve(config: Config, listening: socket.socket, wait_s: float) -> int
             ),
         )
         server = Server(
-            ServerConfig(app, log_config=None, access_log=False, timeout_graceful_shutdown=_STOP_S, lifespan="on")
+            ServerConfig(
+                app,
+                log_config=None,
+                access_log=False,
+                timeout_graceful_shutdown=_STOP_S,
+                lifespan="on",
+                forwarded_allow_ips=trusted(config.limits),
+            )
         )
         closing = asyncio.create_task(_close_streams(server, context_of(app).hub.close))
         try:
