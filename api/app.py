@@ -26,13 +26,14 @@ from api.live import Hub
 from api.metrics import LedgerTotals, Meter
 from api.parameters import known_parameters
 from api.routes import alarms as alarm_routes
-from api.routes import callbacks, device_types, devices, health, ledger, readings, silences, stream
+from api.routes import callbacks, catalog, device_types, devices, health, ledger, readings, silences, stream
 from api.routes import channels as channel_routes
 from api.routes import quarantine as quarantine_routes
 from api.routes import rules as rule_routes
 from api.trials import Trials
 from decoders.catalogue import Catalogue
 from model.alert_ports import Alarms, Channels, Outbox, Rules
+from model.dataset import OpenData
 from model.ports import Codecs, DeviceFiles, Interpreter, LiveSource, Publisher, Quarantine, Queries, Registry
 
 __all__ = ["ApiConfig", "create_app"]
@@ -61,6 +62,7 @@ def create_app(  # noqa: PLR0913 -- the application's parts, each named
     channels: Channels,
     live: LiveSource,
     publisher: Publisher,
+    open_data: OpenData,
     clock: Clock,
     config: ApiConfig,
 ) -> FastAPI:
@@ -78,6 +80,7 @@ def create_app(  # noqa: PLR0913 -- the application's parts, each named
         outbox=outbox,
         channels=channels,
         publisher=publisher,
+        open_data=open_data,
         trials=Trials(rules, config.max_trials),
         hub=Hub(live, clock=clock, queue=config.subscriber_queue, kept=config.kept_events),
         meter=Meter(),
@@ -100,8 +103,8 @@ def create_app(  # noqa: PLR0913 -- the application's parts, each named
     data = (readings, stream, device_types, devices, ledger, quarantine_routes)
     for module in (*data, alarm_routes, rule_routes, silences, channel_routes):
         app.include_router(module.router, dependencies=[Depends(known_parameters)])
-    for module in (callbacks, health):  # asked by machines that may add parameters of their own
-        app.include_router(module.router)
+    for router in (callbacks.router, health.router, catalog.router, catalog.whole):
+        app.include_router(router)  # asked by machines that may add parameters of their own
     app.add_api_route("/api/{rest:path}", errors.nothing_here, methods=list(_METHODS), include_in_schema=False)
     errors.install(app)
     openapi.install(app, catalogue)

@@ -16,6 +16,7 @@ from api.pushes import networks
 from api.trials import Trials
 from decoders.catalogue import Catalogue
 from model.alert_ports import Alarms, Channels, Outbox, Rules
+from model.dataset import OpenData
 from model.ports import Codecs, DeviceFiles, Interpreter, Publisher, Quarantine, Queries, Registry
 
 Clock = Callable[[], datetime]
@@ -34,6 +35,7 @@ class ApiConfig:
     ``subscriber_queue``: readings that may wait for one live subscriber before it is dropped as too slow.
     ``kept_events``: newest live readings kept, and as many changes of alarms, so that a subscriber who comes back goes
     on where it stopped. ``max_trials``: rules that may be tried on the past at the same time.
+    ``public_url``: how the world reaches this site; empty: as it is asked.
     """
 
     version: str = "0"
@@ -51,6 +53,7 @@ class ApiConfig:
     subscriber_queue: int = 2000
     kept_events: int = 5000
     max_trials: int = 2
+    public_url: str = ""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -69,6 +72,7 @@ class Context:
     outbox: Outbox
     channels: Channels
     publisher: Publisher
+    open_data: OpenData
     trials: Trials
     hub: Hub
     meter: Meter

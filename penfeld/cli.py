@@ -33,6 +33,7 @@ COMMANDS = {
     "quarantine": "frames that were not understood: list, inspect, replay after a fix",
     "db": "state of the database, and bringing it up to date",
     "redecode": "decode history again after a device file was mended, the difference first",
+    "publish": "open data: freeze days of datasets into Parquet and CSV",
     "purge-simulated": "delete simulated devices and all that came from them",
     "doctor": "check everything and say what to do",
 }

@@ -49,6 +49,7 @@ from model.views import (
 )
 from tests.fakes.codecs import ToldCodecs
 from tests.fakes.device_files import DeviceFiles
+from tests.fakes.open_data import OpenData
 from tests.integration.console_alerts import Alerts
 
 NASTY = "<script>window.hacked = true</script>"
@@ -621,6 +622,7 @@ async def main(lamps: int, port: int) -> None:
         channels=alerts.channels,
         live=Live(city),
         publisher=Publisher(),
+        open_data=OpenData(),
         clock=now,
         config=ApiConfig(),
     )
