@@ -17,7 +17,7 @@ from urllib.parse import quote
 from rdflib import BNode, Graph, Literal, Namespace, URIRef
 from rdflib.namespace import DCAT, DCTERMS, FOAF, RDF, RDFS, SKOS, XMLNS, XSD
 
-from model.dataset import Dataset, Day, DayFile, Version
+from model.dataset import THEMES, Dataset, Day, DayFile, Version
 from model.device import Text
 from model.resolution import Resolution
 
@@ -27,7 +27,6 @@ FORMS: Mapping[str, str] = {"jsonld": "json-ld", "ttl": "turtle", "rdf": "xml"}
 _ADMS = Namespace("http://www.w3.org/ns/adms#")
 _DCATAP = Namespace("http://data.europa.eu/r5r/")
 _HYDRA = Namespace("http://www.w3.org/ns/hydra/core#")
-_LOCN = Namespace("http://www.w3.org/ns/locn#")
 _GEO = Namespace("http://www.opengis.net/ont/geosparql#")
 _SPDX = Namespace("http://spdx.org/rdf/terms#")
 _VCARD = Namespace("http://www.w3.org/2006/vcard/ns#")
@@ -37,7 +36,6 @@ _PREFIXES = {
     "adms": _ADMS,
     "dcatap": _DCATAP,
     "hydra": _HYDRA,
-    "locn": _LOCN,
     "geosparql": _GEO,
     "spdx": _SPDX,
     "vcard": _VCARD,
@@ -107,7 +105,7 @@ def catalogue(form: str, base: str, about: About, entries: Sequence[Entry], page
     _texts(graph, here, DCTERMS.title, about.title)
     _texts(graph, here, DCTERMS.description, about.description)
     graph.add((here, DCTERMS.publisher, _agent(graph, about.publisher, about.publisher_url)))
-    graph.add((here, FOAF.homepage, here))
+    _typed(graph, here, FOAF.homepage, f"{here}.html", FOAF.Document)
     graph.add((here, DCTERMS.license, _licence(graph, about.licence_uri)))
     themes = URIRef(f"{_EU}/data-theme")
     graph.add((here, DCAT.themeTaxonomy, themes))
@@ -160,15 +158,12 @@ def _dataset(graph: Graph, base: str, entry: Entry) -> URIRef:
     for language, words in dataset.keywords.items():
         for word in words:
             graph.add((here, DCAT.keyword, Literal(word, lang=language)))
-    graph.add((here, DCAT.theme, _concept(graph, f"{_EU}/data-theme/{dataset.theme}")))
-    frequency = URIRef(f"{_EU}/frequency/{_frequency(dataset.frequency)}")
-    graph.add((here, DCTERMS.accrualPeriodicity, frequency))
-    graph.add((frequency, RDF.type, DCTERMS.Frequency))
-    rights = URIRef(f"{_EU}/access-right/PUBLIC")
-    graph.add((here, DCTERMS.accessRights, rights))
-    graph.add((rights, RDF.type, DCTERMS.RightsStatement))
+    graph.add((here, DCAT.theme, _concept(graph, f"{_EU}/data-theme/{dataset.theme}", THEMES[dataset.theme])))
+    often = f"frequency/{_frequency(dataset.frequency)}"
+    _listed(graph, here, DCTERMS.accrualPeriodicity, often, DCTERMS.Frequency)
+    _listed(graph, here, DCTERMS.accessRights, "access-right/PUBLIC", DCTERMS.RightsStatement)
     graph.add((here, DCTERMS.license, _licence(graph, dataset.licence.uri)))
-    _document(graph, here, DCAT.landingPage, here)
+    _typed(graph, here, DCAT.landingPage, f"{here}.html", FOAF.Document)
     _languages(graph, here)
     if dataset.resolution in _DURATIONS:
         duration = Literal(_DURATIONS[dataset.resolution], datatype=XSD.duration, normalize=False)
@@ -209,7 +204,8 @@ def _extent(graph: Graph, here: URIRef, entry: Entry) -> None:
         graph.add((here, DCTERMS.spatial, place))
         graph.add((place, RDF.type, DCTERMS.Location))
         graph.add((place, DCAT.bbox, shape))
-        graph.add((place, _LOCN.geometry, shape))
+        middle = f"POINT({(west + east) / 2:.6f} {(south + north) / 2:.6f})"
+        graph.add((place, DCAT.centroid, Literal(middle, datatype=_GEO.wktLiteral)))
 
 
 def _day_file(graph: Graph, dataset_at: URIRef, dataset: Dataset, day: Day, file: DayFile) -> URIRef:
@@ -233,7 +229,7 @@ def _day_file(graph: Graph, dataset_at: URIRef, dataset: Dataset, day: Day, file
     checksum = BNode()
     graph.add((here, _SPDX.checksum, checksum))
     graph.add((checksum, RDF.type, _SPDX.Checksum))
-    graph.add((checksum, _SPDX.algorithm, _SPDX.checksumAlgorithm_sha256))
+    _typed(graph, checksum, _SPDX.algorithm, str(_SPDX.checksumAlgorithm_sha256), _SPDX.ChecksumAlgorithm)
     graph.add((checksum, _SPDX.checksumValue, Literal(file.sha256, datatype=XSD.hexBinary)))
     schema = URIRef(f"{dataset_at}/files/schema.json")
     graph.add((here, DCTERMS.conformsTo, schema))
@@ -259,19 +255,14 @@ def _file(graph: Graph, dataset_at: URIRef, dataset: Dataset, name: str) -> tupl
     graph.add((here, DCAT.accessURL, dataset_at))
     graph.add((here, DCAT.downloadURL, here))
     _typed(graph, here, DCAT.mediaType, f"{_IANA}/{media}", DCTERMS.MediaType)
-    _typed(graph, here, DCTERMS["format"], f"{_EU}/file-type/{kind}", DCTERMS.MediaTypeOrExtent)
+    _listed(graph, here, DCTERMS["format"], f"file-type/{kind}", DCTERMS.MediaTypeOrExtent)
     graph.add((here, DCTERMS.license, _licence(graph, dataset.licence.uri)))
     rights = BNode()  # the licence by its name: harvesters that know no European list find it
     graph.add((here, DCTERMS.rights, rights))
     graph.add((rights, RDF.type, DCTERMS.RightsStatement))
     graph.add((rights, RDFS.label, Literal(dataset.licence.title)))
-    _typed(
-        graph,
-        here,
-        _DCATAP.availability,
-        f"{_EU}/planned-availability/STABLE",
-        SKOS.Concept,
-    )
+    stable = _concept(graph, f"{_EU}/planned-availability/STABLE", Text(en="stable", fr="stable"))
+    graph.add((here, _DCATAP.availability, stable))
     return here, title
 
 
@@ -310,29 +301,32 @@ def _texts(graph: Graph, here: URIRef, what: URIRef, text: Text) -> None:
     graph.add((here, what, Literal(text.en, lang="en")))
 
 
-def _typed(graph: Graph, here: URIRef, what: URIRef, value: str, kind: URIRef) -> None:
+def _typed(graph: Graph, here: URIRef | BNode, what: URIRef, value: str, kind: URIRef) -> None:
     graph.add((here, what, URIRef(value)))
     graph.add((URIRef(value), RDF.type, kind))
 
 
-def _document(graph: Graph, here: URIRef, what: URIRef, document: URIRef) -> None:
-    graph.add((here, what, document))
-    if document != here:
-        graph.add((document, RDF.type, FOAF.Document))
+def _listed(graph: Graph, here: URIRef, what: URIRef, name: str, kind: URIRef) -> None:
+    """Tell something by its name in a list of the European Union: ``frequency/DAILY``."""
+    _typed(graph, here, what, f"{_EU}/{name}", kind)
+    graph.add((URIRef(f"{_EU}/{name}"), SKOS.inScheme, URIRef(f"{_EU}/{name.partition('/')[0]}")))
 
 
 def _languages(graph: Graph, here: URIRef, codes: Iterable[str] = ("fr", "en")) -> None:
     for code in codes:
-        _typed(graph, here, DCTERMS.language, f"{_EU}/language/{_LANGUAGES[code]}", DCTERMS.LinguisticSystem)
+        _listed(graph, here, DCTERMS.language, f"language/{_LANGUAGES[code]}", DCTERMS.LinguisticSystem)
 
 
 def _licence(graph: Graph, uri: str) -> URIRef:
     graph.add((URIRef(uri), RDF.type, DCTERMS.LicenseDocument))
+    graph.add((URIRef(uri), SKOS.inScheme, URIRef(uri.rpartition("/")[0])))
     return URIRef(uri)
 
 
-def _concept(graph: Graph, uri: str) -> URIRef:
+def _concept(graph: Graph, uri: str, label: Text) -> URIRef:
     graph.add((URIRef(uri), RDF.type, SKOS.Concept))
+    graph.add((URIRef(uri), SKOS.inScheme, URIRef(uri.rpartition("/")[0])))
+    _texts(graph, URIRef(uri), SKOS.prefLabel, label)
     return URIRef(uri)
 
 

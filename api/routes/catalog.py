@@ -38,8 +38,8 @@ _POLICY = (
 )
 
 Form = Annotated[
-    Literal["jsonld", "ttl", "rdf", "json", "xml"],
-    Path(description="`jsonld` (or `json`), `ttl` (Turtle), `rdf` (or `xml`)."),
+    Literal["jsonld", "ttl", "rdf", "json", "xml", "html"],
+    Path(description="`jsonld` (or `json`), `ttl` (Turtle), `rdf` (or `xml`), `html` (the page for people)."),
 ]
 DatasetPath = Annotated[str, Path(max_length=100, description="Id of a dataset.")]
 PageQuery = Annotated[int, Query(alias="page", ge=1, le=1_000_000, description="Page of the catalogue, from 1.")]
@@ -129,16 +129,27 @@ whole = APIRouter(tags=["open data"])
     responses={**_RDF, **problems(404, 422)},
     response_class=Response,
 )
-async def catalogue_form(request: Request, context: ContextDep, form: Form, page: PageQuery = 1) -> Response:
+async def catalogue_form(
+    request: Request, context: ContextDep, language: LanguageDep, form: Form, page: PageQuery = 1
+) -> Response:
     """Return the catalogue in the form that the address names: this is what a harvester is given."""
     names = await _visible(context)
     known = _FORMS[form]
+    if known == "html":
+        return _page(await context.open_data.listing(language, _base(request, context), names), language)
     return _rdf(await context.open_data.catalogue(known, _base(request, context), names, page), known)
 
 
 whole.add_api_route("/catalog.{form}", catalogue_form, methods=["HEAD"], include_in_schema=False)
 
-_FORMS: Mapping[str, str] = {"jsonld": "jsonld", "json": "jsonld", "ttl": "ttl", "rdf": "rdf", "xml": "rdf"}
+_FORMS: Mapping[str, str] = {
+    "jsonld": "jsonld",
+    "json": "jsonld",
+    "ttl": "ttl",
+    "rdf": "rdf",
+    "xml": "rdf",
+    "html": "html",
+}
 
 
 async def _visible(context: Context) -> Sequence[str]:
