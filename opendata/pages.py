@@ -17,6 +17,7 @@ from markupsafe import Markup
 
 from model.dataset import FREQUENCIES, THEMES, Day
 from model.device import Language
+from model.numbers import unit
 from opendata import texts
 from opendata.columns import Column
 from opendata.graph import About, Entry
@@ -88,7 +89,7 @@ def dataset_page(language: Language, base: str, about: About, view: View, zone: 
             {
                 "name": column.name,
                 "type": texts.said(column.type, language),
-                "unit": column.unit,
+                "unit": unit(column.unit),
                 "title": column.title.get(language),
                 "description": column.description.get(language),
             }
@@ -214,4 +215,4 @@ def _chart(view: View, language: Language, zone: ZoneInfo) -> str:
     if column is None:
         return ""
     points = sorted(point for day in days for point in day.current.preview)
-    return chart_of(points, _chart_title(view, language), column.unit, zone)
+    return chart_of(points, _chart_title(view, language), unit(column.unit), zone)
