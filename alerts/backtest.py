@@ -11,6 +11,7 @@ Rules:
 """
 
 import math
+from asyncio import to_thread
 from collections import Counter
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field, replace
@@ -99,7 +100,8 @@ async def _readings(
     ):
         keys = np.unique(stretch.device).tolist()
         seen.update(keys)
-        _part(of, parts, stretch, [members[key] for key in keys if key in members], start_us, end_us, sums)
+        some = [members[key] for key in keys if key in members]
+        await to_thread(_part, of, parts, stretch, some, start_us, end_us, sums)  # others wait for this loop, too
         progress(share)
     silent = [member for key, member in members.items() if key not in seen]
     if silent and any(isinstance(part.condition, Silence) for part in parts):

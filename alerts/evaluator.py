@@ -202,6 +202,7 @@ class Evaluator:
         look.verdict = Verdict()
         look.stale.clear()
         self._stamp = stamp
+        logger.info("%d rules are at work on %d devices", len(rules), len(world.members))
         return notices
 
     async def _missed(self, lost_us: int) -> dict[int, int]:
@@ -395,11 +396,11 @@ class Evaluator:
         """Look again at some instances of a group, and let it know what they know then."""
         sub = group.sub(instances)
         before: dict[int, Episode] = {}
-        from_us = np.empty(len(instances), dtype=np.int64)
+        from_us, doubted_us = np.empty(len(instances), dtype=np.int64), np.empty(len(instances), dtype=np.int64)
         for i, instance in enumerate(instances.tolist()):
             watch, part = self._watch(group, instance), group.part_of(instance)
             subject, begin_us = group.members[instance][1].id, since[watch[1]]
-            from_us[i] = begin_us
+            from_us[i], doubted_us[i] = begin_us, look.stale[watch]
             if part.alone:
                 known = [one.episode for one in alarms.get((watch[0], subject), ())]
             else:
@@ -424,6 +425,7 @@ class Evaluator:
         old = group.carry.last_us[instances]
         group.carry.put(instances, sub.carry)
         group.carry.last_us[instances] = np.maximum(old, sub.carry.last_us)
+        group.carry.read_through[instances], group.carry.read_from_us[instances] = stretch.through, doubted_us
 
     def _settle_again(
         self,

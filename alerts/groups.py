@@ -76,7 +76,7 @@ class Group:
         return Group(self.parts, [self.members[i] for i in instances.tolist()])
 
     def pairs(self, stretch: Stretch) -> Pairs:
-        """Return what these readings say to which instances."""
+        """Return what these readings say to which instances, but for what was read already."""
         flagged = dict(stretch.flagged)
         rows, judged, shown = rows_of(self.parts[0], stretch.columns, flagged, len(stretch))
         place = np.searchsorted(self._devices, stretch.device[rows])
@@ -89,8 +89,17 @@ class Group:
             each = np.repeat(np.arange(len(rows)), counts)
             within = np.arange(len(each)) - np.repeat(np.cumsum(counts) - counts, counts)
             found = Pairs(self._starts[place][each] + within, times[each], judged[each], shown[each])
-            return found.take(np.argsort(found.instance, kind="stable"))
-        return Pairs(self._starts[place], times, judged, shown)
+            rows, order = rows[each], np.argsort(found.instance, kind="stable")
+            rows, found = rows[order], found.take(order)
+        else:
+            found = Pairs(self._starts[place], times, judged, shown)
+        return found if stretch.told is None else self._unread(found, stretch.told[rows])
+
+    def _unread(self, pairs: Pairs, told: Ints) -> Pairs:
+        """Return those that were not among what was read when something was looked at again."""
+        carry, at = self.carry, pairs.instance
+        read = (told < carry.read_through[at]) & (pairs.time_us >= carry.read_from_us[at])
+        return pairs.take(~read) if read.any() else pairs
 
     def late(self, pairs: Pairs) -> Bools:
         """Return which of them are not newer than all that was concluded of their instance."""
@@ -127,10 +136,24 @@ class Group:
             raised, cleared = raised & counts, cleared | ~counts
         shown = pairs.shown if self.plain else judged.value
         series = Series(pairs.instance, pairs.time_us, shown, raised, cleared, judged.start_us)
-        values = pairs.judged[self._tails(pairs)]
-        turns = runs.advance(series, self.limits, self.carry, horizon_us, self._counts)
-        self.carry.last[pairs.instance[self._tails(pairs)]] = values
+        tails = self._tails(pairs)
+        turns = runs.advance(self._stirred(series), self.limits, self.carry, horizon_us, self._counts)
+        seen = pairs.instance[tails]
+        self.carry.last_us[seen], self.carry.last[seen] = pairs.time_us[tails], pairs.judged[tails]
         return turns
+
+    def _stirred(self, series: Series) -> Series:
+        """Return the readings of instances at which something is so, or was: most devices are well at most times.
+
+        What the others say ends nothing; the run of their opposite that it would go on with matters to open latches.
+        """
+        at = series.instance
+        stirs = series.raised | self.carry.open[at] | (self.carry.raising.start[at] != NEVER)
+        if stirs.all():
+            return series
+        stirred = np.zeros(len(self), dtype=np.bool_)
+        stirred[at[stirs]] = True
+        return series.take(np.flatnonzero(stirred[at]))
 
     def clock(self, horizon_us: int) -> Turns:
         """Return how latches turn by what time it is."""

@@ -88,7 +88,9 @@ class Carry:
     """What is known of each instance: the newest reading, both runs, and the latch with the episode that set it.
 
     ``raised_last``: when the condition was so, or the latch turned, for the last time; ``turned_us``: up to when
-    something was concluded, which is behind the newest reading where the clock did it.
+    something was concluded, which is behind the newest reading where the clock did it. ``read_through``,
+    ``read_from_us``: what transactions of lower numbers stored (``Stretch.through``), from this time on, was read, and
+    what it changes was concluded.
     """
 
     last_us: Ints
@@ -101,6 +103,8 @@ class Carry:
     raised_us: Ints
     first: Floats
     turned_us: Ints
+    read_through: Ints
+    read_from_us: Ints
 
     @classmethod
     def blank(cls, count: int) -> "Carry":
@@ -116,6 +120,8 @@ class Carry:
             raised_us=np.full(count, NEVER),
             first=np.full(count, np.nan),
             turned_us=np.full(count, NEVER),
+            read_through=np.zeros(count, dtype=np.int64),
+            read_from_us=np.full(count, LATER),
         )
 
     def take(self, at: Ints) -> "Carry":
@@ -173,6 +179,10 @@ class Series:
     def __len__(self) -> int:
         """Return the number of readings."""
         return len(self.instance)
+
+    def take(self, at: Ints) -> "Series":
+        """Return some of them."""
+        return Series(*(getattr(self, name)[at] for name in self.__slots__))
 
 
 @dataclass(slots=True)

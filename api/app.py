@@ -26,15 +26,42 @@ from api.live import Hub
 from api.metrics import LedgerTotals, Meter
 from api.parameters import known_parameters
 from api.routes import alarms as alarm_routes
-from api.routes import callbacks, catalog, device_types, devices, health, ledger, readings, silences, stream
+from api.routes import (
+    callbacks,
+    catalog,
+    completeness,
+    device_types,
+    devices,
+    geojson,
+    health,
+    ledger,
+    readings,
+    silences,
+    sockets,
+    stream,
+)
 from api.routes import channels as channel_routes
 from api.routes import quarantine as quarantine_routes
 from api.routes import rules as rule_routes
+from api.routes import sta as sta_routes
+from api.streams import Streams
 from api.trials import Trials
 from decoders.catalogue import Catalogue
 from model.alert_ports import Alarms, Channels, Outbox, Rules
 from model.dataset import OpenData
-from model.ports import Codecs, DeviceFiles, Interpreter, LiveSource, Publisher, Quarantine, Queries, Registry
+from model.observations import Observations
+from model.ports import (
+    Codecs,
+    Dashboards,
+    DeviceFiles,
+    Exports,
+    Interpreter,
+    LiveSource,
+    Publisher,
+    Quarantine,
+    Queries,
+    Registry,
+)
 
 __all__ = ["ApiConfig", "create_app"]
 
@@ -50,6 +77,9 @@ say what to do next. Lists are paged: follow `next_cursor`, or the `Link` header
 def create_app(  # noqa: PLR0913 -- the application's parts, each named
     *,
     queries: Queries,
+    observations: Observations,
+    exports: Exports,
+    dashboards: Dashboards,
     registry: Registry,
     quarantine: Quarantine,
     interpreter: Interpreter,
@@ -69,6 +99,9 @@ def create_app(  # noqa: PLR0913 -- the application's parts, each named
     """Return the application. The ports stay the caller's: open them before it starts, close them after."""
     context = Context(
         queries=queries,
+        observations=observations,
+        exports=exports,
+        dashboards=dashboards,
         registry=registry,
         quarantine=quarantine,
         interpreter=interpreter,
@@ -83,6 +116,7 @@ def create_app(  # noqa: PLR0913 -- the application's parts, each named
         open_data=open_data,
         trials=Trials(rules, config.max_trials),
         hub=Hub(live, clock=clock, queue=config.subscriber_queue, kept=config.kept_events),
+        streams=Streams(config.max_exports),
         meter=Meter(),
         totals=LedgerTotals(),
         clock=clock,
@@ -100,10 +134,11 @@ def create_app(  # noqa: PLR0913 -- the application's parts, each named
         lifespan=_lifespan,
     )
     app.state.context = context
-    data = (readings, stream, device_types, devices, ledger, quarantine_routes)
+    data = (readings, completeness, stream, device_types, geojson, devices, ledger, quarantine_routes)
     for module in (*data, alarm_routes, rule_routes, silences, channel_routes):
         app.include_router(module.router, dependencies=[Depends(known_parameters)])
-    for router in (callbacks.router, health.router, catalog.router, catalog.whole):
+    app.include_router(sockets.router)
+    for router in (callbacks.router, health.router, sta_routes.router, catalog.router, catalog.whole):
         app.include_router(router)  # asked by machines that may add parameters of their own
     app.add_api_route("/api/{rest:path}", errors.nothing_here, methods=list(_METHODS), include_in_schema=False)
     errors.install(app)

@@ -13,11 +13,23 @@ from fastapi import Depends, FastAPI, Request
 from api.live import Hub
 from api.metrics import LedgerTotals, Meter
 from api.pushes import networks
+from api.streams import Streams
 from api.trials import Trials
 from decoders.catalogue import Catalogue
 from model.alert_ports import Alarms, Channels, Outbox, Rules
 from model.dataset import OpenData
-from model.ports import Codecs, DeviceFiles, Interpreter, Publisher, Quarantine, Queries, Registry
+from model.observations import Observations
+from model.ports import (
+    Codecs,
+    Dashboards,
+    DeviceFiles,
+    Exports,
+    Interpreter,
+    Publisher,
+    Quarantine,
+    Queries,
+    Registry,
+)
 
 Clock = Callable[[], datetime]
 
@@ -34,7 +46,8 @@ class ApiConfig:
     how long the register may take while a Sigfox device waits for its answer.
     ``subscriber_queue``: readings that may wait for one live subscriber before it is dropped as too slow.
     ``kept_events``: newest live readings kept, and as many changes of alarms, so that a subscriber who comes back goes
-    on where it stopped. ``max_trials``: rules that may be tried on the past at the same time.
+    on where it stopped. ``max_trials``: rules that may be tried on the past at the same time. ``max_exports``:
+    streams of readings under way at the same time; ``max_exported``: readings that one of them may be expected to have.
     ``public_url``: how the world reaches this site; empty: as it is asked.
     """
 
@@ -54,6 +67,8 @@ class ApiConfig:
     kept_events: int = 5000
     max_trials: int = 2
     public_url: str = ""
+    max_exports: int = 4
+    max_exported: int = 50_000_000
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -61,6 +76,9 @@ class Context:
     """The application's parts."""
 
     queries: Queries
+    observations: Observations
+    exports: Exports
+    dashboards: Dashboards
     registry: Registry
     quarantine: Quarantine
     interpreter: Interpreter
@@ -75,6 +93,7 @@ class Context:
     open_data: OpenData
     trials: Trials
     hub: Hub
+    streams: Streams
     meter: Meter
     totals: LedgerTotals
     clock: Clock

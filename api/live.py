@@ -16,7 +16,7 @@ import logging
 from collections import defaultdict, deque
 from collections.abc import AsyncIterator, Callable, Iterable, Iterator, Mapping, Sequence
 from contextlib import contextmanager, suppress
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from datetime import datetime
 from typing import Literal
 
@@ -42,17 +42,37 @@ KINDS: tuple[Kind, ...] = ("reading", "alarm")
 
 @dataclass(frozen=True, slots=True)
 class Event:
-    """One live reading, or one change of an alarm. ``sse``: the same as the bytes of a server-sent event."""
+    """One live reading, or one change of an alarm. ``data``: the same as JSON, ``sse``: as a server-sent event."""
 
     number: int
-    sse: bytes
+    id: bytes
+    data: bytes
     reading: LiveReading | None = None
     notice: AlarmNotice | None = None
+    _cut: dict[frozenset[str], bytes] = field(default_factory=dict, repr=False, compare=False)
 
     @property
     def kind(self) -> Kind:
         """Which of the two it is."""
         return "alarm" if self.reading is None else "reading"
+
+    @property
+    def sse(self) -> bytes:
+        """The whole as the bytes of a server-sent event."""
+        return self.as_sse(self.data)
+
+    def as_sse(self, data: bytes) -> bytes:
+        """Return a server-sent event of this name that says ``data``."""
+        return b"id: %s\nevent: %s\ndata: %s\n\n" % (self.id, self.kind.encode(), data)
+
+    def only(self, fields: frozenset[str]) -> bytes:
+        """Return the JSON with only these fields of a reading, all if none are named; made once for all who ask."""
+        if not fields or self.reading is None:
+            return self.data
+        if fields not in self._cut:
+            values = {name: value for name, value in self.reading.values.items() if name in fields}
+            self._cut[fields] = msgspec.json.encode(msgspec.structs.replace(self.reading, values=values))
+        return self._cut[fields]
 
     @property
     def about(self) -> LiveReading | Alarm | None:
@@ -68,9 +88,15 @@ class Subscription:
     """
 
     def __init__(
-        self, device_types: frozenset[str], devices: frozenset[str], kinds: frozenset[Kind], capacity: int
+        self,
+        device_types: frozenset[str],
+        devices: frozenset[str],
+        kinds: frozenset[Kind],
+        capacity: int,
+        fields: frozenset[str] = frozenset(),
     ) -> None:
         self.kinds = kinds
+        self.fields = fields
         self.device_types = device_types
         self.devices = devices
         self.dropped: str | None = None
@@ -85,6 +111,8 @@ class Subscription:
         if about is None or event.kind not in self.kinds:
             return False
         if self.device_types and about.device_type not in self.device_types:
+            return False
+        if self.fields and event.reading is not None and self.fields.isdisjoint(event.reading.values):
             return False
         return not self.devices or about.device in self.devices
 
@@ -170,11 +198,14 @@ class Hub:
         *,
         device_types: Iterable[str] = (),
         devices: Iterable[str] = (),
+        fields: Iterable[str] = (),
         kinds: Iterable[Kind] = KINDS,
         after: str | None = None,
     ) -> Iterator[Subscription]:
-        """Listen to these device types and devices (none named: to all), going on behind the event id ``after``."""
-        subscription = Subscription(frozenset(device_types), frozenset(devices), frozenset(kinds), self._queue)
+        """Listen to these types, devices and fields (none named: to all), going on behind the event id ``after``."""
+        subscription = Subscription(
+            frozenset(device_types), frozenset(devices), frozenset(kinds), self._queue, frozenset(fields)
+        )
         if after:
             self._replay(subscription, after)
         self._subscriptions.add(subscription)
@@ -194,7 +225,7 @@ class Hub:
         except (msgspec.MsgspecError, UnicodeDecodeError) as error:
             log.warning("passing over a live message that is no list of readings: %s", error)
             return
-        self._spread("reading", [self._event("reading", reading) for reading in readings])
+        self._spread("reading", [self._event(reading) for reading in readings])
 
     def publish_alarms(self, payload: bytes) -> None:
         """Tell listeners the changes of alarms of one JSON array; as ``publish``."""
@@ -203,7 +234,7 @@ class Hub:
         except (msgspec.MsgspecError, UnicodeDecodeError) as error:
             log.warning("passing over a live message that is no list of changes of alarms: %s", error)
             return
-        self._spread("alarm", [self._event("alarm", notice) for notice in notices])
+        self._spread("alarm", [self._event(notice) for notice in notices])
 
     def _spread(self, kind: Kind, events: Sequence[Event]) -> None:
         kept = self._kept[kind]
@@ -245,13 +276,13 @@ class Hub:
                 if not listeners:
                     del self._by_device[device]
 
-    def _event(self, kind: Kind, told: LiveReading | AlarmNotice) -> Event:
+    def _event(self, told: LiveReading | AlarmNotice) -> Event:
         self._number += 1
         data = msgspec.json.encode(told)
-        sse = b"id: %s-%d\nevent: %s\ndata: %s\n\n" % (self._epoch.encode(), self._number, kind.encode(), data)
+        name = f"{self._epoch}-{self._number}".encode()
         if isinstance(told, LiveReading):
-            return Event(self._number, sse, reading=told)
-        return Event(self._number, sse, notice=told)
+            return Event(self._number, name, data, reading=told)
+        return Event(self._number, name, data, notice=told)
 
     def _replay(self, subscription: Subscription, after: str) -> None:
         epoch, _, number = after.partition("-")

@@ -42,6 +42,7 @@ TAGS = [
     {"name": "notifications", "description": "Who is told, over which channels, and who is not for a while."},
     {"name": "open data", "description": "What is published: the catalogue (DCAT-AP) and the files."},
     {"name": "callbacks", "description": "Where network servers post what they heard."},
+    {"name": "sensorthings", "description": "OGC SensorThings 1.1, reading: for QGIS and other GIS."},
     {"name": "health", "description": "For those who keep the service running."},
 ]
 
@@ -70,13 +71,30 @@ def install(app: FastAPI, catalogue: Catalogue) -> None:
 def _tell_problems(document: dict[str, Any]) -> None:
     for path in document["paths"].values():
         for operation in path.values():
+            if operation["tags"] == ["sensorthings"]:  # refuses in its own words, and never by FastAPI's
+                operation["responses"].pop("422", None)
+                continue
             for status, response in operation["responses"].items():
-                if status >= "4" and "application/json" in response.get("content", {}):
-                    response["content"]["application/problem+json"] = response["content"].pop("application/json")
+                content = response.get("content", {})
+                told: dict[str, Any] = next(
+                    iter(content.values()), {}
+                )  # FastAPI tells the media type of the good answer
+                if status >= "4" and told.get("schema", {}).get("$ref", "").endswith("/ProblemOut"):
+                    response["content"] = {"application/problem+json": told}
     schemas = document["components"]["schemas"]
     for name in ("HTTPValidationError", "ValidationError"):
         schemas.pop(name, None)
     schemas["DeviceIn"] = DeviceIn.model_json_schema()
+    schemas["StaErrorOut"] = {
+        "type": "object",
+        "title": "StaErrorOut",
+        "required": ["code", "type", "message"],
+        "properties": {
+            "code": {"type": "integer"},
+            "type": {"type": "string", "const": "error"},
+            "message": {"type": "string", "description": "What is wrong, and what to do next"},
+        },
+    }
 
 
 def _tell_values(schemas: dict[str, Any], types: tuple[DeviceType, ...]) -> None:

@@ -340,6 +340,29 @@ class ReadingsOut(Page[ReadingOut]):
     units: dict[str, str] = Field(description="Field → UCUM code", examples=[{"power_w": "W", "voltage_v": "V"}])
 
 
+class BucketOut(Shape):
+    """What one device said in one bucket of time, summed up."""
+
+    device: str = Field(examples=["70b3d50000000001"])
+    time: AwareDatetime = Field(description="The bucket's beginning, UTC")
+    values: dict[str, float | int | None] = Field(description="The fields asked for; null where it said nothing")
+
+
+class BucketsOut(Page[BucketOut]):
+    """A page of readings summed up by bucket, in order of time, then device.
+
+    `resolution` is the one asked for, or the next coarser that is kept so long; `start` and `end` are those of whole
+    buckets, a day being one of the city's time zone.
+    """
+
+    device_type: str
+    resolution: Literal["1min", "15min", "1h", "1d"]
+    aggregation: str = Field(examples=["mean"])
+    start: AwareDatetime
+    end: AwareDatetime
+    units: dict[str, str] = Field(description="Field → UCUM code; empty for counts", examples=[{"power_w": "W"}])
+
+
 class DeviceOut(Shape):
     """A device as the register knows it."""
 
@@ -359,6 +382,69 @@ class DeviceOut(Shape):
     variables: dict[str, str] = Field(description="Constants of this one device, such as a transformer ratio")
     first_seen: AwareDatetime | None
     last_seen: AwareDatetime | None
+
+
+class PointOut(Shape):
+    """Where a device is: longitude, then latitude, WGS 84."""
+
+    type: Literal["Point"]
+    coordinates: list[float] = Field(min_length=2, max_length=2, examples=[[-4.4861, 48.3904]])
+
+
+class FeatureOut(Shape):
+    """One device on the map."""
+
+    type: Literal["Feature"]
+    id: str = Field(examples=["70b3d50000000001"])
+    geometry: PointOut
+    properties: dict[str, Value | dict[str, str]] = Field(
+        description="What the register says: type, name, state, district, experiment, network, tags, last_seen …"
+    )
+
+
+class FeaturesOut(Shape):
+    """Devices as GeoJSON (RFC 7946), in order of id."""
+
+    type: Literal["FeatureCollection"]
+    features: list[FeatureOut]
+    without_position: int = Field(description="Devices that fit, but of which nobody said where they are")
+
+
+class GapOut(Shape):
+    """A span in which a device was silent for longer than its period lets expect."""
+
+    start: AwareDatetime
+    end: AwareDatetime
+    missing: int = Field(description="Readings that did not come")
+
+
+class CoverageOut(Shape):
+    """How much of what was expected a device has brought."""
+
+    device: str
+    name: str
+    district: str | None
+    expected: int
+    received: int
+    completeness: float = Field(description="Percent")
+    gaps: list[GapOut]
+
+
+class CompletenessOut(Shape):
+    """Devices by completeness, the worst first; those behind `limit` are only in the sum.
+
+    `completeness` is that of all `devices` together, percent. Gaps shorter than a bucket of `resolution` show in it
+    only. `end` is never later than now.
+    """
+
+    device_type: str
+    resolution: Literal["raw", "1min", "15min", "1h", "1d"]
+    start: AwareDatetime
+    end: AwareDatetime
+    widened: bool = Field(description="Whether the range was widened to whole buckets")
+    devices: int
+    completeness: float
+    worst: list[CoverageOut]
 
 
 class FactOut(Shape):

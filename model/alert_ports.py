@@ -56,13 +56,19 @@ class Member:
 
 @dataclass(slots=True, kw_only=True)
 class Stretch:
-    """Readings of one device type, sorted by device, then time. ``flagged``: field -> rows where it is implausible."""
+    """Readings of one device type, sorted by device, then time. ``flagged``: field -> rows where it is implausible.
+
+    ``told``: of news, the number of the transaction that stored each row. ``through``: of what was read, all that
+    transactions of lower numbers stored is in it.
+    """
 
     device_type: str
     device: Ints
     time_us: Ints
     columns: dict[str, Column]
     flagged: Mapping[str, Ints] = field(default_factory=dict)
+    told: Ints | None = None
+    through: int = 0
 
     def __len__(self) -> int:
         """Return the number of rows."""

@@ -12,11 +12,13 @@ from typing import Protocol, TypeVar
 from model.batch import Batch, Frame, Replay, Replayed, Written
 from model.device import Device, DeviceRef, DeviceType, NewField
 from model.history import Changes, Counts, Extent, Part, Place, Reach, Rows, Run, Said, Scope, Seen
+from model.questions import Aggregation
 from model.resolution import POINTS, Resolution
 from model.script import Call, Result, Script, Suspension, Way
 from model.uplink import Message
 from model.views import (
     Amount,
+    BucketPage,
     Chart,
     DatabaseFacts,
     GapReport,
@@ -296,6 +298,35 @@ class Queries(Protocol):
         ...
 
 
+class ArrowBatch(Protocol):
+    """Rows in Arrow's columns (a record batch): anything that hands them over by Arrow's C interface."""
+
+    def __arrow_c_array__(self, requested_schema: object | None = None) -> tuple[object, object]:
+        """Hand over schema and columns."""
+        ...
+
+
+class Exports(Protocol):
+    """Readings in any number, as a stream that never holds more than a few batches of them."""
+
+    def batches(
+        self,
+        device_type: DeviceType,
+        *,
+        devices: Sequence[str] | None = None,
+        start: datetime | None = None,
+        end: datetime | None = None,
+        fields: Sequence[str] = (),
+        simulated: bool | None = None,
+    ) -> AsyncIterator[ArrowBatch]:
+        """Yield readings with start <= time < end in order of time, then device, with the schema of ``model.export``.
+
+        ``devices``: only these, ``None``: all of the type; no fields: all. What is written meanwhile may be among them
+        or not; a reader who is slow holds nothing up. Raise ``BadRequestError`` as ``Queries.readings`` does.
+        """
+        ...
+
+
 class Dashboards(Protocol):
     """What charts, maps and rankings ask: statistics by bucket of time, from the rollup that fits the question.
 
@@ -318,6 +349,26 @@ class Dashboards(Protocol):
         simulated: bool | None = None,
     ) -> Chart:
         """Return a line for each device and field; no fields: all that have statistics."""
+        ...
+
+    async def aggregated(
+        self,
+        device_type: DeviceType,
+        *,
+        start: datetime,
+        end: datetime,
+        resolution: Resolution,
+        aggregation: Aggregation,
+        devices: Sequence[str] | None = None,
+        fields: Sequence[str] = (),
+        limit: int = 1000,
+        cursor: str | None = None,
+        simulated: bool | None = None,
+    ) -> BucketPage:
+        """Return a page of buckets of many devices, in order of time, then device; ``devices``: ``None`` for all.
+
+        A bucket in which a device said nothing is absent. No fields: all that have statistics.
+        """
         ...
 
     async def groups(

@@ -2,11 +2,14 @@
 
 from collections.abc import Sequence
 from datetime import UTC, datetime, timedelta
+from typing import Literal
 
 from model.device import DeviceType, Field, Kind
 from model.errors import BadRequestError
 from model.resolution import POINTS, Resolution, count
 
+Aggregation = Literal["mean", "min", "max", "sum", "count", "last"]
+"""What becomes of the values in a bucket."""
 MOST_POINTS = 200_000
 """The largest chart."""
 MOST_LISTED = 10_000

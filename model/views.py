@@ -36,6 +36,28 @@ class ReadingPage:
     next_cursor: str | None
 
 
+class Bucket(msgspec.Struct, frozen=True, kw_only=True, gc=False):
+    """What one device said in one bucket of time, summed up. ``time``: the bucket's beginning, UTC."""
+
+    device: str
+    time: datetime
+    values: Mapping[str, Value]
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class BucketPage:
+    """Buckets in order of time, then device. ``resolution``: as asked, or the next coarser that is kept so long.
+
+    ``start`` and ``end`` are those of whole buckets.
+    """
+
+    resolution: Resolution
+    start: datetime
+    end: datetime
+    rows: Sequence[Bucket]
+    next_cursor: str | None
+
+
 @dataclass(frozen=True, slots=True, kw_only=True)
 class LatestValue:
     """The newest value of one field, by event time, with the event time it is from."""

@@ -198,7 +198,8 @@ def _extent(graph: Graph, here: URIRef, entry: Entry) -> None:
         graph.add((period, DCAT.endDate, Literal(entry.days[-1])))
     if entry.box is not None:
         west, south, east, north = entry.box
-        ring = f"{west} {south}, {east} {south}, {east} {north}, {west} {north}, {west} {south}"
+        corners = ((west, south), (east, south), (east, north), (west, north), (west, south))
+        ring = ", ".join(f"{longitude:.5f} {latitude:.5f}" for longitude, latitude in corners)
         shape = Literal(f"POLYGON(({ring}))", datatype=_GEO.wktLiteral)
         place = BNode()
         graph.add((here, DCTERMS.spatial, place))

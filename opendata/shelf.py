@@ -184,9 +184,7 @@ class Draft:
         self._schema = schema_of(columns, about)
         self._waiting: list[pa.RecordBatch] = []
         self._waiting_rows = 0
-        self._parquet = parquet.ParquetWriter(
-            self._path(".parquet"), self._schema, compression="zstd", version="2.6", store_schema=False
-        )
+        self._parquet = parquet.ParquetWriter(self._path(".parquet"), self._schema, compression="zstd", version="2.6")
         plain = pa.schema([(field.name, _plain(field.type)) for field in self._schema])
         options = csv.WriteOptions(quoting_style="needed")
         self._csv = csv.CSVWriter(self._path(".csv"), plain, write_options=options)

@@ -20,10 +20,11 @@ from model.ports import Quarantine
 from model.ports import Queries as QueriesPort
 from model.status import LIVE_TOPIC, IngestStatus
 from model.views import QuarantineSums
-from penfeld import pushes, wiring
+from penfeld import backup, pushes, wiring
 from penfeld.brokers import broker_address
 from penfeld.clock import Clock
 from penfeld.config import Config
+from penfeld.deployment import expiry
 from penfeld.devicefiles import catalogue
 from penfeld.embedded.postgres import Postgres
 from penfeld.processes import port_is_free
@@ -46,6 +47,8 @@ _CLOCK_FAIL = timedelta(minutes=1)
 _ROUND_TRIP_S = 5.0
 _MOST_PENDING = 999
 _LONG_WAIT = timedelta(minutes=1)
+_OLD_BACKUP = timedelta(days=2)
+_SOON = timedelta(days=30)
 _OLD_ROUND = timedelta(minutes=15)
 
 
@@ -70,6 +73,7 @@ class Finding:
 async def examine(config: Config, clock: Clock) -> Sequence[Finding]:
     """Run all checks, in the order in which one would mend."""
     found = [*_settings(config), *_folder(config), *_device_files(config), *_running(config), *push_findings(config)]
+    found += [*backup_findings(config, clock()), *certificate_findings(config, clock())]
     found += await _database(config, clock)
     about_broker, statuses = await _broker(config, clock)
     return [*found, *about_broker, *await _counts(config, statuses)]
@@ -96,6 +100,37 @@ def _folder(config: Config) -> list[Finding]:
     if free < _LITTLE_DISK:
         return [Finding(Level.WARN, "disk", text, "make room, or move data_dir to a larger disk")]
     return [Finding(Level.OK, "data folder", text)]
+
+
+def backup_findings(config: Config, now: datetime) -> list[Finding]:
+    """Look at how old the last backup is; the embedded database of a trial needs none."""
+    made_at = backup.last(config.data_dir)
+    if made_at is None and config.database.embedded:
+        return []
+    remedy = "`penfeld backup --out FILE`, best every night, to another machine"
+    if made_at is None:
+        return [Finding(Level.WARN, "backup", "none was made from this data folder", remedy)]
+    text = f"the last one is of {made_at.isoformat(timespec='seconds')}"
+    if now - made_at > _OLD_BACKUP:
+        return [Finding(Level.WARN, "backup", text, remedy)]
+    return [Finding(Level.OK, "backup", text)]
+
+
+def certificate_findings(config: Config, now: datetime) -> list[Finding]:
+    """Look at how long the certificates of the settings count."""
+    found = []
+    for file in (config.broker.ca_file, config.broker.cert_file):
+        if file is None:
+            continue
+        try:
+            until = expiry(file)
+        except ConfigError as error:
+            found.append(Finding(Level.FAIL, "certificate", error.problems[0], "give a certificate in PEM"))
+            continue
+        text, remedy = f"{file} counts until {until.isoformat(timespec='minutes')}", "make a new one and put it there"
+        level = Level.FAIL if until <= now else Level.WARN if until - now < _SOON else Level.OK
+        found.append(Finding(level, "certificate", text, "" if level is Level.OK else remedy))
+    return found
 
 
 def _device_files(config: Config) -> list[Finding]:

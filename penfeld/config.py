@@ -7,7 +7,8 @@ Rules:
 2. The file is ``--config``, else ``PENFELD_CONFIG``, else ``./penfeld.toml`` if there is one.
 3. A wrong or unknown key is a problem with its line and the nearest known name; ``ConfigError`` holds all of them.
 4. Values that may hold a password are kept out of ``repr`` and of every message.
-5. Relative paths in the file are relative to the file; in the environment, to the working folder.
+5. A variable may name a file with its value, as containers and systemd give secrets: ``PENFELD_DATABASE_URL_FILE``.
+6. Relative paths in the file are relative to the file; in the environment, to the working folder.
 """
 
 import os
@@ -309,7 +310,7 @@ class Config:
 
 def load(path: Path | None = None, environ: Mapping[str, str] | None = None) -> Config:
     """Read the settings; raise ``ConfigError`` with every problem. ``environ`` is the process's unless given."""
-    environ = os.environ if environ is None else environ
+    environ = _with_files(os.environ if environ is None else environ)
     path = path or (Path(environ["PENFELD_CONFIG"]) if environ.get("PENFELD_CONFIG") else None)
     if path is None and Path(FILE_NAME).is_file():
         path = Path(FILE_NAME)
@@ -579,6 +580,27 @@ class _Reader:
                 near = get_close_matches(name, known, 1)
                 notes.append(f"{name} is no setting and is ignored" + (f"; did you mean {near[0]}?" if near else ""))
         return notes
+
+
+def _with_files(environ: Mapping[str, str]) -> Mapping[str, str]:
+    """Return the environment with what the files hold that ``…_FILE`` variables name; a variable itself wins."""
+    found, problems = dict(environ), []
+    known = {
+        f"{PREFIX}{section}_{item.name}".upper() for section, kind in Config.SECTIONS.items() for item in fields(kind)
+    }
+    for name, path in environ.items():
+        wanted = name.removesuffix("_FILE")
+        if wanted == name or name in known or wanted not in known:
+            continue
+        found.pop(name)
+        try:
+            found.setdefault(wanted, Path(path).read_text("utf-8").rstrip("\n"))
+        except (OSError, UnicodeDecodeError) as error:
+            why = error.strerror if isinstance(error, OSError) else "is no text"
+            problems.append(f"{name} names {path}, which cannot be read: {why}")
+    if problems:
+        raise ConfigError(problems)
+    return found
 
 
 _PARSED: Mapping[Any, Callable[[Any], Any]] = {Age: age, Span: Span.parse, Quiet | None: Quiet.parse}

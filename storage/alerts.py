@@ -165,8 +165,11 @@ class AlertStore:
         }
         async with self._database.connection() as connection:
             await connection.execute(statement("plan_for_looking_up"))
+            [(through,)] = await fetch(connection, statement("stored_through"))
             found = await _narrow(connection, some, query, parameters)
-        return _sorted(device_type, [found])
+        stretch = _sorted(device_type, [found])
+        stretch.through = through
+        return stretch
 
     async def before(
         self, device_type: str, field: str | None, since_us: Mapping[int, int]

@@ -108,6 +108,11 @@ class Database:
         self._idle: list[tuple[Connection, float]] = []
         self._closed = False
 
+    @property
+    def dsn(self) -> str:
+        """The address as libpq reads it, password included: for other drivers within storage."""
+        return self._dsn
+
     async def open(self) -> None:
         """Make the first connections; raise ``UnavailableError`` when the database does not let us in."""
         self._closed = False
@@ -253,6 +258,12 @@ def _translate(error: Exception, address: str) -> PenfeldError | None:
             return UnavailableError(f"database {address}: {_explained(error)}")
         case _:
             return None
+
+
+def unavailable(address: str, text: str) -> UnavailableError:
+    """Return our error for what another driver says of a database that does not answer."""
+    lines = [line.strip() for line in text.splitlines() if line.strip()] or ["it does not answer"]
+    return UnavailableError(f"database {address}: {lines[0]}: {advice(text)}")
 
 
 def _explained(error: psycopg.Error) -> str:

@@ -17,9 +17,19 @@ from typing import Any
 
 from model.device import DeviceType, Field
 from model.errors import NotFoundError
-from model.questions import check_common, check_counter, check_fields, check_known, check_limit, check_range, check_size
+from model.questions import (
+    Aggregation,
+    check_common,
+    check_counter,
+    check_fields,
+    check_known,
+    check_limit,
+    check_range,
+    check_size,
+)
 from model.resolution import POINTS, Resolution, after
-from model.views import Chart, Consumer, GapReport, Line, Newest, Ranking
+from model.views import BucketPage, Chart, Consumer, GapReport, Line, Newest, Ranking
+from storage.aggregates import Aggregates
 from storage.connection import Database
 from storage.gaps import Gaps
 from storage.points import buckets, group_points, points_of, readings
@@ -58,6 +68,7 @@ class Dashboards:
         self._database = database
         self._stock = Stock(database, clock, config)
         self._gaps = Gaps(database, self._stock)
+        self._aggregates = Aggregates(database, self._stock)
 
     async def series(
         self,
@@ -100,6 +111,34 @@ class Dashboards:
                 for name, key in keys.items()
                 for n, field in enumerate(chosen)
             ),
+        )
+
+    async def aggregated(
+        self,
+        device_type: DeviceType,
+        *,
+        start: datetime,
+        end: datetime,
+        resolution: Resolution,
+        aggregation: Aggregation,
+        devices: Sequence[str] | None = None,
+        fields: Sequence[str] = (),
+        limit: int = 1000,
+        cursor: str | None = None,
+        simulated: bool | None = None,
+    ) -> BucketPage:
+        """Return a page of buckets of many devices, in order of time, then device; ``devices``: ``None`` for all."""
+        return await self._aggregates.page(
+            device_type,
+            start,
+            end,
+            resolution=resolution,
+            aggregation=aggregation,
+            devices=devices,
+            fields=fields,
+            limit=limit,
+            cursor=cursor,
+            simulated=simulated,
         )
 
     async def groups(

@@ -153,15 +153,17 @@ def _heard(frames: Frames, kept: Bools) -> dict[str, int]:
     return found | {f"gateway:{name}": newest for name in gateways if name}
 
 
-def _told(bodies: Iterable[tuple[int, datetime, bytes]]) -> tuple[list[Stretch], dict[str, int], list[datetime]]:
+def _told(
+    bodies: Iterable[tuple[int, datetime, bytes, int]],
+) -> tuple[list[Stretch], dict[str, int], list[datetime]]:
     """Return what rows of news tell, rows of one device type together in order of device and time.
 
     The last are the arrivals of those that cannot be read.
     """
-    parts: dict[str, list[_Part]] = {}
+    parts: dict[str, list[tuple[_Part, int]]] = {}
     heard: dict[str, int] = {}
     unread = []
-    for number, at, body in bodies:
+    for number, at, body, stored_by in bodies:
         try:
             news = _DECODER.decode(body)
             for part in news.parts:
@@ -171,13 +173,14 @@ def _told(bodies: Iterable[tuple[int, datetime, bytes]]) -> tuple[list[Stretch],
             unread.append(at)
             continue
         for part in news.parts:
-            parts.setdefault(part.device_type, []).append(part)
+            parts.setdefault(part.device_type, []).append((part, stored_by))
         for subject, at_us in news.heard.items():
             heard[subject] = max(at_us, heard.get(subject, 0))
     return [_joined(name, some) for name, some in parts.items()], heard, unread
 
 
-def _joined(name: str, parts: Sequence[_Part]) -> Stretch:
+def _joined(name: str, told: Sequence[tuple[_Part, int]]) -> Stretch:
+    parts = [part for part, _ in told]
     device = np.concatenate([np.frombuffer(part.device, dtype="<i8") for part in parts])
     time_us = np.concatenate([np.frombuffer(part.time_us, dtype="<i8") for part in parts])
     counts = [len(part.device) // 8 for part in parts]
@@ -204,6 +207,7 @@ def _joined(name: str, parts: Sequence[_Part]) -> Stretch:
         time_us=time_us[order],
         columns=columns,
         flagged={field: np.sort(np.concatenate(some)) for field, some in flagged.items()},
+        told=np.repeat([stored_by for _, stored_by in told], counts)[order],
     )
 
 
@@ -232,14 +236,14 @@ async def waiting(connection: Connection, count: int) -> News:
         lost = await connection.execute(statement("news_lost"))
         parameters = {"count": _ROWS + 1, "bytes": count * _BYTES_A_ROW}
         found = await connection.execute(statement("news"), parameters)
-    bodies = [(number, at, bytes(body), last) for number, at, body, last in await found.fetchall()]
-    parts, heard, unread = _told(one[:3] for one in bodies)
+    bodies = [(number, at, bytes(body), by, last) for number, at, body, by, last in await found.fetchall()]
+    parts, heard, unread = _told(one[:4] for one in bodies)
     since = [since for (since,) in await lost.fetchall()] + unread
     return News(
         ids=tuple(one[0] for one in bodies),
         parts=parts,
         heard=heard,
-        more=bool(bodies) and bodies[-1][0] < bodies[-1][3],
+        more=bool(bodies) and bodies[-1][0] < bodies[-1][4],
         lost_us=microseconds(min(since)) if since else None,
     )
 

@@ -15,6 +15,7 @@ from dataclasses import dataclass
 from psycopg.sql import SQL, Composable, Composed, Identifier, Literal, Placeholder
 
 from model.device import DeviceType, Field, Kind
+from model.questions import Aggregation
 from model.resolution import Resolution
 from storage import rollups
 from storage.tables import table
@@ -92,6 +93,41 @@ class Source:
             relation=self._relation,
             chosen=self._chosen(simulated=simulated, devices=True),
             merged=SQL("") if self._raw else SQL(" group by device, bucket"),
+        )
+
+    def aggregated(
+        self,
+        fields: Sequence[Field],
+        aggregation: Aggregation,
+        resolution: Resolution,
+        *,
+        zone: str,
+        devices: bool,
+        simulated: bool | None,
+    ) -> Composed:
+        """Return rows of id, bucket, then a value of each field, in that order; only those behind ``at`` and ``id``.
+
+        ``last``, of the readings, is the newest value that there is in the bucket.
+        """
+        bucket: Composable = Identifier("bucket")
+        if self._raw:
+            bucket = rollups.bucket(_LEVELS[resolution], Identifier("time"), zone)
+            newest = SQL("(array_agg({0} order by time desc) filter (where {0} is not null))[1]")
+            columns: list[Composed] = [newest.format(value) for field in fields for value in _reading(field)]
+        else:
+            columns = [_aggregate(field, aggregation) for field in fields]
+        named = [SQL("{} as {}").format(value, _column(n, "value")) for n, value in enumerate(columns)]
+        return SQL(
+            "select d.id, b.bucket{values} from (select device, {bucket} as bucket{named} from {relation}"
+            " where {chosen} group by 1, 2) as b join penfeld.device as d on d.key = b.device"
+            ' where %(at)s::timestamptz is null or (b.bucket, d.id collate "C") > (%(at)s, %(id)s)'
+            ' order by b.bucket, d.id collate "C" limit %(limit)s'
+        ).format(
+            values=_listed([_column(n, "value") for n in range(len(fields))]),
+            bucket=bucket,
+            named=_listed(named),
+            relation=self._relation,
+            chosen=self._chosen(simulated=simulated, devices=devices),
         )
 
     def before(self, fields: Sequence[Field], *, simulated: bool | None) -> Composed:
@@ -317,6 +353,22 @@ def _bucket(field: Field) -> list[Composable]:
         SQL("min({})::double precision").format(Identifier(f"{field.name}_first")),
         SQL("max({})::double precision").format(Identifier(f"{field.name}_last")),
     ]
+
+
+def _aggregate(field: Field, aggregation: Aggregation) -> Composed:
+    """Return one statistic over the rows of a rollup that a query groups."""
+    count, total, least, greatest = _extremes(field)
+    match aggregation:
+        case "mean":
+            return SQL("sum({}) / nullif(sum({}), 0)").format(total, count)
+        case "min":
+            return SQL("min({})").format(least)
+        case "max":
+            return SQL("max({})").format(greatest)
+        case "sum":
+            return SQL("sum({})").format(total)
+        case _:
+            return SQL("sum({})::bigint").format(count)
 
 
 def _group(field: Field | None) -> list[Composable]:

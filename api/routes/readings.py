@@ -1,16 +1,19 @@
-"""Readings: ranges of one device type as JSON or CSV, and the newest values."""
+"""Readings: ranges of one device type, as pages of JSON or as streams of a whole range, and the newest values."""
 
-import csv
-import io
-from collections.abc import Sequence
-from typing import Annotated, Literal
+from collections.abc import AsyncIterator, Sequence
+from dataclasses import dataclass
+from datetime import datetime, timedelta
+from typing import Annotated, Any, Literal
 
 import msgspec
-from fastapi import APIRouter, Query, Request, Response
+from fastapi import APIRouter, Depends, Query, Request, Response
+from fastapi.responses import StreamingResponse
 
+from api import caching
+from api.choice import Choice, ChoiceDep
 from api.context import PREFIX, Context, ContextDep
-from api.errors import INVALID, NOT_ACCEPTABLE, Problem, unknown
-from api.language import quality_of
+from api.errors import INVALID, UNAVAILABLE, Problem, unknown
+from api.formats import MEDIA_TYPES, Format, accepted, begun, csv_page, described, encoded, encoder, headers_of
 from api.openapi import problems
 from api.parameters import (
     CursorQuery,
@@ -21,96 +24,265 @@ from api.parameters import (
     ToQuery,
     check_range,
     known_device,
-    known_devices,
     known_type,
     next_link,
     page_of,
     simulated_filter,
 )
-from api.schemas import LatestOut, Page, ReadingsOut, Word
-from model.device import Device, DeviceType, Field
-from model.errors import BadRequestError
-from model.uplink import Value
-from model.views import ReadingPage
+from api.schemas import BucketsOut, LatestOut, Page, ReadingsOut, Word
+from api.sums import MAX_LOOKED_AT, Aggregations, Buckets, Resolutions, numbers, thin
+from model.device import DeviceType, Field
+from model.export import bucket_batch, schema
+from model.ports import ArrowBatch
+from model.resolution import Resolution
 
 router = APIRouter(prefix=PREFIX, tags=["readings"])
 
 MAX_ROWS = 10_000
-FORMATS = {"json": "application/json", "csv": "text/csv"}
+MAX_POINTS = 10_000
+_PAGE = 1000
 
-Format = Literal["json", "csv"]
-_CSV = {
-    "content": {
-        "text/csv": {
-            "schema": {"type": "string"},
-            "example": "device,time,received_at,power_w,flags,simulated,version\n",
-        }
-    }
-}
+
+Fields = Annotated[
+    list[Word],
+    Query(description="Fields to tell, separated by commas or repeated; none: all.", examples=["power_w"]),
+]
+
+
+@dataclass(frozen=True, slots=True)
+class _Asked:
+    """Which readings, and how they are to be told."""
+
+    choice: Choice
+    fields: Sequence[Field]
+    named: bool
+    start: datetime | None
+    end: datetime | None
+    simulated: bool | None
+    format: Format
+    units: bool
+
+
+async def _asked(
+    request: Request,
+    context: ContextDep,
+    choice: ChoiceDep,
+    start: FromQuery = None,
+    end: ToQuery = None,
+    fields: Fields = [],  # noqa: B006  FastAPI copies it
+    simulated: SimulatedQuery = "include",
+    format: Annotated[  # noqa: A002  the name of the parameter in the address
+        Format | None, Query(description="Wins over the `Accept` header.")
+    ] = None,
+    header: Annotated[
+        Literal["names", "units"], Query(description="CSV: one header row of names, or a second one of UCUM units.")
+    ] = "names",
+) -> _Asked:
+    del context
+    check_range(start, end)
+    chosen = format or accepted(request.headers.get("accept", "*/*"))
+    columns = _fields(choice.device_type, fields)
+    return _Asked(
+        choice, columns, bool(fields), start, end, simulated_filter(simulated), chosen, units=header == "units"
+    )
 
 
 @router.get(
     "/readings",
     summary="Readings of one device type",
-    response_model=ReadingsOut,
-    responses={200: _CSV, **problems(404, 406, 422, 503)},
+    response_model=ReadingsOut | BucketsOut,
+    responses={200: described(), 304: caching.NOT_MODIFIED, **problems(404, 406, 422, 503)},
 )
-async def readings(  # noqa: PLR0913, PLR0917  the parameters of the query, which are its documentation
+async def readings(
     request: Request,
     context: ContextDep,
-    device_type: DeviceTypeQuery = None,
-    device: DevicesQuery = [],  # noqa: B006  FastAPI copies it
-    start: FromQuery = None,
-    end: ToQuery = None,
-    fields: Annotated[
-        list[Word],
-        Query(description="Fields to tell, separated by commas or repeated; none: all.", examples=["power_w"]),
-    ] = [],  # noqa: B006
-    limit: Annotated[int, Query(ge=1, le=MAX_ROWS, description=f"Rows a page, at most {MAX_ROWS:,}.")] = 1000,
+    asked: Annotated[_Asked, Depends(_asked)],
+    limit: Annotated[
+        int | None,
+        Query(ge=1, le=MAX_ROWS, description=f"Rows a page, at most {MAX_ROWS:,}; JSON has {_PAGE:,} by itself."),
+    ] = None,
     cursor: CursorQuery = None,
     order: Annotated[
-        Literal["asc", "desc"], Query(description="By time: `asc` oldest first, `desc` newest first.")
+        Literal["asc", "desc"], Query(description="By time: `asc` oldest first, `desc` newest first; raw pages only.")
     ] = "asc",
-    simulated: SimulatedQuery = "include",
-    format: Annotated[  # noqa: A002  the name of the parameter in the address
-        Format | None, Query(description="`json` or `csv`; wins over the `Accept` header.")
+    resolution: Annotated[
+        Resolutions, Query(description="Readings as they are, or summed up: by local day with `1d` or `day`.")
+    ] = "raw",
+    aggregation: Annotated[
+        Aggregations | None,
+        Query(description="What becomes of the values in a bucket (`mean` by itself); `lttb` thins out raw readings."),
     ] = None,
-    header: Annotated[
-        Literal["names", "units"], Query(description="CSV: one header row of names, or a second one of UCUM units.")
-    ] = "names",
+    points: Annotated[
+        int, Query(ge=3, le=MAX_POINTS, description="How many readings of each device and field `lttb` keeps.")
+    ] = 500,
 ) -> Response:
     """Tell the readings of a device type, or of devices of one type, with from <= time < to.
 
-    Name a `device_type`, or devices (their type is known). All times are UTC. Simulated rows are marked. CSV is UTF-8
-    with commas, empty where nothing is known; flags are separated by blanks.
+    Name a `device_type`, or devices (their type is known), or say which by `district`, `experiment` or `tag`. All
+    times are UTC. Simulated rows are marked.
+
+    JSON comes in pages: follow `next_cursor`; what is written meanwhile neither doubles nor hides a row. CSV, NDJSON,
+    Parquet and Arrow (an IPC stream) come as one stream of the whole range, of any size, in order of time, then device;
+    CSV is a page where a `limit` or `cursor` is given. CSV is UTF-8 with commas, empty where nothing is known; flags
+    are separated by blanks. Pages have an `ETag`; how long one may be kept depends on whether the range is over.
+
+    With a `resolution` each row is a bucket of one device (needs `from`). `aggregation=lttb` keeps those readings that
+    a drawing of so many `points` needs, as they are; it has no pages.
     """
-    check_range(start, end)
-    chosen = format or _accepted(request.headers.get("accept", "*/*"))
-    found, devices = await _choice(context, device_type, device)
-    columns = _fields(found, fields)
+    _check_pages(asked, aggregation, resolution, paged=limit is not None or cursor is not None, newest=order == "desc")
+    if aggregation == "lttb":
+        return await _thin(context, asked, points)
+    if resolution != "raw":
+        return await _summed(request, context, _buckets(context, asked, resolution, aggregation), asked, limit, cursor)
+    paged = limit is not None or cursor is not None or order == "desc"
+    if asked.format != "json" and not paged:
+        columns = schema(asked.choice.device_type, asked.fields)
+        return await _stream(context, asked, _raw(context, asked, context.config.max_exported), columns)
     page = await context.queries.readings(
-        found,
-        devices=[one.id for one in devices],
-        start=start,
-        end=end,
-        fields=[field.name for field in columns],
-        limit=limit,
+        asked.choice.device_type,
+        devices=asked.choice.named,
+        start=asked.start,
+        end=asked.end,
+        fields=[field.name for field in asked.fields],
+        limit=limit or _PAGE,
         cursor=cursor,
         newest_first=order == "desc",
-        simulated=simulated_filter(simulated),
+        simulated=asked.simulated,
     )
-    headers = {**next_link(request, page.next_cursor), "Vary": "Accept"}
-    if chosen == "csv":
-        headers["Content-Disposition"] = f'inline; filename="{found.name}.csv"'
-        return Response(_csv(page, columns, units=header == "units"), 200, headers, "text/csv; charset=utf-8")
-    body = {
-        "device_type": found.name,
-        "units": {field.name: field.unit for field in columns},
-        "items": page.rows,
-        "limit": limit,
-        "next_cursor": page.next_cursor,
-    }
-    return Response(msgspec.json.encode(body), 200, headers, "application/json")
+    if asked.format == "csv":
+        body = csv_page(page, asked.fields, units=asked.units)
+    else:
+        body = _json_page(asked.choice.device_type, asked.fields, page.rows, limit or _PAGE, page.next_cursor)
+    return _page(request, context, asked, body, page.next_cursor)
+
+
+def _check_pages(
+    asked: _Asked, aggregation: Aggregations | None, resolution: Resolutions, *, paged: bool, newest: bool
+) -> None:
+    """Raise a problem for what does not go together."""
+    if aggregation == "lttb" and resolution != "raw":
+        raise Problem(
+            INVALID, "lttb thins out readings as they are: leave out resolution, or choose another aggregation"
+        )
+    if aggregation not in {None, "lttb"} and resolution == "raw":
+        raise Problem(INVALID, f"{aggregation} is of buckets of time: add a resolution such as resolution=1h")
+    if aggregation == "lttb" and (paged or newest):
+        raise Problem(INVALID, "what lttb keeps has no pages: leave out limit, cursor and order")
+    if resolution != "raw" and newest:
+        raise Problem(INVALID, "buckets come oldest first: leave out order")
+    if asked.format not in {"json", "csv"} and (paged or newest):
+        raise Problem(INVALID, f"{asked.format} is a stream of the whole range: leave out limit, cursor and order")
+
+
+def _buckets(context: Context, asked: _Asked, resolution: Resolutions, aggregation: Aggregations | None) -> Buckets:
+    if asked.start is None:
+        raise Problem(INVALID, "a resolution needs a range: add from, and to if it is not now")
+    how = aggregation if aggregation is not None and aggregation != "lttb" else "mean"
+    return Buckets(
+        asked.choice,
+        numbers(asked.choice, asked.fields, asked=asked.named),
+        asked.start,
+        asked.end or context.clock(),
+        Resolution.DAY if resolution == "day" else Resolution(resolution),
+        how,
+        asked.simulated,
+    )
+
+
+async def _summed(
+    request: Request, context: Context, buckets: Buckets, asked: _Asked, limit: int | None, cursor: str | None
+) -> Response:
+    """Tell buckets: a page of JSON or CSV, or a stream of all."""
+    paged = asked.format == "json" or (asked.format == "csv" and (limit is not None or cursor is not None))
+    if not paged:
+        return await _stream(context, asked, buckets.batches(context), buckets.schema)
+    page = await buckets.page(context, limit or _PAGE, cursor)
+    if asked.format == "json":
+        return _page(request, context, asked, buckets.json(page, limit or _PAGE), page.next_cursor)
+    writer = encoder("csv", buckets.schema, units=asked.units)
+    body = writer.encode(bucket_batch(buckets.schema, page.rows)) + writer.end()
+    return _page(request, context, asked, body, page.next_cursor)
+
+
+def _page(request: Request, context: Context, asked: _Asked, body: bytes, following: str | None) -> Response:
+    """Return a page of JSON or CSV, with its tag and where the next one is."""
+    headers = {**next_link(request, following), "Vary": "Accept"}
+    media = MEDIA_TYPES[asked.format]
+    if asked.format == "csv":
+        headers |= headers_of("csv", asked.choice.device_type.name)
+        media += "; charset=utf-8"
+    return caching.answer(request, body, headers, media, end=asked.end, now=context.clock())
+
+
+def _json_page(
+    device_type: DeviceType, columns: Sequence[Field], rows: object, limit: int, following: str | None
+) -> bytes:
+    return msgspec.json.encode(
+        {
+            "device_type": device_type.name,
+            "units": {field.name: field.unit for field in columns},
+            "items": rows,
+            "limit": limit,
+            "next_cursor": following,
+        }
+    )
+
+
+async def _thin(context: Context, asked: _Asked, points: int) -> Response:
+    """Tell the readings that a drawing needs."""
+    of = numbers(asked.choice, asked.fields, asked=asked.named)
+    batches = thin(_raw(context, asked, MAX_LOOKED_AT), of, points)
+    columns = schema(asked.choice.device_type, asked.fields)
+    if asked.format != "json":
+        return await _stream(context, asked, batches, columns)
+    writer = encoder("ndjson", columns, units=False)
+    lines = b"".join([data async for data in encoded(batches, writer)]).splitlines()
+    rows = [msgspec.Raw(line) for line in lines]
+    return Response(
+        _json_page(asked.choice.device_type, asked.fields, rows, len(rows), None),
+        headers={"Vary": "Accept", "Cache-Control": caching.policy(asked.end, context.clock())},
+        media_type="application/json",
+    )
+
+
+def _raw(context: Context, asked: _Asked, most: int) -> AsyncIterator[ArrowBatch]:
+    """Return the readings; raise a problem for a range in which more than ``most`` are to be expected."""
+    choice, period = asked.choice, asked.choice.device_type.period
+    if choice.devices is not None and asked.start is not None:
+        span = max((asked.end or context.clock()) - asked.start, timedelta(0))
+        expected = len(choice.devices) * (span / period)
+        if expected > most:
+            raise Problem(
+                INVALID,
+                f"{len(choice.devices):,} devices would send about {expected:,.0f} readings in this range, more than"
+                f" the {most:,} of one answer: ask for a shorter range, fewer devices or a resolution",
+            )
+    return context.exports.batches(
+        choice.device_type,
+        devices=choice.devices,
+        start=asked.start,
+        end=asked.end,
+        fields=[field.name for field in asked.fields],
+        simulated=asked.simulated,
+    )
+
+
+async def _stream(context: Context, asked: _Asked, batches: AsyncIterator[ArrowBatch], columns: Any) -> Response:  # noqa: ANN401  pyarrow tells no types
+    """Return a stream of all these rows, once the first are there."""
+    if context.streams.full:
+        detail = f"{context.config.max_exports} streams of readings are under way already; try again later"
+        raise Problem(UNAVAILABLE, detail, headers={"Retry-After": "30"})
+    body = encoded(await begun(batches), encoder(asked.format, columns, units=asked.units))
+    media = MEDIA_TYPES[asked.format]
+    return StreamingResponse(
+        context.streams.counted(body),
+        media_type=f"{media}; charset=utf-8" if asked.format == "csv" else media,
+        headers={
+            **headers_of(asked.format, asked.choice.device_type.name),
+            "Vary": "Accept",
+            "Cache-Control": caching.policy(asked.end, context.clock()),
+        },
+    )
 
 
 @router.get(
@@ -140,23 +312,6 @@ async def latest(
     return Response(msgspec.json.encode(body), 200, next_link(request, following), "application/json")
 
 
-async def _choice(context: Context, name: str | None, written: Sequence[str]) -> tuple[DeviceType, list[Device]]:
-    """Return the device type and devices asked for; the devices' type where none is named."""
-    named = known_type(context, name) if name is not None else None
-    devices = await known_devices(context, written)
-    types = {device.type for device in devices if device.type is not None}
-    if named is not None:
-        types.add(named.name)
-    if len(types) > 1:
-        told = ", ".join(sorted(types))
-        raise Problem(
-            INVALID, f"one request gives readings of one device type; this one names {told}: ask once for each"
-        )
-    if not types:
-        raise BadRequestError("name a device_type, or one device or more whose type is known")
-    return named or known_type(context, types.pop()), devices
-
-
 def _fields(device_type: DeviceType, asked: Sequence[str]) -> Sequence[Field]:
     """Return the fields asked for, in that order, each once; all where none is."""
     names = [name.strip() for part in asked for name in part.split(",") if name.strip()]
@@ -167,52 +322,3 @@ def _fields(device_type: DeviceType, asked: Sequence[str]) -> Sequence[Field]:
         if name not in known:
             raise unknown(f"field of {device_type.name}", name, known)
     return [known[name] for name in dict.fromkeys(names)]
-
-
-def _accepted(header: str) -> Format:
-    """Return the format that an ``Accept`` header prefers; JSON where it has no preference."""
-    best: Format | None = None
-    weight = 0.0
-    for part in header.lower().split(","):
-        media, _, parameter = part.strip().partition(";")
-        for name in ("json", "csv"):
-            kind = FORMATS[name]
-            fits = media.strip() in {kind, "*/*", kind.partition("/")[0] + "/*"}
-            if fits and quality_of(parameter) > weight:
-                best, weight = ("csv" if name == "csv" else "json"), quality_of(parameter)
-    if best is None:
-        raise Problem(
-            NOT_ACCEPTABLE, f"readings come as {' or '.join(FORMATS.values())}; ask for one of them, or add format=csv"
-        )
-    return best
-
-
-def _csv(page: ReadingPage, columns: Sequence[Field], *, units: bool) -> bytes:
-    out = io.StringIO(newline="")
-    writer = csv.writer(out, lineterminator="\r\n")
-    names = [field.name for field in columns]
-    writer.writerow(("device", "time", "received_at", *names, "flags", "simulated", "version"))
-    if units:
-        writer.writerow(("", "UTC", "UTC", *(field.unit for field in columns), "", "", ""))
-    for row in page.rows:
-        writer.writerow(
-            (
-                row.device,
-                _zulu(row.time.isoformat()),
-                _zulu(row.received_at.isoformat()),
-                *(_cell(row.values.get(name)) for name in names),
-                " ".join(row.flags),
-                _cell(row.simulated),
-                row.version,
-            )
-        )
-    return out.getvalue().encode()
-
-
-def _cell(value: Value) -> Value:
-    """Return a value as CSV shows it: ``true`` and ``false`` as in JSON, nothing where nothing is known."""
-    return str(value).lower() if isinstance(value, bool) else value
-
-
-def _zulu(time: str) -> str:
-    return time.replace("+00:00", "Z")

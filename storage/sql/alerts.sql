@@ -32,14 +32,17 @@ with there as (
 select since from lost
 
 -- name: news
-select id, arrived_at, body, last
+select id, arrived_at, body, stored_by::text::bigint, last
 from (
-    select id, arrived_at, body, sum(octet_length(body)) over (order by id) - octet_length(body) as before,
-           max(id) over () as last
-    from (select id, arrived_at, body from penfeld.news order by id limit %(count)s) as oldest
+    select *, sum(octet_length(body)) over (order by id) - octet_length(body) as before, max(id) over () as last
+    from (select id, arrived_at, body, stored_by from penfeld.news order by id limit %(count)s) as oldest
 ) as piece
 where before < %(bytes)s
 order by id
+
+-- name: stored_through
+-- All that transactions of lower numbers stored can be read from now on.
+select pg_snapshot_xmin(pg_current_snapshot())::text::bigint
 
 -- name: news_lost
 select since from penfeld.news_lost

@@ -44,3 +44,12 @@ select current_setting('server_version'),
        (select coalesce(max(number), 0) from penfeld.migration),
        pg_database_size(current_database()),
        now()
+
+-- name: keys_of_devices
+-- In order of id; all devices where none is named.
+select key, id from penfeld.device
+where %(devices)s::text[] is null or id = any(%(devices)s)
+order by id collate "C"
+
+-- name: versions_of_codecs
+select key, version from penfeld.codec order by key

@@ -159,7 +159,9 @@ class AlertStore:
                 break
             left -= len(told)
             taken.append(number)
-            found.append(stretch_of(device_type, told))
+            part = stretch_of(device_type, told)
+            part.told = np.full(len(part), number)
+            found.append(part)
             heard |= {name: max(at, heard.get(name, 0)) for name, at in arrivals.items()}
         return News(ids=taken, parts=found, heard=heard, more=len(taken) < len(self.told), lost_us=lost_us)
 
@@ -178,7 +180,9 @@ class AlertStore:
             for (device, time_us), values in self.rows.get(device_type, {}).items()
             if device in since_us and time_us >= since_us[device] and (until_us is None or time_us < until_us)
         ]
-        return stretch_of(device_type, rows)
+        found = stretch_of(device_type, rows)
+        found.through = next(self._ids)
+        return found
 
     async def before(
         self, device_type: str, field: str | None, since_us: Mapping[int, int]

@@ -1,6 +1,6 @@
 """``Dashboards`` in memory: every answer is reckoned from the readings, one by one."""
 
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
 from itertools import pairwise
@@ -9,9 +9,18 @@ from zoneinfo import ZoneInfo
 
 from model.device import Device, DeviceType, State
 from model.errors import BadRequestError, NotFoundError
-from model.questions import check_common, check_counter, check_fields, check_known, check_limit, check_range, check_size
+from model.questions import (
+    Aggregation,
+    check_common,
+    check_counter,
+    check_fields,
+    check_known,
+    check_limit,
+    check_range,
+    check_size,
+)
 from model.resolution import POINTS, Kept, Resolution, begin, choose, whole
-from model.views import Chart, Consumer, Coverage, Gap, GapReport, Line, Newest, Point, Ranking
+from model.views import Bucket, BucketPage, Chart, Consumer, Coverage, Gap, GapReport, Line, Newest, Point, Ranking
 from tests.fakes.memory import Memory
 
 FOR_EVER: Kept = dict.fromkeys(Resolution)
@@ -92,6 +101,48 @@ class Dashboards:
                     )
                 )
         return _chart(chosen, (start, end), (first, last), lines)
+
+    async def aggregated(
+        self,
+        device_type: DeviceType,
+        *,
+        start: datetime,
+        end: datetime,
+        resolution: Resolution,
+        aggregation: Aggregation,
+        devices: Sequence[str] | None = None,
+        fields: Sequence[str] = (),
+        limit: int = 1000,
+        cursor: str | None = None,
+        simulated: bool | None = None,
+    ) -> BucketPage:
+        """Return a page of buckets."""
+        check_range(start, end)
+        names = [each.name for each in check_fields(device_type, fields)]
+        kept: Kept = {each: how for each, how in self.kept.items() if each is not Resolution.RAW}
+        chosen = choose(kept, start=start, end=end, now=self.now(), period=device_type.period, resolution=resolution)
+        first, last = whole(chosen, start, end, self.zone)
+        found: dict[tuple[datetime, str], dict[str, list[float]]] = {}
+        for name in names:
+            for said in sorted(self._said(device_type, name, simulated), key=lambda each: each.time):
+                if said.value is None:
+                    continue
+                if first <= said.time < last and (devices is None or said.device.id in devices):
+                    place = (begin(chosen, said.time, self.zone), said.device.id)
+                    found.setdefault(place, {}).setdefault(name, []).append(said.value)
+        rows = [
+            Bucket(
+                device=device,
+                time=time,
+                values={name: _AGGREGATES[aggregation](values[name]) if name in values else None for name in names},
+            )
+            for (time, device), values in sorted(found.items())
+            if cursor is None or f"{time.isoformat()} {device}" > cursor
+        ]
+        more = len(rows) > limit
+        rows = rows[:limit]
+        following = f"{rows[-1].time.isoformat()} {rows[-1].device}" if more else None
+        return BucketPage(resolution=chosen, start=first, end=last, rows=rows, next_cursor=following)
 
     async def groups(
         self,
@@ -311,6 +362,16 @@ class Dashboards:
             completeness=100 * received / expected if expected else 100.0,
             gaps=gaps,
         )
+
+
+_AGGREGATES: Mapping[Aggregation, Callable[[Sequence[float]], float]] = {
+    "mean": lambda values: sum(values) / len(values),
+    "min": min,
+    "max": max,
+    "sum": sum,
+    "count": len,
+    "last": lambda values: values[-1],
+}
 
 
 def _counts(types: Sequence[DeviceType], name: str) -> bool:

@@ -48,7 +48,10 @@ from model.views import (
     WorkerSums,
 )
 from tests.fakes.codecs import ToldCodecs
+from tests.fakes.dashboards import Dashboards
 from tests.fakes.device_files import DeviceFiles
+from tests.fakes.exports import Exports
+from tests.fakes.observations import Observations
 from tests.fakes.open_data import OpenData
 from tests.integration.console_alerts import Alerts
 
@@ -610,6 +613,9 @@ async def main(lamps: int, port: int) -> None:
     alerts = Alerts.of(city.start)
     app = create_app(
         queries=Queries(city),
+        observations=Observations(),
+        exports=Exports(),
+        dashboards=Dashboards(),
         registry=Registry(city),
         quarantine=Quarantine(city),
         interpreter=Interpreter(),

@@ -20,10 +20,13 @@ from model.rule import Rule, rule_of
 from model.status import LiveReading
 from tests.fakes.alarms import Alarms
 from tests.fakes.codecs import ToldCodecs
+from tests.fakes.dashboards import Dashboards
 from tests.fakes.device_files import DeviceFiles
+from tests.fakes.exports import Exports
 from tests.fakes.interpreter import Interpreter
 from tests.fakes.live_source import LiveSource
 from tests.fakes.memory import Memory
+from tests.fakes.observations import Observations
 from tests.fakes.open_data import OpenData
 from tests.fakes.outbox import Channels, Outbox
 from tests.fakes.publisher import Publisher
@@ -164,6 +167,9 @@ def scene_of(
     open_data: OpenData | None = None,
     *,
     queries: Any = None,  # noqa: ANN401  any fake of the port
+    observations: Any = None,  # noqa: ANN401  the same
+    exports: Any = None,  # noqa: ANN401  the same
+    dashboards: Any = None,  # noqa: ANN401  the same
     registry: Any = None,  # noqa: ANN401  the same
     alarms: Any = None,  # noqa: ANN401  the same
     rules: Any = None,  # noqa: ANN401  the same
@@ -186,6 +192,9 @@ def scene_of(
     alarms, rules, outbox = alarms or Alarms(lambda: NOW), rules or Rules(lambda: NOW), outbox or Outbox()
     app = create_app(
         queries=queries or Queries(memory),
+        observations=observations or Observations(memory),
+        exports=exports or Exports(memory),
+        dashboards=dashboards or Dashboards(memory, now=lambda: NOW),
         registry=registry or Registry(memory),
         quarantine=Quarantine(memory),
         interpreter=interpreter,

@@ -162,3 +162,38 @@ async def test_alarms_come_as_events(scene: Scene) -> None:
         assert await alarms.next() == told
     assert told["event"] == "alarm"
     assert json.loads(told["data"]) == {"kind": "opened", "alarm": msgspec.to_builtins(notice_of(7).alarm)}
+
+
+async def test_fields_are_chosen(scene: Scene) -> None:
+    """Who asks for a field gets readings that say it, with that one only; the other listeners get all."""
+    async with Listener(scene.app, PATH, "field=power_w") as one, Listener(scene.app, PATH) as other:
+        await one.next()
+        await other.next()
+        scene.hub.publish(json_of(1))
+
+        assert json.loads((await one.next())["data"])["values"] == {"power_w": 0.0}
+        assert json.loads((await other.next())["data"])["values"] == {"power_w": 0.0, "lamp_on": "on"}
+
+
+async def test_readings_without_the_field_are_not_told(scene: Scene) -> None:
+    """A reading that says nothing of the field asked for is no event."""
+    async with Listener(scene.app, PATH, "field=lamp_on") as listener:
+        await listener.next()
+        mute = [msgspec.structs.replace(lamp_readings(1)[0], values={"power_w": 1.0})]
+        scene.hub.publish(msgspec.json.encode(mute))
+        scene.hub.publish(json_of(1))
+
+        assert json.loads((await listener.next())["data"])["values"] == {"lamp_on": "on"}
+
+
+async def test_a_district_is_its_devices(scene: Scene) -> None:
+    """Only devices of the district are heard; a district of nobody is refused."""
+    async with Listener(scene.app, PATH, "district=Recouvrance") as listener:
+        await listener.next()
+        scene.hub.publish(json_of(1, PROBE))
+        scene.hub.publish(json_of(1))
+
+        assert json.loads((await listener.next())["data"])["device"] == LAMP
+
+    assert "Nowhere" in (await scene.problem("/stream", district="Nowhere"))["detail"]
+    assert (await scene.problem("/stream", field="power"))["near"] == ["power_w"]

@@ -119,7 +119,8 @@ def test_what_data_gouv_fr_harvests_is_there(catalogue: OpenCatalogue) -> None:
     assert str(graph.value(here, DCTERMS.accrualPeriodicity)).endswith("/frequency/DAILY")
     period = graph.value(here, DCTERMS.temporal)
     assert graph.value(period, DCAT.startDate) == Literal(DAY)
-    assert str(graph.value(graph.value(here, DCTERMS.spatial), DCAT.bbox)).startswith("POLYGON((-4.47 48.39")
+    box = graph.value(graph.value(here, DCTERMS.spatial), DCAT.bbox)
+    assert str(box).startswith("POLYGON((-4.47000 48.39000, -4.46000")
     file = URIRef(f"{BASE}/catalog/lamps/files/2026-11-20_v2.csv")
     assert (here, DCAT.distribution, file) in graph
     assert graph.value(file, DCAT.downloadURL) == file

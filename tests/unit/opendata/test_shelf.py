@@ -52,7 +52,8 @@ def test_a_day_is_parquet_csv_and_checksums(tmp_path: Path) -> None:
     assert lines[1] == (
         '"lamp-1","2026-11-20T00:00:00.000000Z","2026-11-20T00:00:00.000000Z",12.5,3.25,true,"night","","v1"'
     )
-    sums = dict(reversed(line.split("  ")) for line in (folder / "2026-11-20.sha256").read_text().splitlines())
+    lines = (folder / "2026-11-20.sha256").read_text().splitlines()
+    sums = {name: digest for digest, name in (line.split("  ") for line in lines)}
     assert sums == {name: digest_of(folder / name) for name in ("2026-11-20.parquet", "2026-11-20.csv")}
     assert [file.sha256 for file in day.current.files] == list(sums.values())
 

@@ -253,3 +253,15 @@ def test_ages_that_would_lose_something_are_refused(tmp_path: Path) -> None:
         (10, "[retention.types.lamp] readings must be 3 days at least"),
     ):
         assert any(problem.startswith(f"{file}:{line}: {words}") for problem in found), words
+
+
+def test_a_variable_may_name_a_file_that_holds_its_value(tmp_path: Path) -> None:
+    """Secrets come as files; the variable itself wins; a file that is missing is a problem that names it."""
+    secret = tmp_path / "database-url"
+    secret.write_text("postgresql://penfeld:s@db/penfeld\n")
+
+    assert load(None, {"PENFELD_DATABASE_URL_FILE": str(secret)}).database.url == "postgresql://penfeld:s@db/penfeld"
+    both = {"PENFELD_DATABASE_URL_FILE": str(secret), "PENFELD_DATABASE_URL": "postgresql://other@db/penfeld"}
+    assert load(None, both).database.url == "postgresql://other@db/penfeld"
+    with pytest.raises(ConfigError, match=r"PENFELD_DATABASE_URL_FILE names .*absent"):
+        load(None, {"PENFELD_DATABASE_URL_FILE": str(tmp_path / "absent")})
