@@ -82,6 +82,7 @@ def dataset_page(language: Language, base: str, about: About, view: View, zone: 
         spots=texts.count_of(len(view.spots), language),
         chart=Markup(_chart(view, language, zone)),  # noqa: S704 -- escaped where it is made
         chart_title=_chart_title(view, language),
+        charted=newest.current.preview_column if newest else "",
         newest=_day(newest, language, zone) if newest else None,
         days=[_day(day, language, zone) for day in shown[:_LISTED]],
         older=[_day(day, language, zone) for day in shown[_LISTED:]],
