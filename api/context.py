@@ -17,6 +17,7 @@ from api.streams import Streams
 from api.trials import Trials
 from decoders.catalogue import Catalogue
 from model.alert_ports import Alarms, Channels, Outbox, Rules
+from model.dataset import OpenData
 from model.observations import Observations
 from model.ports import (
     Codecs,
@@ -47,6 +48,7 @@ class ApiConfig:
     ``kept_events``: newest live readings kept, and as many changes of alarms, so that a subscriber who comes back goes
     on where it stopped. ``max_trials``: rules that may be tried on the past at the same time. ``max_exports``:
     streams of readings under way at the same time; ``max_exported``: readings that one of them may be expected to have.
+    ``public_url``: how the world reaches this site; empty: as it is asked.
     """
 
     version: str = "0"
@@ -64,6 +66,7 @@ class ApiConfig:
     subscriber_queue: int = 2000
     kept_events: int = 5000
     max_trials: int = 2
+    public_url: str = ""
     max_exports: int = 4
     max_exported: int = 50_000_000
 
@@ -87,6 +90,7 @@ class Context:
     outbox: Outbox
     channels: Channels
     publisher: Publisher
+    open_data: OpenData
     trials: Trials
     hub: Hub
     streams: Streams

@@ -25,6 +25,7 @@ _DESCRIPTIONS = {
     409: "It contradicts what is there already; the detail says what to do",
     413: "The body is too large; the detail says the limit",
     415: "Not one of the formats we read",
+    416: "It has no such part; `Content-Range` says its size",
     422: "A part of the request is wrong; `errors` or the detail says which",
     503: "Database or broker does not answer; try again after `Retry-After` seconds",
 }
@@ -39,6 +40,7 @@ TAGS = [
     {"name": "alarms", "description": "What alert rules found, and what people do about it."},
     {"name": "rules", "description": "Alert rules: written, checked, tried on the past."},
     {"name": "notifications", "description": "Who is told, over which channels, and who is not for a while."},
+    {"name": "open data", "description": "What is published: the catalogue (DCAT-AP) and the files."},
     {"name": "callbacks", "description": "Where network servers post what they heard."},
     {"name": "sensorthings", "description": "OGC SensorThings 1.1, reading: for QGIS and other GIS."},
     {"name": "health", "description": "For those who keep the service running."},

@@ -21,7 +21,7 @@ from decoders.device_codec import CodecEntry, read_codec
 from decoders.layout import TIME, Derived, Item, Layout
 from decoders.layout_parser import parse_layout
 from decoders.layout_shape import FrameLayout
-from model.device import DeviceType, Field, Kind, Text
+from model.device import DeviceType, Field, Kind, Personal, Text
 from model.errors import ConfigError
 from model.quantities import COUNTED, QUANTITIES, Quantity, ending_problem
 from model.retention import KEYS, Age, Retention, age, too_short
@@ -32,6 +32,7 @@ if TYPE_CHECKING:
 
 DOMAINS = ("lighting", "energy", "mobility", "parking", "tracking", "environment", "water", "waste")
 NETWORKS = ("lorawan", "sigfox", "native")
+PERSONAL = ("household", "vehicle")
 RESERVED = ("age", "codec", "device", "flags", "frame", "received_at", "simulated", TIME)
 
 _LANGUAGE = 1  # part of every version: raise it when the same text begins to mean something else
@@ -46,7 +47,7 @@ _KEY = re.compile(r"\s*([\w-]+(?:\.[\w-]+)*)\s*=")
 _KEYS = {
     "file": (
         "title", "vendor", "model", "domain", "networks", "period", "source", "reference",
-        "codec", "frame", "field", "example", "storage", "alert",
+        "codec", "frame", "field", "example", "storage", "alert", "personal",
     ),
     "frame": ("name", "f_port", "layout"),
     "field": ("title", "quantity", "range", "kind", "counter", "path", "unit"),
@@ -423,8 +424,18 @@ class _Reader:
             fields=fields,
             version=_version(table, frames, fields, codec),
             reference=bool(reference),
+            personal=self.personal(table),
             **self.storage(table, fields),
         )
+
+    def personal(self, table: Mapping[str, Any]) -> Personal | None:
+        """Return whose life the readings tell of."""
+        value = table.get("personal")
+        if value in PERSONAL:
+            return "household" if value == "household" else "vehicle"
+        if value is not None:
+            self.problem(("personal",), f"personal must be {' or '.join(PERSONAL)}; of nobody: leave it out")
+        return None
 
     def storage(self, table: Mapping[str, Any], fields: tuple[Field, ...]) -> dict[str, Any]:
         """Return which fields are retired, and how long what the type says is kept."""

@@ -36,6 +36,7 @@ COMMANDS = {
     "backup": "write database and configuration into one file",
     "restore": "make the database that of a backup",
     "redecode": "decode history again after a device file was mended, the difference first",
+    "publish": "open data: freeze days of datasets into Parquet and CSV",
     "purge-simulated": "delete simulated devices and all that came from them",
     "doctor": "check everything and say what to do",
 }

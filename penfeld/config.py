@@ -15,7 +15,7 @@ import os
 import re
 import tomllib
 from collections.abc import Callable, Mapping, Sequence
-from dataclasses import MISSING, dataclass, field, fields
+from dataclasses import MISSING, dataclass, field, fields, replace
 from datetime import UTC, datetime, timedelta
 from difflib import get_close_matches
 from pathlib import Path
@@ -33,11 +33,13 @@ from penfeld.setting_checks import between, word
 
 FILE_NAME = "penfeld.toml"
 PREFIX = "PENFELD_"
-TABLES = ("source", "channel")
+TABLES = ("source", "channel", "dataset")
 """Sections of which there may be several; in the environment they come whole, as a list."""
 EMBEDDED = "embedded"
 OWN_FOLDER = "my-devices"
 """Device files of one's own: a folder of the catalogue if it is there and no other is named."""
+OWN_DATASETS = "datasets"
+"""Datasets of one's own: they count if the folder is there and no other is named."""
 
 
 def _database(value: str) -> str | None:
@@ -205,6 +207,39 @@ class CitySettings:
     time_zone: str = field(default="Europe/Paris", metadata={"check": _zone})
 
 
+def _address(value: str) -> str | None:
+    """Check an address of the web."""
+    if not value:
+        return None
+    parts = urlsplit(value)
+    good = parts.scheme in {"http", "https"} and parts.hostname and not parts.query and not parts.fragment
+    return None if good else "must be an address as https://data.example.org"
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class OpenDataSettings:
+    """``[opendata]``. ``datasets``: files, or folders of them. ``url``: how the world reaches ``/catalog``'s parent.
+
+    ``title_en``, ``title_fr``: of the catalogue. Publisher and contact hold for every dataset that names none.
+    """
+
+    datasets: tuple[Path, ...] = ()
+    url: str = field(default="", metadata={"check": _address})
+    title_en: str = ""
+    title_fr: str = ""
+    publisher: str = ""
+    publisher_url: str = field(default="", metadata={"check": _address})
+    contact: str = ""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class DatasetTable:
+    """One ``[[dataset]]`` as it is written, and where it stands; ``opendata.reading`` reads it."""
+
+    table: Mapping[str, Any]
+    place: str
+
+
 @dataclass(frozen=True, slots=True, kw_only=True)
 class RetentionSettings:
     """``[retention]``: how long is kept what, ``None`` for ever. ``Config.retention_types``: what differs by type."""
@@ -248,6 +283,7 @@ class Config:
         "retention": RetentionSettings,
         "columnstore": ColumnstoreSettings,
         "mail": MailSettings,
+        "opendata": OpenDataSettings,
     }
     TOP: ClassVar[tuple[str, ...]] = ("data_dir", "catalogue")
 
@@ -263,6 +299,8 @@ class Config:
     retention: RetentionSettings = RetentionSettings()
     columnstore: ColumnstoreSettings = ColumnstoreSettings()
     mail: MailSettings = field(default_factory=MailSettings)
+    opendata: OpenDataSettings = OpenDataSettings()
+    dataset_tables: tuple[DatasetTable, ...] = ()
     retention_types: Mapping[str, TypeRetention] = field(default_factory=dict)
     sources: tuple[SourceSettings, ...] = ()
     channels: tuple[ChannelSettings, ...] = ()
@@ -314,6 +352,9 @@ class _Reader:
         own = self.folder / OWN_FOLDER
         catalogue = self._value("", "catalogue", tuple[Path, ...], (own,) if own.is_dir() else ())
         self._check_ingest(sections["broker"], sections["ingest"])
+        dataset_tables = self._datasets()
+        if not sections["opendata"].datasets and not dataset_tables and (self.folder / OWN_DATASETS).is_dir():
+            sections["opendata"] = replace(sections["opendata"], datasets=(self.folder / OWN_DATASETS,))
         if sections["api"].sigfox_token and "sigfox" in sections["api"].callback_tokens:
             self._refuse("api", "callback_tokens", "says what sigfox_token says, too: leave out sigfox_token")
         if self.problems:
@@ -322,6 +363,7 @@ class _Reader:
             data_dir=data_dir,
             catalogue=catalogue,
             retention_types=retention_types,
+            dataset_tables=dataset_tables,
             sources=sources,
             channels=channels,
             file=self.path,
@@ -470,6 +512,18 @@ class _Reader:
             for key, text in channel_problems(table, values, mail):
                 self._problem("channel", key, f"{values['name']}: {text}")
             found.append(ChannelSettings(**values))
+        self.position = 1
+        return tuple(found)
+
+    def _datasets(self) -> tuple[DatasetTable, ...]:
+        tables = self.document.get("dataset", [])
+        if not isinstance(tables, list) or not all(isinstance(table, dict) for table in tables):
+            self._problem("dataset", "", 'datasets are written as [[dataset]] tables with id = "…" and title')
+            return ()
+        found = []
+        for position, table in enumerate(tables, 1):
+            self.position = position
+            found.append(DatasetTable(table=table, place=self._place("dataset", "")))
         self.position = 1
         return tuple(found)
 

@@ -65,8 +65,18 @@ class Stack:
             "PENFELD_DATABASE_URL": self.database_url,
             "PENFELD_API_PORT": str(self.api_port),
             **({"PENFELD_CONFIG": str(self.config.file.resolve())} if self.config.file else {}),
+            **self._datasets(),
         }
         return child_environment({**settings, **more})
+
+    def _datasets(self) -> dict[str, str]:
+        """Return where datasets are and who publishes them, as children are told."""
+        of = self.config.opendata
+        if not of.datasets:
+            return {}
+        texts = {key: getattr(of, key) for key in ("publisher", "publisher_url", "contact", "title_en", "title_fr")}
+        paths = os.pathsep.join(str(path.resolve()) for path in of.datasets)
+        return {f"PENFELD_OPENDATA_{key}".upper(): text for key, text in {**texts, "datasets": paths}.items() if text}
 
     def program(self, name: str, *words: str, **more: object) -> Program:
         """Return a ``penfeld`` command as a child. ``-P``: the working folder must not shadow our packages."""

@@ -23,6 +23,7 @@ TEXTS: dict[str, Text] = {
     "nav.device_types.short": Text(en="Types", fr="Types"),
     "nav.ledger.short": Text(en="Ledger", fr="Registre"),
     "nav.quarantine.short": Text(en="Quarantine", fr="Quarantaine"),
+    "nav.open_data": Text(en="Data", fr="Données"),
     "nav.api": Text(en="API", fr="API"),
     "language.switch": Text(en="Afficher en français", fr="Show in English"),
     "language.short": Text(en="FR", fr="EN"),

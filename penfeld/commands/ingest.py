@@ -49,6 +49,7 @@ async def _ingest(config: Config, wait_s: float, renewal: "Renewal") -> int:
     from ingest.service import Ingest, IngestConfig
     from penfeld.brokers import broker_address
     from penfeld.clock import utc_now
+    from penfeld.datasets import publishing
     from penfeld.devicefiles import catalogue
     from penfeld.reach import answers
     from penfeld.replays import EVERY_S, quarantine, replayer, replays
@@ -100,6 +101,7 @@ async def _ingest(config: Config, wait_s: float, renewal: "Renewal") -> int:
                 behind_s=worker.behind_s,
             ),
             Repeated("replay", replay, every_s=EVERY_S),
+            *([published] if (published := publishing(opened, config, known, worker.behind_s)) else []),
         )
         beside = [asyncio.create_task(step.run()) for step in steps]
         try:

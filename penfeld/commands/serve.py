@@ -95,6 +95,7 @@ async def _serve(config: Config, listening: socket.socket, wait_s: float, renewa
     from penfeld.brokers import broker_address
     from penfeld.channels import ChannelList
     from penfeld.clock import utc_now
+    from penfeld.datasets import open_catalogue
     from penfeld.devicefiles import DeviceFiles, catalogue
     from penfeld.replays import quarantine, replayer
     from penfeld.sources import sources
@@ -133,9 +134,13 @@ async def _serve(config: Config, listening: socket.socket, wait_s: float, renewa
             channels=ChannelList(config),
             live=door,
             publisher=door,
+            open_data=open_catalogue(config, known.types()),
             clock=utc_now,
             config=ApiConfig(
-                version=version(), callback_tokens=config.api.tokens, thingpark_key=config.api.thingpark_key or None
+                version=version(),
+                callback_tokens=config.api.tokens,
+                thingpark_key=config.api.thingpark_key or None,
+                public_url=config.opendata.url,
             ),
         )
         mount(
