@@ -28,6 +28,8 @@ TAG = "penfeld"
 """On every board of ours: the links at the top are those with it."""
 SCHEMA = 39
 """The version of Grafana's schema that these boards are written in: that of Grafana 11. Newer ones read it."""
+WIDTH = 24
+"""Columns of a board."""
 Panels = Iterable[Builder[models.Panel]]
 Document = dict[str, Any]
 
@@ -137,8 +139,10 @@ class Sheet:
         built = self._dashboard.build()
         built.schema_version = SCHEMA
         built.tags = [TAG]
-        for number, panel in enumerate(_every(built.panels or []), 1):
+        panels = list(_every(built.panels or []))
+        for number, panel in enumerate(panels, 1):
             panel.id_val = number
+        _lay_out(panels)
         document: Document = json.loads(JSONEncoder().encode(built))
         for link in document.get("links", []):
             del link["placement"]  # the SDK hides it in a menu
@@ -172,6 +176,24 @@ def signature(document: Document) -> str | None:
     """Return the hash that a board was last pushed with, ``None`` if it never was by us."""
     found = [tag.removeprefix(f"{TAG}:") for tag in document.get("tags") or [] if tag.startswith(f"{TAG}:")]
     return found[0] if len(found) == 1 else None
+
+
+def _lay_out(panels: Iterable[models.Panel | models.RowPanel]) -> None:
+    """Put each panel as far up as it fits, then as far to the left; a row begins below all before it.
+
+    The SDK's own layout begins a line too late where a wide panel follows a narrow one.
+    """
+    depth = [0] * WIDTH
+    for panel in panels:
+        if isinstance(panel, models.RowPanel):
+            below = max(depth)
+            panel.grid_pos = models.GridPos(h=1, w=WIDTH, x=0, y=below)
+            depth = [below + 1] * WIDTH
+        elif panel.grid_pos is not None:
+            wide = panel.grid_pos.w
+            y, x = min((max(depth[at : at + wide]), at) for at in range(WIDTH - wide + 1))
+            panel.grid_pos.x, panel.grid_pos.y = x, y
+            depth[x : x + wide] = [y + panel.grid_pos.h] * wide
 
 
 def _every(panels: Sequence[models.Panel | models.RowPanel]) -> Iterable[models.Panel | models.RowPanel]:

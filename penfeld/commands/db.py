@@ -145,10 +145,12 @@ def _moment(time: datetime | None) -> str | None:
 
 async def _migrate(config: Config, options: argparse.Namespace) -> int:
     from penfeld.devicefiles import catalogue
-    from penfeld.wiring import database, make_ready
+    from penfeld.wiring import database, let_reader_in, make_ready
 
     async with database(config) as opened:
         done = await make_ready(opened, catalogue(config))
+        if config.grafana.reader_password:
+            await let_reader_in(opened, config)
     if options.json:
         as_json({"done": done})
     else:

@@ -29,6 +29,8 @@ EXAMPLES = """\
   penfeld grafana push --force                          over what people edited, too
   penfeld grafana live --api http://127.0.0.1:8080      feed live panels, every second"""
 
+_BOARDS = "/var/lib/penfeld-boards"  # as deploy/compose.yaml has it
+
 
 def arguments(parser: argparse.ArgumentParser) -> None:
     """Declare the options."""
@@ -36,6 +38,9 @@ def arguments(parser: argparse.ArgumentParser) -> None:
     actions.add_parser("role", help="give the role that only reads its password ([grafana] reader_password)")
     writing = actions.add_parser("write", help="write data source, folders and boards as files")
     writing.add_argument("folder", type=Path, metavar="DIR", help="Grafana's folder of provisioning")
+    writing.add_argument(
+        "--boards-at", metavar="PATH", default=_BOARDS, help="where Grafana will find DIR/boards (%(default)s)"
+    )
     writing.add_argument("--boards-only", action="store_true", help="only boards, right in DIR")
     comparing = actions.add_parser("diff", help="say how a Grafana differs from what would be pushed")
     comparing.add_argument("--exit-code", action="store_true", help="end with 1 if anything differs")
@@ -81,7 +86,7 @@ def _role(config: Config, _options: argparse.Namespace) -> int:
 def _write(config: Config, options: argparse.Namespace) -> int:
     from dashboards.provisioning import files
 
-    made = files(_boards(config, options))
+    made = files(_boards(config, options), options.boards_at)
     if options.boards_only:
         made = {name.removeprefix("boards/"): text for name, text in made.items() if name.startswith("boards/")}
     gone = _gone(options.folder if options.boards_only else options.folder / "boards", made)
