@@ -218,7 +218,7 @@ class GrafanaSettings:
     ``reader_password``: of the database role ``penfeld_reader``, with which Grafana reads; empty: nobody logs in as it.
     """
 
-    url: str = field(default="", metadata={"check": _http})
+    url: str = field(default="", repr=False, metadata={"check": _http})
     token: str = field(default="", repr=False)
     reader_password: str = field(default="", repr=False)
     language: Literal["fr", "en"] = "fr"
