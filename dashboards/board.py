@@ -10,7 +10,7 @@ Rules:
 import json
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
-from hashlib import blake2b
+from hashlib import blake2b, md5
 from typing import Any
 
 from grafana_foundation_sdk.builders.dashboard import AnnotationQuery, Dashboard, DashboardLink, Row
@@ -152,10 +152,10 @@ class Sheet:
 
 
 def uid_of(name: str) -> str:
-    """Return the uid of a board; Grafana allows 40 signs, so that a long name ends in what tells it from others."""
+    """Return the uid of a board; Grafana allows 40 signs: a longer one ends in what tells it from others (as in SQL)."""
     uid = f"penfeld-{name.replace('_', '-')}"
     longest = 40
-    return uid if len(uid) <= longest else f"{uid[:31]}-{blake2b(name.encode(), digest_size=4).hexdigest()}"
+    return uid if len(uid) <= longest else f"{uid[:31]}-{md5(name.encode(), usedforsecurity=False).hexdigest()[:8]}"
 
 
 def digest(document: Document) -> str:

@@ -20,6 +20,7 @@ from dashboards.panels import (
     listing,
     severity_cells,
     stacked,
+    to_board,
     to_device,
 )
 from dashboards.query import live, rows, series
@@ -60,10 +61,16 @@ def city(setting: Setting) -> Board:
         "alarmed": (words["alarmed"], {}),
         "last_seen": (words["last_seen"], WHEN),
     }
-    to_type = {"links": [{"title": words["type"], "url": "/dashboards?tag=penfeld&query=${__data.fields.name}"}]}
+    to_type = to_board(words["type"], "${__data.fields.board}")
+    to_domain = to_board(words["domain"], "penfeld-domain-${__data.fields.domain}")
     sheet.add(
         city_map(words["map"], rows(sql.places(where)), (12, 14)),
-        listing(words["domains"], rows(sql.by_domain(where)), (12, 7), {"domain": (words["domain"], {}), **counted}),
+        listing(
+            words["domains"],
+            rows(sql.by_domain(where)),
+            (12, 7),
+            {"domain": (words["domain"], to_domain), **counted},
+        ),
         curves(words["live"], [live("city")], (12, 7), Look("short"), words["live_hint"]),
         stacked(words["frames"], [series(sql.frames_by_source())], (12, 8), Look("short")),
         open_alarms(setting, sql.chosen("a."), (12, 8)),
@@ -76,7 +83,7 @@ def city(setting: Setting) -> Board:
                 rows(sql.by_type(setting.language, where)),
                 (24, 10),
                 {
-                    "device_type": ("", HIDDEN),
+                    "board": ("", HIDDEN),
                     "name": (words["type"], to_type),
                     "domain": (words["domain"], {}),
                     **counted,

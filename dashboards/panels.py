@@ -214,5 +214,10 @@ def to_device(title: str) -> Properties:
     return {"links": [{"title": title, "url": "/d/penfeld-device?var-device=${__data.fields.device:percentencode}"}]}
 
 
+def to_board(title: str, uid: str) -> Properties:
+    """Return the link from a cell to a board; ``uid`` may name columns."""
+    return {"links": [{"title": title, "url": f"/d/{uid}"}]}
+
+
 WHEN: Properties = {"unit": "dateTimeAsLocal"}
 HIDDEN: Properties = {"custom.hidden": True}

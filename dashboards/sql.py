@@ -206,7 +206,7 @@ def jobs() -> str:
 def by_type(language: str, where: str) -> str:
     """Return how the devices of each type are."""
     return (
-        f"select type as device_type, type_{language} as name, domain, count(*) as devices,"
+        f"select {_board_of_type()} as board, type_{language} as name, domain, count(*) as devices,"
         " count(*) filter (where silent) as silent, count(*) filter (where alarms > 0) as alarmed,"
         f" max(last_seen) as last_seen from grafana.device where state = 'active' and {where}"
         " group by 1, 2, 3 order by 4 desc, 1"
@@ -274,6 +274,13 @@ def annotations(where: str, language: str) -> str:
         " and coalesce(a.ended_at, now()) >= $__timeFrom()::timestamptz"
         f" and not a.folded and {where} order by a.started_at desc limit 200"
     )
+
+
+def _board_of_type() -> str:
+    """Return the uid of a type's board as ``board.uid_of`` makes it."""
+    uid = "'penfeld-type-' || replace(type, '_', '-')"
+    cut = f"left({uid}, 31) || '-' || left(md5('type-' || type), 8)"
+    return f"case when length(type) <= 27 then {uid} else {cut} end"
 
 
 def _identifier(name: str) -> str:

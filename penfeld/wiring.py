@@ -10,12 +10,11 @@ from collections.abc import AsyncIterator, Sequence
 from alerts.shipped import RULES, working
 from decoders.catalogue import Catalogue
 from model.device import DeviceType
-from model.errors import ConfigError, UnavailableError
+from model.errors import UnavailableError
 from penfeld import runtime
 from penfeld.clock import Clock, utc_now
 from penfeld.config import Config
 from penfeld.upkeep import upkeep_config
-from storage import reader
 from storage.connection import Database
 from storage.dashboards import Dashboards
 from storage.migrate import migrate
@@ -54,13 +53,6 @@ async def make_ready(opened: Database, catalogue: Catalogue, clock: Clock = utc_
         more = f" and {len(changed) - _NAMED} more" if len(changed) > _NAMED else ""
         done.append(f"shipped alert rules: {len(changed)} changed ({', '.join(changed[:_NAMED])}{more})")
     return done
-
-
-async def let_reader_in(opened: Database, config: Config) -> None:
-    """Give the role that Grafana reads with its password; raise ``ConfigError`` if there is no such role."""
-    if not await reader.let_log_in(opened, config.grafana.reader_password):
-        problem = f"there is no role {reader.ROLE}: have an administrator run `create role {reader.ROLE}`, then again"
-        raise ConfigError([problem])
 
 
 def dashboards(opened: Database, config: Config, catalogue: Catalogue, clock: Clock) -> Dashboards:

@@ -12,9 +12,11 @@ Rules:
 from collections.abc import Iterator, Sequence
 from typing import Any
 
+from psycopg import errors
 from psycopg.sql import SQL, Composable, Composed, Identifier, Literal
 
 from model.device import DeviceType
+from model.errors import ConfigError
 from storage import latest
 from storage.connection import Connection, Database, rows
 from storage.retention import UpkeepConfig
@@ -24,6 +26,7 @@ from storage.statements import statement
 ROLE = "penfeld_reader"
 SCHEMA = "grafana"
 RAW = "raw"
+_BY_ADMIN = f"have an administrator run `create role {ROLE}`, then `penfeld db migrate` again"
 _DEVICE = {
     "device": "d.id",
     "device_name": "coalesce(nullif(d.name, ''), d.id)",
@@ -41,18 +44,18 @@ async def prepare(connection: Connection, types: Sequence[DeviceType]) -> tuple[
     if not types:
         return ()
     await _describe(connection, types)
+    told: list[str] = []
     made = dict(await rows(connection, statement("views_made")))
     for device_type in types:
         for name, columns, query in _views(device_type):
             if made.get(name) == columns:
                 continue
-            view = Identifier(SCHEMA, name)
-            if name in made:
-                await connection.execute(SQL("drop view {}").format(view))
-            await connection.execute(SQL("create view {} as {}").format(view, query))
-            title = f"{device_type.title.en} | {device_type.title.fr}"
-            await connection.execute(SQL("comment on view {} is {}").format(view, Literal(title)))
-    return await _let_in(connection)
+            try:
+                async with connection.transaction():
+                    await _make_view(connection, device_type, name, query, instead=name in made)
+            except errors.DependentObjectsStillExist:
+                told.append(f"view {SCHEMA}.{name} stays as it was: drop what depends on it, then migrate again")
+    return (*told, *await _let_in(connection))
 
 
 async def remember_kept(connection: Connection, device_type: DeviceType, config: UpkeepConfig) -> None:
@@ -66,15 +69,19 @@ async def remember_kept(connection: Connection, device_type: DeviceType, config:
         await connection.execute(statement("remember_kept"), values)
 
 
-async def let_log_in(database: Database, password: str) -> bool:
-    """Give the role this password, which the server never sees in clear; ``False``: there is no such role."""
+async def let_log_in(database: Database, password: str) -> None:
+    """Give the role this password, which the server never sees in clear, and its limits.
+
+    Raise ``ConfigError`` if there is no such role, or if it is not ours to change.
+    """
     async with database.transaction() as connection:
         [(known, _)] = await rows(connection, statement("reader_known"))
-        if known:
-            secret = connection.pgconn.encrypt_password(password.encode(), ROLE.encode(), b"scram-sha-256")
-            command = SQL("alter role {} with login password {}").format(Identifier(ROLE), Literal(secret.decode()))
-            await connection.execute(command)
-    return bool(known)
+        if not known:
+            raise ConfigError([f"there is no role {ROLE}: {_BY_ADMIN}"])
+        secret = connection.pgconn.encrypt_password(password.encode(), ROLE.encode(), b"scram-sha-256")
+        command = SQL("alter role {} with login password {}").format(Identifier(ROLE), Literal(secret.decode()))
+        await connection.execute(command)
+        await connection.execute(statement("limit_reader"))
 
 
 def view_of_readings(device_type: str) -> str:
@@ -85,6 +92,17 @@ def view_of_readings(device_type: str) -> str:
 def view_of_latest(device_type: str) -> str:
     """Return the name of the view of a type's newest values within its schema."""
     return f"latest_{device_type}"
+
+
+async def _make_view(
+    connection: Connection, device_type: DeviceType, name: str, query: Composed, *, instead: bool
+) -> None:
+    view = Identifier(SCHEMA, name)
+    if instead:
+        await connection.execute(SQL("drop view {}").format(view))
+    await connection.execute(SQL("create view {} as {}").format(view, query))
+    title = f"{device_type.title.en} | {device_type.title.fr}"
+    await connection.execute(SQL("comment on view {} is {}").format(view, Literal(title)))
 
 
 async def _describe(connection: Connection, types: Sequence[DeviceType]) -> None:
@@ -161,8 +179,9 @@ async def _let_in(connection: Connection) -> tuple[str, ...]:
     """Make the role if we may, and let it read; return what stands in the way."""
     [(known, may)] = await rows(connection, statement("reader_known"))
     if not known and not may:
-        return (f"nobody is let in as {ROLE}: have an administrator run `create role {ROLE}`, then migrate again",)
+        return (f"nobody is let in as {ROLE}: {_BY_ADMIN}",)
     if not known:
         await connection.execute(statement("make_reader"))
+        await connection.execute(statement("limit_reader"))
     await connection.execute(statement("let_reader_read"))
     return ()

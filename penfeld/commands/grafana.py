@@ -69,12 +69,13 @@ def run(options: argparse.Namespace) -> int:
 
 def _role(config: Config, _options: argparse.Namespace) -> int:
     from penfeld.devicefiles import catalogue
-    from penfeld.wiring import database, let_reader_in, make_ready
+    from penfeld.wiring import database, make_ready
+    from storage.reader import let_log_in
 
     async def let_in() -> None:
         async with database(config) as opened:
             await make_ready(opened, catalogue(config))
-            await let_reader_in(opened, config)
+            await let_log_in(opened, config.grafana.reader_password)
 
     if not config.grafana.reader_password:
         raise ConfigError(["[grafana] reader_password is empty: set PENFELD_GRAFANA_READER_PASSWORD, or its _FILE"])

@@ -40,13 +40,20 @@ select exists (select from pg_roles where rolname = 'penfeld_reader'),
 -- Two databases of one server may be at it at once: whoever is second is content.
 do $$
 begin
-    create role penfeld_reader nologin connection limit 40;
+    create role penfeld_reader nologin;
+exception when duplicate_object or unique_violation then null;
+end
+$$
+
+-- name: limit_reader
+do $$
+begin
+    alter role penfeld_reader connection limit 40;
     alter role penfeld_reader set statement_timeout = '15s';
     alter role penfeld_reader set default_transaction_read_only = on;
     alter role penfeld_reader set search_path = grafana;
     alter role penfeld_reader set jit = off;
     alter role penfeld_reader set timezone = 'UTC';
-exception when duplicate_object or unique_violation then null;
 end
 $$
 

@@ -1,6 +1,7 @@
 """Every query of every generated board, run as Grafana runs it: as the role that only reads, on both databases."""
 
 from collections.abc import Sequence
+from dataclasses import replace
 from datetime import UTC, datetime, timedelta
 from typing import Any
 
@@ -73,7 +74,7 @@ async def guest(database: Database, dsn: str) -> Any:  # noqa: ANN401 -- a gener
             builder.frame(f"dev-{n}", time, values, payload=bytes([n, hour]), received_at=time + timedelta(seconds=2))
     await Writer(database, "worker-1").write(builder.build(tuple(IN_USE.values())))
     assert (await Upkeep(database, TYPES, lambda: NOW).round()).left == 0
-    assert await reader.let_log_in(database, PASSWORD)
+    await reader.let_log_in(database, PASSWORD)
     with psycopg.connect(make_conninfo(dsn, user=reader.ROLE, password=PASSWORD), autocommit=True) as connection:
         yield connection
 
@@ -125,3 +126,16 @@ async def test_curves_of_what_is_in_use_are_not_empty(guest: psycopg.Connection[
                 if not guest.execute(expand(question.sql, of_device(question, view, types)).encode()).fetchall():
                     empty.append((board.uid, question.where, view.interval))  # noqa: PERF401 -- reads better
     assert empty == []
+
+
+async def test_the_table_of_types_leads_to_their_boards(guest: psycopg.Connection[Any], database: Database) -> None:
+    """SQL makes the same uid as the board has, also where the name is too long for Grafana."""
+    types = [*TYPES, replace(TYPES[0], name="a_maker_whose_names_are_very_long_indeed")]
+    await Registry(database).register([Device(id=f"of-{each.name}", type=each.name) for each in types])
+    every = boards(types, Setting("fr"))
+    [sql] = [each.sql for board in every for each in asked(board) if " as board" in each.sql]
+
+    found = {row[0] for row in guest.execute(expand(sql, VIEWS[0]).encode()).fetchall()}
+
+    assert max(map(len, found)) == 40
+    assert found == {board.uid for board in every if board.uid.startswith("penfeld-type-")}

@@ -11,6 +11,7 @@ from psycopg.conninfo import make_conninfo
 from psycopg.sql import SQL, Identifier
 
 from model.device import Kind
+from model.errors import ConfigError
 from model.retention import Retention
 from storage import reader
 from storage.connection import Database
@@ -49,7 +50,7 @@ async def city(database: Database) -> City:
 async def guest(database: Database, dsn: str, city: City) -> AsyncIterator[psycopg.Connection[Any]]:
     """Who logs in as the role."""
     del city
-    assert await reader.let_log_in(database, PASSWORD)
+    await reader.let_log_in(database, PASSWORD)
     with psycopg.connect(make_conninfo(dsn, user=reader.ROLE, password=PASSWORD), autocommit=True) as connection:
         yield connection
 
@@ -126,6 +127,35 @@ async def test_a_view_follows_its_type(guest: psycopg.Connection[Any], database:
     assert ask(guest, "select title_fr from grafana.field where device_type = 'lamp' and name = 'volts'") == [
         ("Le volts",)
     ]
+
+
+async def test_a_view_that_others_build_upon_stays(
+    guest: psycopg.Connection[Any], database: Database, dsn: str
+) -> None:
+    """It is told what stands in the way; nothing else stops for it."""
+    with psycopg.connect(dsn, autocommit=True) as admin:
+        admin.execute("create view public.mine as select * from grafana.readings_lamp")
+    more = device_type("lamp", *LAMP.fields, field("volts", Kind.FLOAT, "V"))
+
+    done = await prepare(database, [more])
+
+    assert "view grafana.readings_lamp stays as it was: drop what depends on it, then migrate again" in done
+    assert ask(guest, "select volts from grafana.latest_lamp") == []
+
+
+async def test_a_user_who_may_make_no_roles_is_told(dsn: str, guest: psycopg.Connection[Any]) -> None:
+    """The password of a role that is not ours to change: an error with what to do, no trace of a driver."""
+    del guest
+    with psycopg.connect(dsn, autocommit=True) as admin:
+        admin.execute("drop role if exists penfeld_poor")
+        admin.execute("create role penfeld_poor login password 'x'")
+        admin.execute("grant pg_read_all_data to penfeld_poor")
+        try:
+            async with Database(make_conninfo(dsn, user="penfeld_poor", password="x")) as poor:  # noqa: S106
+                with pytest.raises(ConfigError, match="permission denied"):
+                    await reader.let_log_in(poor, PASSWORD)
+        finally:
+            admin.execute("drop role penfeld_poor")
 
 
 @pytest.mark.parametrize(

@@ -2,6 +2,7 @@
 
 import json
 import random
+import re
 from collections.abc import Mapping, Sequence
 from dataclasses import replace
 from typing import Any
@@ -76,6 +77,16 @@ def test_a_board_is_valid_for_grafana(board: Board) -> None:
 def test_uids_are_each_boards_own() -> None:
     """Also where a name is cut."""
     assert len({board.uid for board in EVERY}) == len(EVERY)
+
+
+def test_tables_lead_to_boards_that_exist() -> None:
+    """Of devices, domains and types: the uid in SQL is the board's, as a database test shows for each type."""
+    city = next(board for board in EVERY if board.uid == "penfeld-city")
+
+    links = re.findall(r'"url": "/d/([^"?]+)', city.text)
+
+    assert set(links) == {"penfeld-device", "penfeld-domain-${__data.fields.domain}", "${__data.fields.board}"}
+    assert {f"penfeld-domain-{each.domain}" for each in Catalogue.builtin().types()} <= {b.uid for b in EVERY}
 
 
 def test_a_field_is_drawn_with_its_unit_limits_and_title() -> None:

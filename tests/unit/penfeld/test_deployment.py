@@ -84,8 +84,12 @@ def test_grafana_logs_in_with_the_password_that_the_role_is_given(tmp_path: Path
     grafana, migrate = SERVICES["grafana"], SERVICES["migrate"]
 
     assert (folder / "reader-password").read_text() == (folder / "grafana-reader-password").read_text()
-    assert migrate["environment"]["PENFELD_GRAFANA_READER_PASSWORD_FILE"] == "/run/secrets/reader-password"
-    assert grafana["environment"]["GF_PENFELD_DATABASE_PASSWORD__FILE"] == "/run/secrets/grafana-reader-password"
+    for service, name, file in (
+        (migrate, "PENFELD_GRAFANA_READER_PASSWORD_FILE", "reader-password"),
+        (grafana, "GF_PENFELD_DATABASE_PASSWORD__FILE", "grafana-reader-password"),
+    ):
+        assert service["environment"][name] == f"/run/secrets/{file}"
+        assert file in service["secrets"]
     assert "boards:/var/lib/penfeld-boards:ro" in grafana["volumes"]
 
 
