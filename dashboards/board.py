@@ -152,7 +152,7 @@ class Sheet:
 
 
 def uid_of(name: str) -> str:
-    """Return the uid of a board; Grafana allows 40 signs: a longer one ends in what tells it from others (as in SQL)."""
+    """Return the uid of a board: Grafana allows 40 signs, so a long name ends in a hash of its own (as in SQL)."""
     uid = f"penfeld-{name.replace('_', '-')}"
     longest = 40
     return uid if len(uid) <= longest else f"{uid[:31]}-{md5(name.encode(), usedforsecurity=False).hexdigest()[:8]}"
