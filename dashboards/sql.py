@@ -59,7 +59,7 @@ def counts(where: str) -> str:
 def places(where: str) -> str:
     """Return where devices are, and how they are: 0 as it should be, 1 silent, 2 with an alarm."""
     return (
-        "select id, name, latitude, longitude, last_seen,"
+        "select id, name, latitude, longitude,"
         " case when alarms > 0 then 2 when silent then 1 else 0 end as health from grafana.device"
         f" where state = 'active' and latitude is not null and longitude is not null and {where} limit 10000"
     )
