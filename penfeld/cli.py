@@ -32,6 +32,7 @@ COMMANDS = {
     "ledger": "what became of every frame, and whether it balances",
     "quarantine": "frames that were not understood: list, inspect, replay after a fix",
     "db": "state of the database, and bringing it up to date",
+    "grafana": "boards for Grafana: write, push, compare, save edits; the role it reads with; live panels",
     "deploy": "passwords, certificates and MQTT users of a first installation",
     "backup": "write database and configuration into one file",
     "restore": "make the database that of a backup",

@@ -67,6 +67,19 @@ def _broker(value: str) -> str | None:
     return None
 
 
+def _http(value: str) -> str | None:
+    """Check an address of the web, without a password in it; empty for none."""
+    try:
+        parts = urlsplit(value)
+        known = parts.scheme in ("http", "https") and parts.hostname
+        _ = parts.port  # raises for a port that is no number
+    except ValueError as error:
+        return f"is no address ({error})"
+    if value and parts.password:
+        return "has a password in it, which logs would show: leave it out, and make a token"
+    return None if not value or known else "is no address as https://grafana.city.example"
+
+
 def _zone(value: str) -> str | None:
     """Check a time zone: its days must consist of whole hours of UTC, since rollups of days are made of hours."""
     try:
@@ -201,6 +214,19 @@ class AlertsSettings:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
+class GrafanaSettings:
+    """``[grafana]``. ``url``, ``token``: of the Grafana that boards are pushed to, and of a service account there.
+
+    ``reader_password``: of the database role ``penfeld_reader``, with which Grafana reads; empty: nobody logs in as it.
+    """
+
+    url: str = field(default="", repr=False, metadata={"check": _http})
+    token: str = field(default="", repr=False)
+    reader_password: str = field(default="", repr=False)
+    language: Literal["fr", "en"] = "fr"
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
 class CitySettings:
     """``[city]``. ``time_zone``: that of its days."""
 
@@ -280,6 +306,7 @@ class Config:
         "console": ConsoleSettings,
         "city": CitySettings,
         "alerts": AlertsSettings,
+        "grafana": GrafanaSettings,
         "retention": RetentionSettings,
         "columnstore": ColumnstoreSettings,
         "mail": MailSettings,
@@ -296,6 +323,7 @@ class Config:
     console: ConsoleSettings = ConsoleSettings()
     city: CitySettings = CitySettings()
     alerts: AlertsSettings = AlertsSettings()
+    grafana: GrafanaSettings = GrafanaSettings()
     retention: RetentionSettings = RetentionSettings()
     columnstore: ColumnstoreSettings = ColumnstoreSettings()
     mail: MailSettings = field(default_factory=MailSettings)

@@ -36,6 +36,8 @@ READERS = {
     "server-key.pem": 1883,
     "dynamic-security.json": 1883,
     "grafana-password": 472,
+    "reader-password": 10001,
+    "grafana-reader-password": 472,
 }
 """As which user the container runs that reads a file: compose shows it with its owner here. Others are root's."""
 
@@ -58,13 +60,15 @@ def make(folder: Path, host: str, now: datetime) -> tuple[str, ...]:
         raise ConfigError([f"{folder} is there already, and its secrets may be in use: name another folder"]) from None
     except OSError as error:
         raise ConfigError([f"{folder} cannot be made: {error.strerror}"]) from error
-    database, broker, admin = (secrets.token_urlsafe(32) for _ in range(3))
+    database, broker, admin, reader = (secrets.token_urlsafe(32) for _ in range(4))
     files = {
         "database-password": database,
         "database-url": f"postgresql://penfeld:{database}@{_DATABASE}:5432/penfeld",
         "broker-url": f"mqtts://penfeld:{broker}@{_BROKER}:8883",
         "broker-admin-password": admin,
         "grafana-password": secrets.token_urlsafe(32),
+        "reader-password": reader,  # for Penfeld, which gives it to the role
+        "grafana-reader-password": reader,  # for Grafana, which logs in with it
         "dynamic-security.json": json.dumps(dynamic_security({"admin": admin, "penfeld": broker}), indent=2) + "\n",
         **certificates(host, now),
     }
