@@ -29,6 +29,7 @@ from api.parameters import known_parameters
 from api.routes import alarms as alarm_routes
 from api.routes import (
     callbacks,
+    catalog,
     completeness,
     device_types,
     devices,
@@ -48,6 +49,7 @@ from api.streams import Streams
 from api.trials import Trials
 from decoders.catalogue import Catalogue
 from model.alert_ports import Alarms, Channels, Outbox, Rules
+from model.dataset import OpenData
 from model.observations import Observations
 from model.ports import (
     Codecs,
@@ -91,6 +93,7 @@ def create_app(  # noqa: PLR0913 -- the application's parts, each named
     channels: Channels,
     live: LiveSource,
     publisher: Publisher,
+    open_data: OpenData,
     clock: Clock,
     config: ApiConfig,
 ) -> FastAPI:
@@ -111,6 +114,7 @@ def create_app(  # noqa: PLR0913 -- the application's parts, each named
         outbox=outbox,
         channels=channels,
         publisher=publisher,
+        open_data=open_data,
         trials=Trials(rules, config.max_trials),
         hub=Hub(live, clock=clock, queue=config.subscriber_queue, kept=config.kept_events),
         streams=Streams(config.max_exports),
@@ -135,8 +139,8 @@ def create_app(  # noqa: PLR0913 -- the application's parts, each named
     for module in (*data, alarm_routes, rule_routes, silences, channel_routes):
         app.include_router(module.router, dependencies=[Depends(known_parameters)])
     app.include_router(sockets.router)
-    for module in (callbacks, health, sta_routes):  # asked by machines that may add parameters of their own
-        app.include_router(module.router)
+    for router in (callbacks.router, health.router, sta_routes.router, catalog.router, catalog.whole):
+        app.include_router(router)  # asked by machines that may add parameters of their own
     app.add_api_route("/api/{rest:path}", errors.nothing_here, methods=list(_METHODS), include_in_schema=False)
     errors.install(app)
     openapi.install(app, catalogue)

@@ -18,6 +18,7 @@ from api.streams import Streams
 from api.trials import Trials
 from decoders.catalogue import Catalogue
 from model.alert_ports import Alarms, Channels, Outbox, Rules
+from model.dataset import OpenData
 from model.observations import Observations
 from model.ports import (
     Codecs,
@@ -48,6 +49,7 @@ class ApiConfig:
     on where it stopped. ``max_trials``: rules that may be tried on the past at the same time. ``max_exports``:
     streams of readings under way at the same time; ``max_exported``: readings that one of them may be expected to have.
     ``limits``: who may ask how often; ``None``: everybody as often as they like.
+    ``public_url``: how the world reaches this site; empty: as it is asked.
     """
 
     version: str = "0"
@@ -65,6 +67,7 @@ class ApiConfig:
     subscriber_queue: int = 2000
     kept_events: int = 5000
     max_trials: int = 2
+    public_url: str = ""
     max_exports: int = 4
     max_exported: int = 50_000_000
     limits: LimitConfig | None = None
@@ -89,6 +92,7 @@ class Context:
     outbox: Outbox
     channels: Channels
     publisher: Publisher
+    open_data: OpenData
     trials: Trials
     hub: Hub
     streams: Streams

@@ -10,8 +10,9 @@ import hashlib
 import json
 import re
 import tomllib
-from collections.abc import Iterator, Mapping
-from dataclasses import dataclass
+from collections import Counter
+from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import dataclass, replace
 from dataclasses import field as dataclass_field
 from datetime import UTC, datetime, timedelta
 from typing import TYPE_CHECKING, Any
@@ -20,7 +21,7 @@ from decoders.device_codec import CodecEntry, read_codec
 from decoders.layout import TIME, Derived, Item, Layout
 from decoders.layout_parser import parse_layout
 from decoders.layout_shape import FrameLayout
-from model.device import DeviceType, Field, Kind, Text
+from model.device import DeviceType, Field, Kind, Personal, Text
 from model.errors import ConfigError
 from model.quantities import COUNTED, QUANTITIES, Quantity, ending_problem
 from model.retention import KEYS, Age, Retention, age, too_short
@@ -31,6 +32,7 @@ if TYPE_CHECKING:
 
 DOMAINS = ("lighting", "energy", "mobility", "parking", "tracking", "environment", "water", "waste")
 NETWORKS = ("lorawan", "sigfox", "native")
+PERSONAL = ("household", "vehicle")
 RESERVED = ("age", "codec", "device", "flags", "frame", "received_at", "simulated", TIME)
 
 _LANGUAGE = 1  # part of every version: raise it when the same text begins to mean something else
@@ -45,7 +47,7 @@ _KEY = re.compile(r"\s*([\w-]+(?:\.[\w-]+)*)\s*=")
 _KEYS = {
     "file": (
         "title", "vendor", "model", "domain", "networks", "period", "source", "reference",
-        "codec", "frame", "field", "example", "storage", "alert",
+        "codec", "frame", "field", "example", "storage", "alert", "personal",
     ),
     "frame": ("name", "f_port", "layout"),
     "field": ("title", "quantity", "range", "kind", "counter", "path", "unit"),
@@ -249,7 +251,7 @@ class _Reader:
                 fields.append(self.field(name, entry, said.get(name, [])))
         if not frames and not fields and "frame" not in table and table.get("networks") == ["native"]:
             self.problem((), "without a [[frame]], values come by name: at least one [field.NAME] is needed")
-        return tuple(fields)
+        return _told_apart(fields)
 
     def said(self, frames: list[FrameLayout], tables: Mapping[str, Any]) -> dict[str, list[Item | Derived]]:
         """Return, by field, the lines of all layouts that give it; note fields without a table."""
@@ -422,8 +424,18 @@ class _Reader:
             fields=fields,
             version=_version(table, frames, fields, codec),
             reference=bool(reference),
+            personal=self.personal(table),
             **self.storage(table, fields),
         )
+
+    def personal(self, table: Mapping[str, Any]) -> Personal | None:
+        """Return whose life the readings tell of."""
+        value = table.get("personal")
+        if value in PERSONAL:
+            return "household" if value == "household" else "vehicle"
+        if value is not None:
+            self.problem(("personal",), f"personal must be {' or '.join(PERSONAL)}; of nobody: leave it out")
+        return None
 
     def storage(self, table: Mapping[str, Any], fields: tuple[Field, ...]) -> dict[str, Any]:
         """Return which fields are retired, and how long what the type says is kept."""
@@ -518,3 +530,21 @@ def _version(
     if codec is not None:
         meaning.append(codec.meaning)
     return hashlib.blake2b(json.dumps(meaning).encode(), digest_size=6).hexdigest()
+
+
+def _told_apart(fields: Sequence[Field]) -> tuple[Field, ...]:
+    """Return fields of which no two have the title of their quantity: who looks at them must know which is which."""
+    of_quantity = [field.title == QUANTITIES[field.quantity].title for field in fields]
+    times = Counter(field.quantity for field, same in zip(fields, of_quantity, strict=True) if same)
+    return tuple(
+        replace(field, title=_with_name(field)) if same and times[field.quantity] > 1 else field
+        for field, same in zip(fields, of_quantity, strict=True)
+    )
+
+
+def _with_name(field: Field) -> Text:
+    """Return a field's title with its name behind it, without the unit at the name's end."""
+    endings = QUANTITIES[field.quantity].endings
+    name = next((field.name.removesuffix(ending) for ending in endings if field.name.endswith(ending)), field.name)
+    said = name.replace("_", " ")
+    return Text(en=f"{field.title.en} ({said})", fr=f"{field.title.fr} ({said})")

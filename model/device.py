@@ -14,6 +14,8 @@ from typing import Literal
 from model.retention import Retention
 
 Language = Literal["en", "fr"]
+Personal = Literal["household", "vehicle"]
+"""Whose life readings tell of: that of a home (its meters), that of whoever drives one vehicle."""
 
 
 class Kind(StrEnum):
@@ -86,6 +88,7 @@ class DeviceType:
     """A sensor model. ``version`` changes whenever what it decodes to may change (hash of the file's meaning).
 
     ``retired``: fields that it once had; their columns stay. ``retention``: how long what it says is kept.
+    ``personal``: whose life its readings tell of, ``None`` for nobody's; open data keeps to it.
     """
 
     name: str
@@ -101,6 +104,7 @@ class DeviceType:
     reference: bool = False
     retired: tuple[str, ...] = ()
     retention: Retention = dataclass_field(default_factory=Retention)
+    personal: Personal | None = None
 
     def field(self, name: str) -> Field | None:
         """Return the field of that name, ``None`` if there is none."""

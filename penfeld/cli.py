@@ -33,10 +33,12 @@ COMMANDS = {
     "quarantine": "frames that were not understood: list, inspect, replay after a fix",
     "db": "state of the database, and bringing it up to date",
     "mqtt": "who may say and hear what on the broker: grant, revoke, list, show",
+    "grafana": "boards for Grafana: write, push, compare, save edits; the role it reads with; live panels",
     "deploy": "passwords, certificates and MQTT users of a first installation",
     "backup": "write database and configuration into one file",
     "restore": "make the database that of a backup",
     "redecode": "decode history again after a device file was mended, the difference first",
+    "publish": "open data: freeze days of datasets into Parquet and CSV",
     "purge-simulated": "delete simulated devices and all that came from them",
     "doctor": "check everything and say what to do",
 }

@@ -15,7 +15,7 @@ import os
 import re
 import tomllib
 from collections.abc import Callable, Mapping, Sequence
-from dataclasses import MISSING, dataclass, field, fields
+from dataclasses import MISSING, dataclass, field, fields, replace
 from datetime import UTC, datetime, timedelta
 from difflib import get_close_matches
 from pathlib import Path
@@ -34,11 +34,13 @@ from penfeld.setting_checks import between, word
 
 FILE_NAME = "penfeld.toml"
 PREFIX = "PENFELD_"
-TABLES = ("source", "channel")
+TABLES = ("source", "channel", "dataset")
 """Sections of which there may be several; in the environment they come whole, as a list."""
 EMBEDDED = "embedded"
 OWN_FOLDER = "my-devices"
 """Device files of one's own: a folder of the catalogue if it is there and no other is named."""
+OWN_DATASETS = "datasets"
+"""Datasets of one's own: they count if the folder is there and no other is named."""
 
 
 def _database(value: str) -> str | None:
@@ -64,6 +66,19 @@ def _broker(value: str) -> str | None:
     except ConfigError as error:
         return f'is neither "embedded" nor a {error.problems[0]}'
     return None
+
+
+def _http(value: str) -> str | None:
+    """Check an address of the web, without a password in it; empty for none."""
+    try:
+        parts = urlsplit(value)
+        known = parts.scheme in ("http", "https") and parts.hostname
+        _ = parts.port  # raises for a port that is no number
+    except ValueError as error:
+        return f"is no address ({error})"
+    if value and parts.password:
+        return "has a password in it, which logs would show: leave it out, and make a token"
+    return None if not value or known else "is no address as https://grafana.city.example"
 
 
 def _zone(value: str) -> str | None:
@@ -205,10 +220,56 @@ class AlertsSettings:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
+class GrafanaSettings:
+    """``[grafana]``. ``url``, ``token``: of the Grafana that boards are pushed to, and of a service account there.
+
+    ``reader_password``: of the database role ``penfeld_reader``, with which Grafana reads; empty: nobody logs in as it.
+    """
+
+    url: str = field(default="", repr=False, metadata={"check": _http})
+    token: str = field(default="", repr=False)
+    reader_password: str = field(default="", repr=False)
+    language: Literal["fr", "en"] = "fr"
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
 class CitySettings:
     """``[city]``. ``time_zone``: that of its days."""
 
     time_zone: str = field(default="Europe/Paris", metadata={"check": _zone})
+
+
+def _address(value: str) -> str | None:
+    """Check an address of the web."""
+    if not value:
+        return None
+    parts = urlsplit(value)
+    good = parts.scheme in {"http", "https"} and parts.hostname and not parts.query and not parts.fragment
+    return None if good else "must be an address as https://data.example.org"
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class OpenDataSettings:
+    """``[opendata]``. ``datasets``: files, or folders of them. ``url``: how the world reaches ``/catalog``'s parent.
+
+    ``title_en``, ``title_fr``: of the catalogue. Publisher and contact hold for every dataset that names none.
+    """
+
+    datasets: tuple[Path, ...] = ()
+    url: str = field(default="", metadata={"check": _address})
+    title_en: str = ""
+    title_fr: str = ""
+    publisher: str = ""
+    publisher_url: str = field(default="", metadata={"check": _address})
+    contact: str = ""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class DatasetTable:
+    """One ``[[dataset]]`` as it is written, and where it stands; ``opendata.reading`` reads it."""
+
+    table: Mapping[str, Any]
+    place: str
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -251,9 +312,11 @@ class Config:
         "console": ConsoleSettings,
         "city": CitySettings,
         "alerts": AlertsSettings,
+        "grafana": GrafanaSettings,
         "retention": RetentionSettings,
         "columnstore": ColumnstoreSettings,
         "mail": MailSettings,
+        "opendata": OpenDataSettings,
     }
     PARTS: ClassVar[Mapping[str, type[Any]]] = {"access.oidc": OidcSettings, "api.limits": LimitSettings}
     """Sections within sections."""
@@ -268,11 +331,14 @@ class Config:
     console: ConsoleSettings = ConsoleSettings()
     city: CitySettings = CitySettings()
     alerts: AlertsSettings = AlertsSettings()
+    grafana: GrafanaSettings = GrafanaSettings()
     retention: RetentionSettings = RetentionSettings()
     columnstore: ColumnstoreSettings = ColumnstoreSettings()
     mail: MailSettings = field(default_factory=MailSettings)
     oidc: OidcSettings = field(default_factory=OidcSettings)
     limits: LimitSettings = field(default_factory=LimitSettings)
+    opendata: OpenDataSettings = OpenDataSettings()
+    dataset_tables: tuple[DatasetTable, ...] = ()
     retention_types: Mapping[str, TypeRetention] = field(default_factory=dict)
     sources: tuple[SourceSettings, ...] = ()
     channels: tuple[ChannelSettings, ...] = ()
@@ -327,6 +393,9 @@ class _Reader:
         self._check_ingest(sections["broker"], sections["ingest"])
         if not self.problems and (trouble := oidc_problem(parts["oidc"])):
             self._refuse("access.oidc", *trouble)
+        dataset_tables = self._datasets()
+        if not sections["opendata"].datasets and not dataset_tables and (self.folder / OWN_DATASETS).is_dir():
+            sections["opendata"] = replace(sections["opendata"], datasets=(self.folder / OWN_DATASETS,))
         if sections["api"].sigfox_token and "sigfox" in sections["api"].callback_tokens:
             self._refuse("api", "callback_tokens", "says what sigfox_token says, too: leave out sigfox_token")
         if self.problems:
@@ -335,6 +404,7 @@ class _Reader:
             data_dir=data_dir,
             catalogue=catalogue,
             retention_types=retention_types,
+            dataset_tables=dataset_tables,
             sources=sources,
             channels=channels,
             file=self.path,
@@ -497,6 +567,18 @@ class _Reader:
             for key, text in channel_problems(table, values, mail):
                 self._problem("channel", key, f"{values['name']}: {text}")
             found.append(ChannelSettings(**values))
+        self.position = 1
+        return tuple(found)
+
+    def _datasets(self) -> tuple[DatasetTable, ...]:
+        tables = self.document.get("dataset", [])
+        if not isinstance(tables, list) or not all(isinstance(table, dict) for table in tables):
+            self._problem("dataset", "", 'datasets are written as [[dataset]] tables with id = "…" and title')
+            return ()
+        found = []
+        for position, table in enumerate(tables, 1):
+            self.position = position
+            found.append(DatasetTable(table=table, place=self._place("dataset", "")))
         self.position = 1
         return tuple(found)
 

@@ -38,6 +38,8 @@ READERS = {
     "server-key.pem": 1883,
     "dynamic-security.json": 1883,
     "grafana-password": 472,
+    "reader-password": 10001,
+    "grafana-reader-password": 472,
 }
 """As which user the container runs that reads a file: compose shows it with its owner here. Others are root's."""
 
@@ -60,7 +62,7 @@ def make(folder: Path, host: str, now: datetime) -> tuple[str, ...]:
         raise ConfigError([f"{folder} is there already, and its secrets may be in use: name another folder"]) from None
     except OSError as error:
         raise ConfigError([f"{folder} cannot be made: {error.strerror}"]) from error
-    database = secrets.token_urlsafe(32)
+    database, reader = secrets.token_urlsafe(32), secrets.token_urlsafe(32)
     clients = services(topic for adapter in adapters().values() for topic in adapter.topics)
     passwords = {name: secrets.token_urlsafe(32) for name in (plugin.ADMIN, *(one.name for one in clients.values()))}
     salts = {name: secrets.token_bytes(12) for name in passwords}
@@ -74,6 +76,8 @@ def make(folder: Path, host: str, now: datetime) -> tuple[str, ...]:
         },
         "broker-admin-password": passwords[plugin.ADMIN],
         "grafana-password": secrets.token_urlsafe(32),
+        "reader-password": reader,  # for Penfeld, which gives it to the role
+        "grafana-reader-password": reader,  # for Grafana, which logs in with it
         "dynamic-security.json": json.dumps(first, indent=2) + "\n",
         **certificates(host, now),
     }

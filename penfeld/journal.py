@@ -47,3 +47,5 @@ def start() -> None:
     logging.basicConfig(level=logging.WARNING, handlers=[handler])
     for name in OURS:
         logging.getLogger(name).setLevel(logging.INFO)
+    # what the driver does about a lost connection besides telling us; that it is lost, our own line says
+    logging.getLogger("psycopg").setLevel(logging.ERROR)

@@ -65,8 +65,18 @@ class Stack:
             "PENFELD_DATABASE_URL": self.database_url,
             "PENFELD_API_PORT": str(self.api_port),
             **({"PENFELD_CONFIG": str(self.config.file.resolve())} if self.config.file else {}),
+            **self._datasets(),
         }
         return child_environment({**settings, **more})
+
+    def _datasets(self) -> dict[str, str]:
+        """Return where datasets are and who publishes them, as children are told."""
+        of = self.config.opendata
+        if not of.datasets:
+            return {}
+        texts = {key: getattr(of, key) for key in ("publisher", "publisher_url", "contact", "title_en", "title_fr")}
+        paths = os.pathsep.join(str(path.resolve()) for path in of.datasets)
+        return {f"PENFELD_OPENDATA_{key}".upper(): text for key, text in {**texts, "datasets": paths}.items() if text}
 
     def program(self, name: str, *words: str, **more: object) -> Program:
         """Return a ``penfeld`` command as a child. ``-P``: the working folder must not shadow our packages."""
@@ -89,7 +99,7 @@ class Stack:
         except ExceptionGroup as group:
             raise group.exceptions[0] from group
         for name, command in (("ingest", "ingest"), ("api", "serve")):
-            self._services.append(await self._supervisor.start(self.program(name, command, "--wait", "60")))
+            self._services.append(await self._service(name, command))
         self.folder.announce(
             Runtime(
                 pid=os.getpid(),
@@ -110,7 +120,7 @@ class Stack:
             await database.close()
             raise
         # the last: nothing waits for it, and what is stored before it looks is looked at then
-        self._services.append(await self._supervisor.start(self.program("alerts", "alerts", "--wait", "60")))
+        self._services.append(await self._service("alerts", "alerts"))
         self._watching = asyncio.create_task(self._watch.run())
         return database
 
@@ -141,6 +151,9 @@ class Stack:
         self._supervisor.tell("penfeld", f"device files changed ({changed}): starting ingest, API and alerts again")
         self.catalogue = known
         self._services = [await self._supervisor.restart(service) for service in self._services]
+
+    async def _service(self, name: str, command: str) -> Child:
+        return await self._supervisor.start(self.program(name, command, "--no-watch", "--wait", "60"))
 
     def _take_ports(self) -> None:
         """Choose the ports, and tell of a taken one before anything starts."""

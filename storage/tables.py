@@ -19,7 +19,7 @@ from psycopg.sql import SQL, Composable, Identifier, Literal
 
 from model.device import DeviceType, Field, Kind
 from model.errors import ConfigError
-from storage import columnstore, latest
+from storage import columnstore, latest, reader
 from storage.connection import Connection, Database, rows
 from storage.migrate import TIMESCALEDB
 from storage.statements import statement
@@ -70,6 +70,7 @@ async def prepare(database: Database, types: Sequence[DeviceType]) -> tuple[str,
             for field in device_type.fields:
                 done.extend(await _fit(connection, device_type.name, field, present))
         await latest.prepare(connection)
+        done.extend(await reader.prepare(connection, types))
     return tuple(done)
 
 

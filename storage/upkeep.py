@@ -21,7 +21,7 @@ from psycopg import errors
 from psycopg.sql import SQL
 
 from model.device import DeviceType
-from storage import narrow
+from storage import narrow, reader
 from storage import rollups_groups as groups
 from storage import rollups_tables as tables
 from storage.connection import Connection, Database, rows
@@ -161,6 +161,7 @@ class Upkeep:
                 }
                 await connection.execute(statement("make_due"), values)
             done += await policies.of_type(connection, device_type, levels)
+            await reader.remember_kept(connection, device_type, self._config)
             self._levels[name] = levels
         if self._levels.keys() != before:
             async with connection.transaction():

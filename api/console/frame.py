@@ -101,6 +101,7 @@ def frame(request: Request, active: str, title: str, words: Words, bell: Bell) -
             Text("span", words("app.subtitle"))
         _navigation(words, active, bell)
         with block("div", "switches"):
+            link(words("nav.open_data"), "/catalog", "switch")
             link(words("nav.api"), "/api/v1/openapi.json", "switch")
             _theme_switch(words, theme)
             _language_switch(words)

@@ -146,9 +146,12 @@ def _moment(time: datetime | None) -> str | None:
 async def _migrate(config: Config, options: argparse.Namespace) -> int:
     from penfeld.devicefiles import catalogue
     from penfeld.wiring import database, make_ready
+    from storage.reader import let_log_in
 
     async with database(config) as opened:
         done = await make_ready(opened, catalogue(config))
+        if config.grafana.reader_password:
+            await let_log_in(opened, config.grafana.reader_password)
     if options.json:
         as_json({"done": done})
     else:

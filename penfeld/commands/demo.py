@@ -67,12 +67,22 @@ def run(options: argparse.Namespace) -> int:
         config = replace(config, data_dir=options.data)
     if options.port is not None:
         config = replace(config, api=replace(config.api, port=options.port))
+    config = _with_datasets(config)
     account = asyncio.run(_demo(config, options, began))
     problems = account.problems()
     _report(account, as_line=options.json)
     for problem in problems:
         remark(f"penfeld: {problem}")
     return 1 if problems and options.for_s is not None else 0
+
+
+def _with_datasets(config: Config) -> Config:
+    """Return the settings with the city's own datasets, where nobody set any."""
+    from penfeld.datasets import DEMONSTRATION
+
+    if config.opendata.datasets or config.dataset_tables:
+        return config
+    return replace(config, opendata=replace(config.opendata, datasets=(DEMONSTRATION,)))
 
 
 async def _demo(config: Config, options: argparse.Namespace, began: float) -> "Account":

@@ -52,6 +52,7 @@ from tests.fakes.dashboards import Dashboards
 from tests.fakes.device_files import DeviceFiles
 from tests.fakes.exports import Exports
 from tests.fakes.observations import Observations
+from tests.fakes.open_data import OpenData
 from tests.integration.console_alerts import Alerts
 
 NASTY = "<script>window.hacked = true</script>"
@@ -627,6 +628,7 @@ async def main(lamps: int, port: int) -> None:
         channels=alerts.channels,
         live=Live(city),
         publisher=Publisher(),
+        open_data=OpenData(),
         clock=now,
         config=ApiConfig(),
     )

@@ -27,6 +27,7 @@ from tests.fakes.interpreter import Interpreter
 from tests.fakes.live_source import LiveSource
 from tests.fakes.memory import Memory
 from tests.fakes.observations import Observations
+from tests.fakes.open_data import OpenData
 from tests.fakes.outbox import Channels, Outbox
 from tests.fakes.publisher import Publisher
 from tests.fakes.quarantine import Quarantine
@@ -163,6 +164,7 @@ class Down:
 
 def scene_of(
     config: ApiConfig | None = None,
+    open_data: OpenData | None = None,
     *,
     queries: Any = None,  # noqa: ANN401  any fake of the port
     observations: Any = None,  # noqa: ANN401  the same
@@ -208,6 +210,7 @@ def scene_of(
         ),
         live=live,
         publisher=publisher,
+        open_data=open_data or OpenData(),
         clock=lambda: NOW,
         config=config or ApiConfig(version="1.2.3", revision="abc"),
     )

@@ -22,6 +22,7 @@ NOW = datetime(2026, 11, 23, tzinfo=UTC)
 UNITS = sorted((DEPLOY / "systemd").glob("*.service"))
 COMPOSE: dict[str, Any] = yaml.safe_load((DEPLOY / "compose.yaml").read_text())
 SERVICES: dict[str, dict[str, Any]] = COMPOSE["services"]
+ONCE = {"migrate", "boards"}
 
 
 def test_secrets_are_their_owners_alone_and_never_written_over(tmp_path: Path) -> None:
@@ -67,13 +68,13 @@ def test_each_service_has_rights_of_its_own_on_the_broker(name: str) -> None:
 
 @pytest.mark.parametrize("name", SERVICES)
 def test_a_service_is_pinned_bounded_watched_and_without_new_rights(name: str) -> None:
-    """Each has a version, limits, a restart policy and a health check (the migration ends by itself)."""
+    """Each has a version, limits, a restart policy and a health check (what runs once ends by itself)."""
     service = SERVICES[name]
 
     assert re.fullmatch(r"[\w./-]+:\d[\w.-]+", service["image"])
     assert set(service["deploy"]["resources"]["limits"]) == {"cpus", "memory"}
-    assert service["restart"] == ("no" if name == "migrate" else "unless-stopped")
-    assert "test" in service["healthcheck"] or name == "migrate"
+    assert service["restart"] == ("no" if name in ONCE else "unless-stopped")
+    assert "test" in service["healthcheck"] or name in ONCE
     assert "no-new-privileges:true" in service["security_opt"]
     assert name == "timescaledb" or (service["read_only"], service["cap_drop"]) == (True, ["ALL"])
     assert not [key for key in service.get("environment", {}) if "PASSWORD" in key and not key.endswith("FILE")]
@@ -85,6 +86,22 @@ def test_the_database_cannot_be_reached_from_outside() -> None:
     assert SERVICES["timescaledb"]["networks"] == ["inside"]
     assert COMPOSE["networks"]["inside"]["internal"] is True
     assert [p for name in ("api", "grafana") for p in SERVICES[name]["ports"] if not p.startswith("127.0.0.1:")] == []
+
+
+def test_grafana_logs_in_with_the_password_that_the_role_is_given(tmp_path: Path) -> None:
+    """Both get it as a file of their own, since each file belongs to one user; Grafana sees the boards only to read."""
+    folder = tmp_path / "secrets"
+    make(folder, "iot.city.example", NOW)
+    grafana, migrate = SERVICES["grafana"], SERVICES["migrate"]
+
+    assert (folder / "reader-password").read_text() == (folder / "grafana-reader-password").read_text()
+    for service, name, file in (
+        (migrate, "PENFELD_GRAFANA_READER_PASSWORD_FILE", "reader-password"),
+        (grafana, "GF_PENFELD_DATABASE_PASSWORD__FILE", "grafana-reader-password"),
+    ):
+        assert service["environment"][name] == f"/run/secrets/{file}"
+        assert file in service["secrets"]
+    assert "boards:/var/lib/penfeld-boards:ro" in grafana["volumes"]
 
 
 def test_the_container_file_ends_without_rights_and_build_tools() -> None:

@@ -1,11 +1,13 @@
 """What looks like a secret never reaches the log, whoever wrote the line; all else does, as it was written."""
 
 import logging
+from collections.abc import Iterator
 
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
+from penfeld import journal
 from penfeld.journal import MASK, Discreet, discreet
 
 SECRET = "hush4K2fPq9zR"  # noqa: S105 -- planted, to be looked for
@@ -73,3 +75,22 @@ def test_no_line_is_too_strange(line: str) -> None:
     once = discreet(line)
 
     assert discreet(once) == once
+
+
+@pytest.fixture(autouse=True)
+def _levels() -> Iterator[None]:
+    """Leave the loggers as they were."""
+    names = (*journal.OURS, "psycopg")
+    before = {name: logging.getLogger(name).level for name in names}
+    yield
+    for name, level in before.items():
+        logging.getLogger(name).setLevel(level)
+
+
+def test_a_lost_database_is_told_once() -> None:
+    """Our own lines are told from INFO; the driver does not repeat in its words what one of them says."""
+    journal.start()
+
+    assert logging.getLogger("ingest.service").isEnabledFor(logging.INFO)
+    assert not logging.getLogger("psycopg").isEnabledFor(logging.WARNING)
+    assert logging.getLogger("psycopg").isEnabledFor(logging.ERROR)
