@@ -19,6 +19,7 @@ from starlette.requests import ClientDisconnect, Request
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
 from api import errors, openapi
+from api.access.gate import Gate, admitted
 from api.body import limited
 from api.context import PREFIX, ApiConfig, Clock, Context, context_of
 from api.language import language_of
@@ -46,6 +47,7 @@ from api.routes import sta as sta_routes
 from api.streams import Streams
 from api.trials import Trials
 from decoders.catalogue import Catalogue
+from model.access_ports import Access
 from model.alert_ports import Alarms, Channels, Outbox, Rules
 from model.observations import Observations
 from model.ports import (
@@ -92,8 +94,12 @@ def create_app(  # noqa: PLR0913 -- the application's parts, each named
     publisher: Publisher,
     clock: Clock,
     config: ApiConfig,
+    access: Access | None = None,
 ) -> FastAPI:
-    """Return the application. The ports stay the caller's: open them before it starts, close them after."""
+    """Return the application. The ports stay the caller's: open them before it starts, close them after.
+
+    ``access``: ``None`` where there are no accounts, and whoever reaches it may everything.
+    """
     context = Context(
         queries=queries,
         observations=observations,
@@ -117,6 +123,7 @@ def create_app(  # noqa: PLR0913 -- the application's parts, each named
         totals=LedgerTotals(),
         clock=clock,
         config=config,
+        access=access,
     )
     app = FastAPI(
         title="Penfeld",
@@ -130,12 +137,12 @@ def create_app(  # noqa: PLR0913 -- the application's parts, each named
         lifespan=_lifespan,
     )
     app.state.context = context
+    app.state.gate = Gate(access=access, clock=clock, public=config.public)
     data = (readings, completeness, stream, device_types, geojson, devices, ledger, quarantine_routes)
     for module in (*data, alarm_routes, rule_routes, silences, channel_routes):
-        app.include_router(module.router, dependencies=[Depends(known_parameters)])
-    app.include_router(sockets.router)
-    for module in (callbacks, health, sta_routes):  # asked by machines that may add parameters of their own
-        app.include_router(module.router)
+        app.include_router(module.router, dependencies=[Depends(admitted), Depends(known_parameters)])
+    for module in (sockets, callbacks, health, sta_routes):  # asked by machines that may add parameters of their own
+        app.include_router(module.router, dependencies=[Depends(admitted)])
     app.add_api_route("/api/{rest:path}", errors.nothing_here, methods=list(_METHODS), include_in_schema=False)
     errors.install(app)
     openapi.install(app, catalogue)

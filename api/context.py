@@ -1,21 +1,30 @@
 """What every route needs: the ports, the catalogue, the live hub and the settings, joined once by ``create_app``.
 
-Routes ask for it as ``ContextDep``; the console takes it from ``context_of(app)``. Nothing here does any work.
+Routes ask for it as ``ContextDep``, and get it as who asks has it: who may not ask is refused, and its ports tell only
+of devices that he may see. ``context_of(app)`` is the whole, for what runs for nobody in particular.
 """
 
 from collections.abc import Callable, Mapping
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from datetime import datetime
 from typing import Annotated
 
-from fastapi import Depends, FastAPI, Request
+from fastapi import Depends, FastAPI
+from starlette.requests import HTTPConnection
 
+from api.access.alert_doors import SeenAlarms, SeenRules, SeenTrials
+from api.access.doors import SeenDashboards, SeenExports, SeenObservations, SeenQueries, SeenRegistry
+from api.access.gate import Asker, Gate, gate_of
+from api.access.rights import need_of
+from api.access.sight import Sight
 from api.live import Hub
 from api.metrics import LedgerTotals, Meter
 from api.pushes import networks
 from api.streams import Streams
 from api.trials import Trials
 from decoders.catalogue import Catalogue
+from model.access import OPEN, Principal, own_experiments
+from model.access_ports import Access
 from model.alert_ports import Alarms, Channels, Outbox, Rules
 from model.observations import Observations
 from model.ports import (
@@ -47,6 +56,7 @@ class ApiConfig:
     ``kept_events``: newest live readings kept, and as many changes of alarms, so that a subscriber who comes back goes
     on where it stopped. ``max_trials``: rules that may be tried on the past at the same time. ``max_exports``:
     streams of readings under way at the same time; ``max_exported``: readings that one of them may be expected to have.
+    ``public``: where there are accounts, who has none sees what is public.
     """
 
     version: str = "0"
@@ -66,11 +76,15 @@ class ApiConfig:
     max_trials: int = 2
     max_exports: int = 4
     max_exported: int = 50_000_000
+    public: bool = False
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Context:
-    """The application's parts."""
+    """The application's parts, in a request as who asks has them.
+
+    ``access``: ``None`` where there are no accounts. ``asker``: who asks. ``sight``: what he sees; ``None``: all.
+    """
 
     queries: Queries
     observations: Observations
@@ -94,6 +108,9 @@ class Context:
     totals: LedgerTotals
     clock: Clock
     config: ApiConfig
+    access: Access | None = None
+    asker: Principal = OPEN
+    sight: Sight | None = None
 
 
 def context_of(app: FastAPI) -> Context:
@@ -105,8 +122,34 @@ def context_of(app: FastAPI) -> Context:
     return context
 
 
-async def _context(request: Request) -> Context:
-    return context_of(request.app)
+async def seen_by(context: Context, gate: Gate, asker: Principal) -> Context:
+    """Return the parts as somebody has them: about the devices that he may see."""
+    experiments = await gate.experiments(asker)
+    if experiments is None:
+        return replace(context, asker=asker)
+    sight = Sight(context.registry, experiments, own_experiments(asker) or frozenset())
+    rules = SeenRules(context.rules, sight)
+    return replace(
+        context,
+        queries=SeenQueries(context.queries, sight),
+        observations=SeenObservations(context.observations, sight),
+        exports=SeenExports(context.exports, sight),
+        dashboards=SeenDashboards(context.dashboards, sight),
+        registry=SeenRegistry(context.registry, sight),
+        alarms=SeenAlarms(context.alarms, sight),
+        rules=rules,
+        trials=SeenTrials(context.trials, rules),
+        asker=asker,
+        sight=sight,
+    )
+
+
+async def _context(connection: HTTPConnection, asker: Asker) -> Context:
+    context = context_of(connection.app)
+    need = need_of(connection.scope["endpoint"])
+    if need is not None and not need.looks:
+        return context
+    return await seen_by(context, gate_of(connection), asker)
 
 
 ContextDep = Annotated[Context, Depends(_context)]

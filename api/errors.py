@@ -65,6 +65,7 @@ NOT_ACCEPTABLE = Sort(406, "not-acceptable", Text(en="No such format", fr="Forma
 TOO_LARGE = Sort(413, "too-large", Text(en="Too large", fr="Trop volumineux"))
 UNSUPPORTED = Sort(415, "unsupported-media-type", Text(en="Not a format we read", fr="Format non pris en charge"))
 UNAUTHORIZED = Sort(401, "unauthorized", Text(en="Not authorised", fr="Non autorisé"))
+FORBIDDEN = Sort(403, "forbidden", Text(en="Not allowed", fr="Interdit"))
 UNEXPECTED = Sort(500, "unexpected", Text(en="Something went wrong here", fr="Erreur interne"))
 
 _TABLE: tuple[tuple[type[PenfeldError], Sort], ...] = (
@@ -81,7 +82,7 @@ _TABLE: tuple[tuple[type[PenfeldError], Sort], ...] = (
 
 _BY_STATUS = {
     sort.status: sort
-    for sort in (NOT_FOUND, NOT_ALLOWED, NOT_ACCEPTABLE, TOO_LARGE, UNSUPPORTED, UNAUTHORIZED, INVALID)
+    for sort in (NOT_FOUND, NOT_ALLOWED, NOT_ACCEPTABLE, TOO_LARGE, UNSUPPORTED, UNAUTHORIZED, FORBIDDEN, INVALID)
 }
 
 

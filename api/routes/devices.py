@@ -8,6 +8,7 @@ from typing import Annotated, cast
 import msgspec
 from fastapi import APIRouter, Query, Request, Response
 
+from api.access.rights import needs
 from api.body import limited_body
 from api.context import PREFIX, Context, ContextDep
 from api.errors import INVALID, UNSUPPORTED, Problem
@@ -27,6 +28,7 @@ from api.parameters import (
 )
 from api.schemas import DeviceDetail, DeviceOut, FactOut, Page, RegisteredOut, RegisteredRow, Word
 from model import registration
+from model.access import Permission
 from model.device import DeviceType, Language, State
 from model.errors import BadRequestError
 from model.told import FACTS
@@ -45,6 +47,7 @@ _EXAMPLE_TOML = '[[device]]\nid = "70b3d50000000001"\ntype = "penfeld_streetligh
 
 
 @router.get("/devices", summary="Devices", responses=problems(422, 503))
+@needs(Permission.DATA)
 async def devices(
     request: Request,
     response: Response,
@@ -76,6 +79,7 @@ async def devices(
 
 
 @router.get("/devices/{device}", summary="One device", responses=problems(404, 422, 503))
+@needs(Permission.DATA)
 async def device(context: ContextDep, language: LanguageDep, device: DevicePath) -> DeviceDetail:
     """One device, by its id in any spelling: `70-B3-D5-00-00-00-00-01` is `70b3d50000000001`.
 
@@ -94,6 +98,7 @@ async def device(context: ContextDep, language: LanguageDep, device: DevicePath)
     responses=problems(404, 422, 503),
     response_model=None,
 )
+@needs(Permission.DEVICES)
 async def retire(context: ContextDep, device: DevicePath) -> None:
     """Retire a device: its readings stay, and what it still sends goes to quarantine."""
     await context.registry.remove((await known_device(context, device)).id)
@@ -130,6 +135,7 @@ async def retire(context: ContextDep, device: DevicePath) -> None:
         },
     },
 )
+@needs(Permission.DEVICES)
 async def register(request: Request, response: Response, context: ContextDep) -> RegisteredOut:
     """Register one device or many, as JSON, CSV or TOML; the answer tells what became of each row.
 

@@ -9,6 +9,7 @@ import msgspec
 from fastapi import APIRouter, Header, Query, Response
 from fastapi.responses import StreamingResponse
 
+from api.access.rights import needs
 from api.choice import DistrictQuery, located
 from api.context import PREFIX, Context, ContextDep
 from api.errors import NOT_FOUND, UNAVAILABLE, Problem, unknown
@@ -16,6 +17,7 @@ from api.live import Kind, Subscription
 from api.openapi import problems
 from api.parameters import MAX_DEVICES, DevicesQuery, known_device, known_type
 from api.schemas import Word
+from model.access import Permission
 
 router = APIRouter(prefix=PREFIX, tags=["readings"])
 
@@ -33,12 +35,13 @@ GAP = "events since your Last-Event-ID are gone from here; ask /api/v1/readings 
 
 @dataclass(frozen=True, slots=True)
 class Wanted:
-    """What a listener wants to hear; ``devices`` empty: of all."""
+    """What a listener wants to hear; ``devices`` empty: of all. ``seen``: of which he may; ``None``: of all."""
 
     device_types: tuple[str, ...]
     devices: tuple[str, ...]
     fields: tuple[str, ...]
     kinds: tuple[Kind, ...]
+    seen: frozenset[str] | None = None
 
 
 TypesQuery = Annotated[
@@ -81,7 +84,10 @@ async def wanted(
         detail = f"there are {context.config.max_subscribers} listeners already; try again later"
         raise Problem(UNAVAILABLE, detail, headers={"Retry-After": "60"})
     kinds: tuple[Kind, ...] = ("reading", "alarm") if events == "all" else (events,)
-    return Wanted(tuple(device_types), tuple(chosen), tuple(fields), kinds)
+    if not context.asker.may(Permission.ALARMS):
+        kinds = tuple(kind for kind in kinds if kind != "alarm")
+    seen = None if context.sight is None else await context.sight.ids()
+    return Wanted(tuple(device_types), tuple(chosen), tuple(fields), kinds, seen)
 
 
 @router.get(
@@ -93,6 +99,7 @@ async def wanted(
         **problems(404, 422, 503),
     },
 )
+@needs(Permission.DATA)
 async def stream(
     context: ContextDep,
     device_type: TypesQuery = [],  # noqa: B006  FastAPI copies it
@@ -124,7 +131,12 @@ async def stream(
 def listening(context: Context, asked: Wanted, after: str | None) -> AbstractContextManager[Subscription]:
     """Return the subscription to what somebody wants to hear."""
     return context.hub.subscribe(
-        device_types=asked.device_types, devices=asked.devices, fields=asked.fields, kinds=asked.kinds, after=after
+        device_types=asked.device_types,
+        devices=asked.devices,
+        fields=asked.fields,
+        kinds=asked.kinds,
+        after=after,
+        seen=asked.seen,
     )
 
 

@@ -12,7 +12,7 @@ import json
 import math
 import socket
 import sys
-from collections.abc import AsyncIterator, Mapping, Sequence
+from collections.abc import AsyncIterator, Collection, Mapping, Sequence
 from dataclasses import replace
 from datetime import UTC, datetime, timedelta
 from importlib.resources import files
@@ -519,10 +519,11 @@ class Registry:
         district: str | None = None,
         search: str | None = None,
         simulated: bool | None = None,
+        experiments: Collection[str] | None = None,
         limit: int = 1000,
         after: str | None = None,
     ) -> Sequence[Device]:
-        del device_type, state, district, search, simulated
+        del device_type, state, district, search, simulated, experiments
         ids = sorted(d for d in self._city.devices if after is None or d > after)
         return [self._city.devices[d] for d in ids[:limit]]
 
