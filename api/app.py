@@ -26,6 +26,7 @@ from api.language import language_of
 from api.live import Hub
 from api.metrics import LedgerTotals, Meter
 from api.parameters import known_parameters
+from api.routes import access as access_routes
 from api.routes import alarms as alarm_routes
 from api.routes import (
     callbacks,
@@ -139,7 +140,7 @@ def create_app(  # noqa: PLR0913 -- the application's parts, each named
     app.state.context = context
     app.state.gate = Gate(access=access, clock=clock, public=config.public)
     data = (readings, completeness, stream, device_types, geojson, devices, ledger, quarantine_routes)
-    for module in (*data, alarm_routes, rule_routes, silences, channel_routes):
+    for module in (*data, alarm_routes, rule_routes, silences, channel_routes, access_routes):
         app.include_router(module.router, dependencies=[Depends(admitted), Depends(known_parameters)])
     for module in (sockets, callbacks, health, sta_routes):  # asked by machines that may add parameters of their own
         app.include_router(module.router, dependencies=[Depends(admitted)])

@@ -35,7 +35,7 @@ class Access:
     kept: dict[str, Token] = field(default_factory=dict)
     seen: dict[str, Visibility] = field(default_factory=dict)
     lines: list[AuditLine] = field(default_factory=list)
-    numbers: count[int] = field(default_factory=lambda: count(1))
+    numbers: "count[int]" = field(default_factory=lambda: count(1))
 
     async def login(self, name: str, password: str, *, at: datetime, until: datetime) -> str | None:
         """Return the secret of a new session."""
