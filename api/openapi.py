@@ -10,6 +10,7 @@ from typing import Any
 
 import msgspec
 from fastapi import FastAPI
+from fastapi.routing import iter_route_contexts
 
 from api.access.gate import COOKIE
 from api.access.rights import need_of
@@ -79,12 +80,12 @@ def _tell_access(app: FastAPI, document: dict[str, Any]) -> None:
     }
     refusals = problems(401, 403)
     schema = {"application/json": {"schema": {"$ref": _REFERENCE + "ProblemOut"}}}
-    for route in app.routes:
-        need = need_of(getattr(route, "endpoint", None))
-        path = document["paths"].get(getattr(route, "path_format", ""), {})
+    for route in iter_route_contexts(app.routes):
+        need = need_of(route.endpoint)
+        path = document["paths"].get(route.path_format or "", {})
         if need is None or not need.looks:
             continue
-        for method in getattr(route, "methods", None) or ():
+        for method in route.methods or ():
             operation = path.get(method.lower())
             if operation is None:
                 continue
