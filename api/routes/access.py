@@ -95,7 +95,7 @@ async def change_password(request: Request, response: Response, context: Context
     if context.asker.sort != "user":
         raise Problem(INVALID, "a token changes no password: log in")
     if await access.login(name, asked.old.get_secret_value(), at=now, until=now + SESSION) is None:
-        raise Problem(UNAUTHORIZED, "the old password is wrong")
+        raise Problem(INVALID, "the old password is wrong")
     await access.set_password(name, asked.new.get_secret_value(), who=name, at=now)
     remember(response, request, await access.session_for(name, at=now, until=now + SESSION))
 
