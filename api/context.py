@@ -112,6 +112,15 @@ class Context:
     asker: Principal = OPEN
     sight: Sight | None = None
 
+    def doer(self, said: str) -> str:
+        """Return who is written down: who asks; where there are no accounts, whoever it says it is."""
+        return said if self.asker.sort == "open" else self.asker.who
+
+    async def note(self, what: str, target: str, **detail: object) -> None:
+        """Write down a change that no port writes down itself; where there are no accounts, nobody is asked."""
+        if self.access is not None:
+            await self.access.note(what, target, detail, who=self.asker.who, at=self.clock())
+
 
 def context_of(app: FastAPI) -> Context:
     """Return the parts that an application was created with."""

@@ -153,7 +153,9 @@ async def acknowledge_many(context: ContextDep, user: UserDep, asked: Acknowledg
 
     Acknowledging again changes nothing. An acknowledged alarm is not escalated.
     """
-    found = await context.alarms.acknowledge(list(dict.fromkeys(asked.ids)), asked.who or user, asked.text)
+    found = await context.alarms.acknowledge(
+        list(dict.fromkeys(asked.ids)), context.doer(asked.who or user), asked.text
+    )
     return AcknowledgedOut(items=[AlarmOut.model_validate(alarm) for alarm in found])
 
 
@@ -175,7 +177,7 @@ async def acknowledge(
 ) -> AlarmOut:
     """Note that somebody looks after it; acknowledging again changes nothing."""
     said = asked or AcknowledgeOneIn()
-    (found,) = await context.alarms.acknowledge([alarm], said.who or user, said.text)
+    (found,) = await context.alarms.acknowledge([alarm], context.doer(said.who or user), said.text)
     return AlarmOut.model_validate(found)
 
 
@@ -183,14 +185,14 @@ async def acknowledge(
 @needs(Permission.ATTEND)
 async def comment(context: ContextDep, user: UserDep, alarm: AlarmPath, asked: CommentIn) -> AlarmOut:
     """Note what somebody has to say about it; it is kept as text."""
-    return AlarmOut.model_validate(await context.alarms.comment(alarm, asked.who or user, asked.text))
+    return AlarmOut.model_validate(await context.alarms.comment(alarm, context.doer(asked.who or user), asked.text))
 
 
 @router.post("/alarms/{alarm}/assign", summary="Assign an alarm", responses=problems(404, 413, 422, 503))
 @needs(Permission.ATTEND)
 async def assign(context: ContextDep, user: UserDep, alarm: AlarmPath, asked: AssignIn) -> AlarmOut:
     """Note whose it is; `to` null: nobody's."""
-    return AlarmOut.model_validate(await context.alarms.assign(alarm, asked.who or user, asked.to))
+    return AlarmOut.model_validate(await context.alarms.assign(alarm, context.doer(asked.who or user), asked.to))
 
 
 def _annotation(alarm: Alarm, title: str, until: datetime, language: Language) -> AnnotationOut:

@@ -45,7 +45,8 @@ async def send_test(
     known = [one.name for one in context.channels.channels()]
     if channel not in known:
         raise unknown("channel", channel, known, sort=NOT_FOUND, listed=f"{PREFIX}/channels")
-    line = await context.outbox.test(channel, (asked.who if asked else None) or user, context.clock())
+    await context.note("channel.tested", channel)
+    line = await context.outbox.test(channel, context.doer((asked.who if asked else None) or user), context.clock())
     return NotificationOut.model_validate(line)
 
 

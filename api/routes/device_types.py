@@ -130,6 +130,7 @@ async def add_field(context: ContextDep, name: Name, asked: FieldIn) -> FieldAdd
         path=asked.path, name=asked.name, kind=asked.kind, quantity=asked.quantity, unit=asked.unit, title=title
     )
     changed = await context.device_files.add_field(definition.type.name, field)
+    await context.note("device_type.field", name, after={"path": field.path, "name": field.name})
     return FieldAddedOut.model_validate(
         {"device_type": name, "version": changed.version, "field": changed.field(field.name)}
     )

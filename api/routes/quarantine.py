@@ -107,6 +107,7 @@ async def replay(context: ContextDep, asked: ReplayIn) -> ReplayOut:
     """
     wanted = await _wanted(context, asked.reason, asked.device, asked.source, asked.start, asked.end)
     marked = await context.quarantine.request(wanted)
+    await context.note("quarantine.replay", "many", after={"messages": marked.lines})
     return ReplayOut(messages=marked.lines, frames=marked.frames)
 
 
@@ -122,6 +123,7 @@ async def replay_one(context: ContextDep, frame: FramePath) -> ReplayOut:
     marked = await context.quarantine.request(QuarantineFilter(frame=frame))
     if not marked.lines:
         raise NotFoundError(f"no frame {frame} is in quarantine: it may have been taken in meanwhile")
+    await context.note("quarantine.replay", str(frame))
     return ReplayOut(messages=marked.lines, frames=marked.frames)
 
 

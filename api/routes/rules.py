@@ -189,7 +189,7 @@ async def write_rule(
     known = {one.rule.name: one for one in await context.rules.all()}.get(rule)
     _may_replace(known, if_match)
     version = None if known is None else known.version
-    stored = await context.rules.save(wanted, who=who or user, origin="console", version=version)
+    stored = await context.rules.save(wanted, who=context.doer(who or user), origin="console", version=version)
     response.status_code = 201 if known is None else 200
     response.headers["ETag"] = f'"{stored.version}"'
     notes = findings(await context.rules.notes(stored.rule))
@@ -214,7 +214,7 @@ async def remove_rule(
     known = await _stored(context, rule)
     if if_match is not None:
         _may_replace(known, if_match)
-    await context.rules.remove(rule, who or user)
+    await context.rules.remove(rule, context.doer(who or user))
 
 
 def _name(one: StoredRule) -> str:

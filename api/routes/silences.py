@@ -64,7 +64,7 @@ async def silence(context: ContextDep, user: UserDep, asked: SilenceIn) -> Silen
             starts_at=asked.starts_at or now,
             ends_at=asked.ends_at,
             reason=asked.reason,
-            by=asked.who or user,
+            by=context.doer(asked.who or user),
             rule=asked.rule,
             subject=None if asked.subject is None else await known_subject(context, asked.subject),
             device_type=asked.device_type,
@@ -94,7 +94,7 @@ async def end_silence(
     who: WhoQuery = None,
 ) -> Response:
     """End a silence now: people are told again. It stays in the list of those that have ended."""
-    await context.alarms.unsilence(silence, who or user)
+    await context.alarms.unsilence(silence, context.doer(who or user))
     return Response(status_code=204)
 
 

@@ -38,10 +38,12 @@ def arguments(parser: argparse.ArgumentParser) -> None:
 def run(options: argparse.Namespace) -> int:
     """Serve until told to stop."""
     from penfeld import journal
+    from penfeld.reached import reach_checked
 
     journal.start()
     config = load(getattr(options, "config", None))
     host = options.host or config.api.host
+    reach_checked(config, host)
     listening = _listen(host, config.api.port if options.port is None else options.port)
     _warn(config, host)
     with listening:
@@ -92,6 +94,7 @@ async def _serve(config: Config, listening: socket.socket, wait_s: float) -> int
     from penfeld.sources import sources
     from penfeld.version import version
     from penfeld.wiring import dashboards, database
+    from storage.access import Access
     from storage.alarms import Alarms
     from storage.outbox import Outbox
     from storage.queries import Queries
@@ -127,8 +130,12 @@ async def _serve(config: Config, listening: socket.socket, wait_s: float) -> int
             publisher=door,
             clock=utc_now,
             config=ApiConfig(
-                version=version(), callback_tokens=config.api.tokens, thingpark_key=config.api.thingpark_key or None
+                version=version(),
+                callback_tokens=config.api.tokens,
+                thingpark_key=config.api.thingpark_key or None,
+                public=config.access.public,
             ),
+            access=Access(opened) if config.access.mode == "accounts" else None,
         )
         mount(
             app,

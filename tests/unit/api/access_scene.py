@@ -101,9 +101,9 @@ async def _furnish(scene: Scene) -> None:
         rows[device, row.time] = row
         values = {name: LatestValue(value=value, time=row.time) for name, value in row.values.items()}
         memory.latest[device] = Seen(NOW, NOW, row.time, row.received_at, (), values)
-        subject = {"device": device, "subject": device, "district": memory.devices[device].district}
-        text = {"first_value": MARK} if device == HIDDEN else {}
-        scene.alarms.add(alarm_of(number, **subject, **text))
+        about: dict[str, object] = {"first_value": MARK} if device == HIDDEN else {}
+        about |= {"device": device, "subject": device, "district": memory.devices[device].district}
+        scene.alarms.add(alarm_of(number, **about))
     scene.alarms.add(alarm_of(4, device=None, subject=f"district:District {MARK}", district=f"District {MARK}"))
     for number, subject in enumerate((LAMP, HIDDEN), 1):
         scene.alarms.silence_list[number] = Silence(

@@ -13,6 +13,7 @@ from fastapi.routing import APIRoute, APIWebSocketRoute, iter_route_contexts
 
 from api.access.rights import need_of
 from api.routes import access as access_routes
+from model.access import Permission
 from tests.unit.api.access_scene import (
     ASKERS,
     HIDDEN,
@@ -27,7 +28,7 @@ from tests.unit.api.access_scene import (
     AccessScene,
     access_scene,
 )
-from tests.unit.api.scene import LAMP, scene_of
+from tests.unit.api.scene import LAMP, NOW, scene_of
 
 V1 = "/api/v1"
 RULE = {
@@ -368,13 +369,8 @@ async def test_nobody_changes_what_is_not_his(made: AccessScene, asker: str) -> 
 
 async def test_a_token_may_not_make_one_that_may_more(made: AccessScene) -> None:
     """However much it asks for; nor one for somebody else."""
-    secret, _ = await made.access.new_token(
-        "operator",
-        "n",
-        {"data", "tokens"},
-        who="x",
-        at=made.scene.alarms._clock(),  # type: ignore[arg-type]
-    )
+    scope = {Permission.DATA, Permission.TOKENS}
+    secret, _ = await made.access.new_token("operator", "n", scope, who="x", at=NOW)
     client, headers = made.scene.client, {"Authorization": f"Bearer {secret}"}
     answer = await client.post(f"{V1}/tokens", json={"name": "n", "scope": ["data", "frames"]}, headers=headers)
     other = await client.post(f"{V1}/tokens", json={"name": "n", "owner": "admin"}, headers=headers)
