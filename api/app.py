@@ -20,6 +20,7 @@ from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
 from api import errors, openapi
 from api.access.gate import Gate, admitted
+from api.access.headers import SafeHeaders
 from api.body import limited
 from api.context import PREFIX, ApiConfig, Clock, Context, context_of
 from api.language import language_of
@@ -147,8 +148,9 @@ def create_app(  # noqa: PLR0913 -- the application's parts, each named
     app.add_api_route("/api/{rest:path}", errors.nothing_here, methods=list(_METHODS), include_in_schema=False)
     errors.install(app)
     openapi.install(app, catalogue)
+    safe = SafeHeaders(config.pictures, personal=access is not None)
     app.add_middleware(GZipMiddleware, minimum_size=1000, compresslevel=5)
-    app.add_middleware(_Front, meter=context.meter, body_limit=config.upload_limit)
+    app.add_middleware(_Front, meter=context.meter, body_limit=config.upload_limit, headers=safe)
     return app
 
 
@@ -182,7 +184,8 @@ async def _follow(hub: Hub) -> None:
 class _Front:
     """Outermost: times every request, bounds its body, answers what nobody foresaw with a problem document."""
 
-    def __init__(self, app: ASGIApp, meter: Meter, body_limit: int) -> None:
+    def __init__(self, app: ASGIApp, meter: Meter, body_limit: int, headers: SafeHeaders) -> None:
+        self.headers = headers
         self.app = app
         self.meter = meter
         self.body_limit = body_limit
@@ -198,6 +201,7 @@ class _Front:
             nonlocal status
             if message["type"] == "http.response.start":
                 status = message["status"]
+                self.headers.add(scope, message)
             await send(message)
 
         if scope["path"].startswith(PREFIX):

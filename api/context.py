@@ -12,8 +12,16 @@ from typing import Annotated
 from fastapi import Depends, FastAPI
 from starlette.requests import HTTPConnection
 
-from api.access.alert_doors import SeenAlarms, SeenRules, SeenTrials
-from api.access.doors import SeenDashboards, SeenExports, SeenObservations, SeenQueries, SeenRegistry
+from api.access.alert_doors import SeenAlarms, SeenOutbox, SeenRules, SeenTrials
+from api.access.doors import (
+    SeenDashboards,
+    SeenDeviceFiles,
+    SeenExports,
+    SeenObservations,
+    SeenQuarantine,
+    SeenQueries,
+    SeenRegistry,
+)
 from api.access.gate import Asker, Gate, gate_of
 from api.access.rights import need_of
 from api.access.sight import Sight
@@ -57,6 +65,7 @@ class ApiConfig:
     on where it stopped. ``max_trials``: rules that may be tried on the past at the same time. ``max_exports``:
     streams of readings under way at the same time; ``max_exported``: readings that one of them may be expected to have.
     ``public``: where there are accounts, who has none sees what is public.
+    ``pictures``: another site from which the console's map takes its tiles.
     """
 
     version: str = "0"
@@ -77,6 +86,7 @@ class ApiConfig:
     max_exports: int = 4
     max_exported: int = 50_000_000
     public: bool = False
+    pictures: str = ""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -131,13 +141,16 @@ def context_of(app: FastAPI) -> Context:
     return context
 
 
-async def seen_by(context: Context, gate: Gate, asker: Principal) -> Context:
-    """Return the parts as somebody has them: about the devices that he may see."""
+async def seen_by(context: Context, gate: Gate, asker: Principal, *, lasting: bool = False) -> Context:
+    """Return the parts as somebody has them: about the devices that he may see.
+
+    ``lasting``: for longer than one request, so that devices which are new meanwhile are seen, too.
+    """
     experiments = await gate.experiments(asker)
     if experiments is None:
         return replace(context, asker=asker)
-    sight = Sight(context.registry, experiments, own_experiments(asker) or frozenset())
-    rules = SeenRules(context.rules, sight)
+    sight = Sight(context.registry, experiments, own_experiments(asker) or frozenset(), lasting=lasting)
+    rules, alarms = SeenRules(context.rules, sight), SeenAlarms(context.alarms, sight)
     return replace(
         context,
         queries=SeenQueries(context.queries, sight),
@@ -145,7 +158,10 @@ async def seen_by(context: Context, gate: Gate, asker: Principal) -> Context:
         exports=SeenExports(context.exports, sight),
         dashboards=SeenDashboards(context.dashboards, sight),
         registry=SeenRegistry(context.registry, sight),
-        alarms=SeenAlarms(context.alarms, sight),
+        quarantine=SeenQuarantine(context.quarantine, sight),
+        device_files=SeenDeviceFiles(),
+        alarms=alarms,
+        outbox=SeenOutbox(context.outbox, alarms),
         rules=rules,
         trials=SeenTrials(context.trials, rules),
         asker=asker,

@@ -14,7 +14,7 @@ import asyncio
 import heapq
 import logging
 from collections import defaultdict, deque
-from collections.abc import AsyncIterator, Callable, Iterable, Iterator, Mapping, Sequence
+from collections.abc import AsyncIterator, Callable, Container, Iterable, Iterator, Mapping, Sequence
 from contextlib import contextmanager, suppress
 from dataclasses import dataclass, field
 from datetime import datetime
@@ -95,7 +95,7 @@ class Subscription:
         kinds: frozenset[Kind],
         capacity: int,
         fields: frozenset[str] = frozenset(),
-        seen: frozenset[str] | None = None,
+        seen: Container[str] | None = None,
     ) -> None:
         self.seen = seen
         self.kinds = kinds
@@ -121,7 +121,7 @@ class Subscription:
 
     def may_hear(self, device: str | None) -> bool:
         """Whether the listener may hear of this device."""
-        return self.seen is None or device in self.seen
+        return self.seen is None or (device is not None and device in self.seen)
 
     def offer(self, events: Iterable[Event]) -> bool:
         """Queue events; ``False`` when the queue was full already: at most its capacity and one batch ever wait."""
@@ -208,7 +208,7 @@ class Hub:
         fields: Iterable[str] = (),
         kinds: Iterable[Kind] = KINDS,
         after: str | None = None,
-        seen: frozenset[str] | None = None,
+        seen: Container[str] | None = None,
     ) -> Iterator[Subscription]:
         """Listen to these types, devices and fields (none named: to all), going on behind the event id ``after``.
 

@@ -149,7 +149,7 @@ def own_experiments(principal: Principal) -> frozenset[str] | None:
     """Return the experiments whose devices and rules somebody may change, ``None``: all; the empty set: none."""
     if principal.everywhere:
         return None
-    if principal.role is None:
+    if principal.role in {None, Role.VIEWER}:
         return frozenset()
     return frozenset(name for name, role in principal.memberships.items() if role is not Role.VIEWER)
 

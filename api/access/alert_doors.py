@@ -14,8 +14,9 @@ from datetime import datetime
 from api.access.sight import Sight
 from api.trials import Trials
 from model.alarm import Alarm, AlarmEvent, AlarmFilter, AlarmPage, AlarmState, AuditLine, Origin, Silence, StoredRule
-from model.alert_ports import Alarms, Rules
+from model.alert_ports import Alarms, Outbox, Rules
 from model.errors import BadRequestError, NotFoundError
+from model.notification import Due, Notification, NotificationState, Outcome
 from model.rule import Rule
 from model.trial import Trial
 
@@ -187,3 +188,51 @@ class SeenTrials(Trials):
             raise BadRequestError("; ".join(problems))
         async for step in self._trials.run(rule, start, end):
             yield step
+
+
+class SeenOutbox:
+    """``Outbox`` about alarms that are seen; it sends nothing."""
+
+    def __init__(self, outbox: Outbox, alarms: SeenAlarms) -> None:
+        self._outbox, self._alarms = outbox, alarms
+
+    async def due(self, now: datetime, limit: int = 100) -> Sequence[Due]:
+        """Return nothing: who sends has the whole."""
+        del now, limit
+        return ()
+
+    async def settle(self, outcomes: Sequence[Outcome], at: datetime) -> None:
+        """Refuse: the same."""
+        del outcomes, at
+        raise BadRequestError(_OPERATORS)
+
+    async def escalate(self, now: datetime) -> int:
+        """Refuse: the same."""
+        del now
+        raise BadRequestError(_OPERATORS)
+
+    async def test(self, channel: str, who: str, at: datetime) -> Notification:
+        """Refuse: people are not to be written to by everybody."""
+        del channel, who, at
+        raise BadRequestError(_OPERATORS)
+
+    async def page(
+        self,
+        *,
+        state: NotificationState | None = None,
+        alarm: int | None = None,
+        limit: int = 100,
+        before: int | None = None,
+    ) -> Sequence[Notification]:
+        """Return notifications of one alarm that is seen; of all it cannot be told whose they are."""
+        if alarm is None:
+            return ()
+        await self._alarms.alarm(alarm)
+        return await self._outbox.page(state=state, alarm=alarm, limit=limit, before=before)
+
+    async def counts(self) -> Mapping[str, int]:
+        """Return nothing: the same."""
+        return {}
+
+
+_OPERATORS = "that is an operator's: ask one"

@@ -13,14 +13,16 @@ from dataclasses import replace
 from datetime import datetime
 
 from api.access.sight import Sight
-from model.device import Device, DeviceType
+from model.batch import Replay, Replayed
+from model.device import Device, DeviceType, NewField
 from model.errors import BadRequestError, NotFoundError
 from model.observations import Chosen, Extent, Key, Observations, Observed
-from model.ports import EVERYTHING, ArrowBatch, Dashboards, Exports, Queries, Registry
+from model.ports import EVERYTHING, ArrowBatch, Dashboards, Exports, Quarantine, Queries, Registry
 from model.questions import Aggregation
 from model.resolution import POINTS, Resolution
 from model.uplink import Value
 from model.views import (
+    Amount,
     BucketPage,
     Chart,
     DatabaseFacts,
@@ -417,3 +419,51 @@ class SeenObservations:
             if devices:
                 found.append(replace(one, devices=tuple(devices)))
         return found
+
+
+class SeenQuarantine:
+    """``Quarantine`` for who registers devices of his own: how much waits for them, and nothing else."""
+
+    def __init__(self, quarantine: Quarantine, sight: Sight) -> None:
+        self._quarantine, self._sight = quarantine, sight
+
+    async def lines(self, wanted: QuarantineFilter, *, limit: int = 500, after: int = 0) -> Sequence[QuarantinedFrame]:
+        """Return nothing: frames are nobody's before they are understood."""
+        del wanted, limit, after
+        return ()
+
+    async def count(self, wanted: QuarantineFilter) -> Amount:
+        """Return nothing: the same."""
+        del wanted
+        return Amount(lines=0, frames=0)
+
+    async def request(self, wanted: QuarantineFilter) -> Amount:
+        """Refuse."""
+        del wanted
+        raise BadRequestError(_OPERATORS)
+
+    async def request_types(self, device_types: Sequence[str]) -> Amount:
+        """Refuse."""
+        del device_types
+        raise BadRequestError(_OPERATORS)
+
+    async def waiting(self, devices: Sequence[str]) -> Amount:
+        """Return how much of devices that are seen waits."""
+        return await self._quarantine.waiting(await self._sight.of(devices))
+
+    async def replay(self, replay: Replay, at: datetime) -> Replayed:
+        """Refuse."""
+        del replay, at
+        raise BadRequestError(_OPERATORS)
+
+
+class SeenDeviceFiles:
+    """``DeviceFiles`` for who reads them only."""
+
+    async def add_field(self, device_type: str, field: NewField) -> DeviceType:
+        """Refuse: a device file is of everybody's devices of the type."""
+        del device_type, field
+        raise BadRequestError(_OPERATORS)
+
+
+_OPERATORS = "that is an operator's: ask one"

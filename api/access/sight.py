@@ -18,9 +18,15 @@ MOST = 100_000
 
 
 class Sight:
-    """What somebody sees who does not see all. ``experiments``: those that he sees; ``own``: those that he changes."""
+    """What somebody sees who does not see all. ``experiments``: those that he sees; ``own``: those that he changes.
 
-    def __init__(self, registry: Registry, experiments: frozenset[str], own: frozenset[str]) -> None:
+    ``lasting``: it is asked again and again, so nothing is remembered.
+    """
+
+    def __init__(
+        self, registry: Registry, experiments: frozenset[str], own: frozenset[str], *, lasting: bool = False
+    ) -> None:
+        self._lasting = lasting
         self.experiments = experiments
         self.own = own
         self._registry = registry
@@ -43,7 +49,7 @@ class Sight:
 
     async def ids(self, device_type: str | None = None) -> frozenset[str]:
         """Return the devices that he may see, of one type or of all."""
-        if device_type not in self._known:
+        if self._lasting or device_type not in self._known:
             found = await self._registry.devices(device_type=device_type, experiments=self.experiments, limit=MOST + 1)
             if len(found) > MOST:
                 raise BadRequestError(f"you may see more than {MOST:,} devices: ask for some of them, by name")

@@ -6,6 +6,7 @@ import logging
 import socket
 from contextlib import asynccontextmanager
 from typing import TYPE_CHECKING
+from urllib.parse import urlsplit
 
 from model.errors import ConfigError
 from penfeld.config import Config, load
@@ -134,6 +135,7 @@ async def _serve(config: Config, listening: socket.socket, wait_s: float) -> int
                 callback_tokens=config.api.tokens,
                 thingpark_key=config.api.thingpark_key or None,
                 public=config.access.public,
+                pictures=_site(config.console.tiles),
             ),
             access=Access(opened) if config.access.mode == "accounts" else None,
         )
@@ -154,6 +156,13 @@ async def _serve(config: Config, listening: socket.socket, wait_s: float) -> int
         finally:
             closing.cancel()
     return 0
+
+
+def _site(address: str) -> str:
+    """Return the site of an address, without what its path says."""
+    parts = urlsplit(address)
+    host = parts.netloc.replace("{s}", "*")
+    return f"{parts.scheme}://{host}" if host else ""
 
 
 @asynccontextmanager
