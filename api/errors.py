@@ -4,6 +4,7 @@ Rules:
 
 1. Every answer of 400 or above is a problem document: ``type``, ``title``, ``status``, ``detail``, ``instance``, and
    members of its own such as ``near`` (names that are like the one given) or ``errors`` (each wrong part of a request).
+   SensorThings alone tells its refusals as its standard has them.
 2. ``detail`` says what to do next. Titles follow the language of the request; details are in English.
 3. What nobody foresaw is logged with a reference id, and only that id is told: never a stack trace.
 4. What stands behind a network's callback address may be its token: it is neither logged nor told.
@@ -95,6 +96,8 @@ class Problem(HTTPException):
         self.members = members
 
 
+_STA = "/sta/"
+"""What stands behind this has errors of its own form."""
 _SECRET = re.compile(r"(/callbacks/[^/]*/).+", re.DOTALL)
 
 
@@ -193,6 +196,8 @@ def _plain(message: str) -> str:
 async def _http_error(request: Request, error: Exception) -> Response:
     language = language_of(request)
     if isinstance(error, Problem):
+        if request.url.path.startswith(_STA):
+            return _sta(error)
         return document(
             error.sort,
             str(error.detail),
@@ -213,6 +218,12 @@ async def _http_error(request: Request, error: Exception) -> Response:
         headers = {"Allow": _methods(request)}
         text = f"this address takes {headers['Allow']}"
     return document(sort, text, instance=address_of(request), language=language, headers=headers)
+
+
+def _sta(error: Problem) -> Response:
+    """Return the answer as clients of SensorThings expect it."""
+    body = json.dumps({"code": error.status_code, "type": "error", "message": str(error.detail)}).encode()
+    return Response(body, error.status_code, {"Cache-Control": "no-store", **(error.headers or {})}, "application/json")
 
 
 async def nothing_here(request: Request) -> None:

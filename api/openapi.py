@@ -78,8 +78,7 @@ def _tell_access(app: FastAPI, document: dict[str, Any]) -> None:
         "token": {"type": "http", "scheme": "bearer", "description": "A token, as `penfeld token new` makes it"},
         "session": {"type": "apiKey", "in": "cookie", "name": COOKIE, "description": "What `/login` sets"},
     }
-    refusals = problems(401, 403)
-    schema = {"application/json": {"schema": {"$ref": _REFERENCE + "ProblemOut"}}}
+    refusals = problems(401, 403, 503)
     for route in iter_route_contexts(app.routes):
         need = need_of(route.endpoint)
         path = document["paths"].get(route.path_format or "", {})
@@ -93,7 +92,9 @@ def _tell_access(app: FastAPI, document: dict[str, Any]) -> None:
             if need.permission is not None:
                 operation["x-penfeld-permission"] = need.permission.value
             for status, told in refusals.items():
-                refusal = {"description": told["description"], "content": dict(schema)}
+                name = "StaErrorOut" if operation["tags"] == ["sensorthings"] else "ProblemOut"
+                content = {"application/json": {"schema": {"$ref": _REFERENCE + name}}}
+                refusal = {"description": told["description"], "content": content}
                 operation["responses"].setdefault(str(status), refusal)
 
 

@@ -1,5 +1,7 @@
 """What roles, scopes and visibility promise."""
 
+from itertools import pairwise
+
 from hypothesis import given
 from hypothesis import strategies as st
 
@@ -41,7 +43,7 @@ def test_each_role_may_more_than_the_one_before() -> None:
     """And every permission is somebody's; who is nobody may look only."""
     ladder = [PUBLIC, *(MAY[role] for role in Role)]
 
-    assert all(less < more for less, more in zip(ladder, ladder[1:], strict=False))
+    assert all(less < more for less, more in pairwise(ladder))
     assert ladder[-1] == EVERYTHING
     assert {Permission.DATA} == PUBLIC
     assert all(OPEN.may(one) for one in Permission)
@@ -75,7 +77,7 @@ def test_who_is_nobody_sees_what_is_public(visibility: dict[str, Visibility]) ->
     """And nothing else; where nothing is, nothing at all: the empty set is not everything."""
     found = seen_experiments(ANONYMOUS, visibility)
 
-    assert found == {name for name, to in visibility.items() if to is Visibility.PUBLIC}
+    assert found == frozenset(name for name, to in visibility.items() if to is Visibility.PUBLIC)
     assert not sees(frozenset(), lamp("quay"))
     assert not sees(frozenset(), lamp(None))
     assert sees(None, lamp("quay", State.PENDING))
