@@ -10,7 +10,8 @@ demo: $(VENV)/.runtime
 
 test: $(VENV)/.dev
 	$(BIN)/python -m pytest -n auto tests/unit
-	$(BIN)/python -m pytest tests/integration tests/acceptance
+	$(BIN)/python -m pytest -n auto --dist loadfile tests/integration
+	$(BIN)/python -m pytest tests/acceptance
 
 # Everything that can fail, long and often: about an hour. `make test` has the short form of each.
 faults: $(VENV)/.dev

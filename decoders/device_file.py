@@ -10,8 +10,9 @@ import hashlib
 import json
 import re
 import tomllib
-from collections.abc import Iterator, Mapping
-from dataclasses import dataclass
+from collections import Counter
+from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import dataclass, replace
 from dataclasses import field as dataclass_field
 from datetime import UTC, datetime, timedelta
 from typing import TYPE_CHECKING, Any
@@ -249,7 +250,7 @@ class _Reader:
                 fields.append(self.field(name, entry, said.get(name, [])))
         if not frames and not fields and "frame" not in table and table.get("networks") == ["native"]:
             self.problem((), "without a [[frame]], values come by name: at least one [field.NAME] is needed")
-        return tuple(fields)
+        return _told_apart(fields)
 
     def said(self, frames: list[FrameLayout], tables: Mapping[str, Any]) -> dict[str, list[Item | Derived]]:
         """Return, by field, the lines of all layouts that give it; note fields without a table."""
@@ -518,3 +519,21 @@ def _version(
     if codec is not None:
         meaning.append(codec.meaning)
     return hashlib.blake2b(json.dumps(meaning).encode(), digest_size=6).hexdigest()
+
+
+def _told_apart(fields: Sequence[Field]) -> tuple[Field, ...]:
+    """Return fields of which no two have the title of their quantity: who looks at them must know which is which."""
+    of_quantity = [field.title == QUANTITIES[field.quantity].title for field in fields]
+    times = Counter(field.quantity for field, same in zip(fields, of_quantity, strict=True) if same)
+    return tuple(
+        replace(field, title=_with_name(field)) if same and times[field.quantity] > 1 else field
+        for field, same in zip(fields, of_quantity, strict=True)
+    )
+
+
+def _with_name(field: Field) -> Text:
+    """Return a field's title with its name behind it, without the unit at the name's end."""
+    endings = QUANTITIES[field.quantity].endings
+    name = next((field.name.removesuffix(ending) for ending in endings if field.name.endswith(ending)), field.name)
+    said = name.replace("_", " ")
+    return Text(en=f"{field.title.en} ({said})", fr=f"{field.title.fr} ({said})")

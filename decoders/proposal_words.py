@@ -315,7 +315,7 @@ precipitation         | mm        | rain, rain gauge, rain total
 irradiance            | W/m2      | solar radiation, irradiance, radiation, solar irradiance
 photon_flux           | umol/m2/s | par, ppfd, photosynthetically active radiation, active radiation
 uv_index              | 1         | uv index, uvi
-sound_level           | dB[SPL]   | noise, noise level, laeq, leq, sound level, sound pressure level, spl
+sound_level           | dB[SPL]   | noise, noise level, laeq, laf, lafmax, leq, sound level, sound pressure level, spl
 signal_strength       | {dBm}     | rssi, rsrp, signal strength
 ph                    | [pH]      | ph
 conductivity          |           | conductivity, ec, soil conductivity, electrical conductivity

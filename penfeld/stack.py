@@ -91,7 +91,7 @@ class Stack:
         except ExceptionGroup as group:
             raise group.exceptions[0] from group
         for name, command in (("ingest", "ingest"), ("api", "serve")):
-            self._services.append(await self._supervisor.start(self.program(name, command, "--wait", "60")))
+            self._services.append(await self._service(name, command))
         self.folder.announce(
             Runtime(
                 pid=os.getpid(),
@@ -112,7 +112,7 @@ class Stack:
             await database.close()
             raise
         # the last: nothing waits for it, and what is stored before it looks is looked at then
-        self._services.append(await self._supervisor.start(self.program("alerts", "alerts", "--wait", "60")))
+        self._services.append(await self._service("alerts", "alerts"))
         self._watching = asyncio.create_task(self._watch.run())
         return database
 
@@ -143,6 +143,9 @@ class Stack:
         self._supervisor.tell("penfeld", f"device files changed ({changed}): starting ingest, API and alerts again")
         self.catalogue = known
         self._services = [await self._supervisor.restart(service) for service in self._services]
+
+    async def _service(self, name: str, command: str) -> Child:
+        return await self._supervisor.start(self.program(name, command, "--no-watch", "--wait", "60"))
 
     def _take_ports(self) -> None:
         """Choose the ports, and tell of a taken one before anything starts."""

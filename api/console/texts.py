@@ -178,8 +178,8 @@ TEXTS: dict[str, Text] = {
         fr="Éclairci : environ {shown} mesures tracées, parmi bien davantage.",
     ),
     "device.drawn": Text(
-        en="{count} readings; gaps in a line are gaps in the data.",
-        fr="{count} mesures ; une ligne interrompue est une absence de données.",
+        en="Readings: {count}; gaps in a line are gaps in the data.",
+        fr="Mesures : {count} ; une ligne interrompue est une absence de données.",
     ),
     "device.chart.none": Text(en="No reading in this time span.", fr="Aucune mesure sur cette durée."),
     "device.chart.label": Text(en="Chart of {field}", fr="Courbe : {field}"),

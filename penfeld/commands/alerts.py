@@ -4,13 +4,18 @@ import argparse
 import asyncio
 import os
 import signal
+from typing import TYPE_CHECKING
 
 from penfeld.config import Config, load
+from penfeld.options import no_watch
+
+if TYPE_CHECKING:
+    from penfeld.renewal import Renewal
 
 DESCRIPTION = """\
 Evaluate alert rules over what is stored, raise alarms, and tell people over the channels of penfeld.toml. One process
 does that for a database; a second one waits, and takes over when the first is gone. Ctrl-C or SIGTERM ends it; what
-is stored meanwhile is looked at when it starts again."""
+is stored meanwhile is looked at when it starts again. New and changed device files are taken by themselves."""
 EXAMPLES = """\
   penfeld alerts
   penfeld rules list
@@ -22,17 +27,23 @@ _NICE = 5
 def arguments(parser: argparse.ArgumentParser) -> None:
     """Declare the options."""
     parser.add_argument("--wait", type=float, default=30, metavar="S", help="seconds to wait for the database at first")
+    no_watch(parser)
 
 
 def run(options: argparse.Namespace) -> int:
     """Work until told to stop."""
     from penfeld import journal
+    from penfeld.renewal import Renewal
 
     journal.start()
-    return asyncio.run(_alerts(load(getattr(options, "config", None)), options.wait))
+    config = load(getattr(options, "config", None))
+    renewal = Renewal(config, watches=options.watch)
+    code = asyncio.run(_alerts(config, options.wait, renewal))
+    renewal.begin_again()
+    return code
 
 
-async def _alerts(config: Config, wait_s: float) -> int:
+async def _alerts(config: Config, wait_s: float, renewal: "Renewal") -> int:
     from random import Random
     from zoneinfo import ZoneInfo
 
@@ -80,11 +91,12 @@ async def _alerts(config: Config, wait_s: float) -> int:
             troubles=sender.troubles,
         )
         for number in (signal.SIGTERM, signal.SIGINT):
-            asyncio.get_running_loop().add_signal_handler(number, service.stop)
+            asyncio.get_running_loop().add_signal_handler(number, renewal.end, service.stop)
         learning = Repeated("learning how often devices speak", cadences(opened, known, utc_now), every_s=600.0)
         beside = [asyncio.create_task(work.run()) for work in (feed, sender, learning)]
         try:
-            await service.run()
+            async with renewal.watching(service.stop):
+                await service.run()
         finally:
             for task in beside:
                 task.cancel()

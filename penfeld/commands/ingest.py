@@ -3,13 +3,18 @@
 import argparse
 import asyncio
 import signal
+from typing import TYPE_CHECKING
 
 from penfeld.config import Config, load
+from penfeld.options import no_watch
+
+if TYPE_CHECKING:
+    from penfeld.renewal import Renewal
 
 DESCRIPTION = """\
 Take frames from the broker, decode them, store them, acknowledge them. Any number of workers may run, each with a name
-of its own ([ingest] worker); with one [ingest] share they divide the frames among them. Ctrl-C or SIGTERM finishes the
-batches in hand; what is not stored stays in the broker."""
+of its own ([ingest] worker); with one [ingest] share they divide the frames among them. New and changed device files
+are taken by themselves. Ctrl-C or SIGTERM finishes the batches in hand; what is not stored stays in the broker."""
 EXAMPLES = """\
   penfeld ingest
   PENFELD_INGEST_SHARE=city PENFELD_INGEST_WORKER=ingest-2 penfeld ingest"""
@@ -18,17 +23,23 @@ EXAMPLES = """\
 def arguments(parser: argparse.ArgumentParser) -> None:
     """Declare the options."""
     parser.add_argument("--wait", type=float, default=30, metavar="S", help="seconds to wait for the database at first")
+    no_watch(parser)
 
 
 def run(options: argparse.Namespace) -> int:
     """Work until told to stop."""
     from penfeld import journal
+    from penfeld.renewal import Renewal
 
     journal.start()
-    return asyncio.run(_ingest(load(getattr(options, "config", None)), options.wait))
+    config = load(getattr(options, "config", None))
+    renewal = Renewal(config, watches=options.watch)
+    code = asyncio.run(_ingest(config, options.wait, renewal))
+    renewal.begin_again()
+    return code
 
 
-async def _ingest(config: Config, wait_s: float) -> int:
+async def _ingest(config: Config, wait_s: float, renewal: "Renewal") -> int:
     from random import Random
 
     from ingest.batching import Limits
@@ -79,7 +90,7 @@ async def _ingest(config: Config, wait_s: float) -> int:
             codecs=cage,
         )
         for number in (signal.SIGTERM, signal.SIGINT):
-            asyncio.get_running_loop().add_signal_handler(number, worker.stop)
+            asyncio.get_running_loop().add_signal_handler(number, renewal.end, worker.stop)
         replay = replays(replayer(opened, known, taken, utc_now, cage), quarantine(opened), known.names())
         steps = (
             Repeated(
@@ -92,7 +103,8 @@ async def _ingest(config: Config, wait_s: float) -> int:
         )
         beside = [asyncio.create_task(step.run()) for step in steps]
         try:
-            await worker.run()
+            async with renewal.watching(worker.stop):
+                await worker.run()
         finally:
             for task in beside:
                 task.cancel()

@@ -5,23 +5,26 @@ import asyncio
 import logging
 import socket
 from contextlib import asynccontextmanager
+from functools import partial
 from typing import TYPE_CHECKING
 from urllib.parse import urlsplit
 
 from model.errors import ConfigError
 from penfeld.config import Config, load
-from penfeld.options import tcp_port
+from penfeld.options import no_watch, tcp_port
 
 if TYPE_CHECKING:
     from collections.abc import AsyncIterator, Callable
 
     from uvicorn import Server
 
+    from penfeld.renewal import Renewal
     from storage.connection import Database
     from storage.export import Exports
 
 DESCRIPTION = """\
-Serve API (/api/v1, described at /api/v1/openapi.json), live stream, console (/), /healthz, /readyz and /metrics."""
+Serve API (/api/v1, described at /api/v1/openapi.json), live stream, console (/), /healthz, /readyz and /metrics.
+New and changed device files are taken by themselves."""
 EXAMPLES = """\
   penfeld serve
   penfeld serve --host 0.0.0.0 --port 80
@@ -34,21 +37,26 @@ def arguments(parser: argparse.ArgumentParser) -> None:
     parser.add_argument("--host", help="address to listen on (default: [api] host, 127.0.0.1)")
     parser.add_argument("--port", type=tcp_port, metavar="N", help="port to listen on (default: [api] port, 8080)")
     parser.add_argument("--wait", type=float, default=30, metavar="S", help="seconds to wait for the database at first")
+    no_watch(parser)
 
 
 def run(options: argparse.Namespace) -> int:
     """Serve until told to stop."""
     from penfeld import journal
     from penfeld.reached import reach_checked
+    from penfeld.renewal import Renewal, handed_on
 
     journal.start()
     config = load(getattr(options, "config", None))
     host = options.host or config.api.host
     reach_checked(config, host)
-    listening = _listen(host, config.api.port if options.port is None else options.port)
+    listening = handed_on() or _listen(host, config.api.port if options.port is None else options.port)
     _warn(config, host)
+    renewal = Renewal(config, watches=options.watch)
     with listening:
-        return asyncio.run(_serve(config, listening, options.wait))
+        code = asyncio.run(_serve(config, listening, options.wait, renewal))
+        renewal.begin_again(listening)
+    return code
 
 
 def _listen(host: str, port: int) -> socket.socket:
@@ -77,7 +85,7 @@ def taken(host: str, port: int) -> str:
     return f"port {port} on {host} is taken: stop what listens there, or choose another with --port N or [api] port"
 
 
-async def _serve(config: Config, listening: socket.socket, wait_s: float) -> int:
+async def _serve(config: Config, listening: socket.socket, wait_s: float, renewal: "Renewal") -> int:
     from uvicorn import Config as ServerConfig
     from uvicorn import Server
 
@@ -152,7 +160,8 @@ async def _serve(config: Config, listening: socket.socket, wait_s: float) -> int
         )
         closing = asyncio.create_task(_close_streams(server, context_of(app).hub.close))
         try:
-            await server.serve(sockets=[listening])
+            async with renewal.watching(partial(_end, server)):
+                await server.serve(sockets=[listening.dup()])  # which closes what it is given
         finally:
             closing.cancel()
     return 0
@@ -172,6 +181,11 @@ async def exporting(opened: "Database") -> "AsyncIterator[Exports]":
 
     with Exports(opened) as exports:
         yield exports
+
+
+def _end(server: "Server") -> None:
+    """End the server in order."""
+    server.should_exit = True
 
 
 async def _close_streams(server: "Server", close: "Callable[[], None]") -> None:

@@ -11,6 +11,7 @@ from decoders.catalogue import Catalogue
 from decoders.device import Definition, Record
 from model.device import Kind
 from model.errors import ConfigError, DecodeError, EncodeError, UnknownTypeError
+from model.quantities import QUANTITIES
 
 GOOD = """\
 title = { en = "Probe", fr = "Sonde" }
@@ -96,7 +97,7 @@ def test_a_file_says_what_a_device_type_is() -> None:
     assert temperature is not None
     assert mode is not None
     assert (temperature.minimum, temperature.maximum, mode.choices) == (-40, 85, ("off", "on"))
-    assert mode.title.fr == "État"
+    assert (mode.title.fr, probe.fields[3].title.fr) == ("État (mode)", QUANTITIES["pulse_count"].title.fr)
 
 
 def test_the_version_is_that_of_the_meaning() -> None:
@@ -308,6 +309,24 @@ def test_a_board_that_speaks_json_needs_no_layout() -> None:
     assert set(board.decode_batch([b"\x01", b""], [None, 1]).errors) == {0, 1}
     with pytest.raises(EncodeError, match="by name, in JSON"):
         board.encode({"temperature_c": 21.0})
+
+
+def test_fields_of_one_quantity_without_titles_are_told_apart_by_their_names() -> None:
+    """Of two temperatures, one titled by its maker, the other is plain; of two plain ones each says its name."""
+    one = BY_NAME + '[field.outer_shell_temperature_c]\nquantity = "temperature"\nkind = "float"\n'
+    titled = one + 'title = { en = "Shell", fr = "Coque" }\n'
+
+    assert [field.title.en for field in Definition.read("lab_board", titled).type.fields] == [
+        "Temperature",
+        "State",
+        "Shell",
+    ]
+    fields = Definition.read("lab_board", one).type.fields
+    assert [field.title.fr for field in fields] == [
+        "Température (temperature)",
+        "État",
+        "Température (outer shell temperature)",
+    ]
 
 
 def test_a_kind_is_told_once_and_right() -> None:
