@@ -64,6 +64,7 @@ class ApiConfig:
     ``kept_events``: newest live readings kept, and as many changes of alarms, so that a subscriber who comes back goes
     on where it stopped. ``max_trials``: rules that may be tried on the past at the same time. ``max_exports``:
     streams of readings under way at the same time; ``max_exported``: readings that one of them may be expected to have.
+    ``listening_s``: how long a live stream goes on before it is looked at anew who listens, where there are accounts.
     ``public``: where there are accounts, who has none sees what is public.
     ``pictures``: another site from which the console's map takes its tiles.
     """
@@ -85,6 +86,7 @@ class ApiConfig:
     max_trials: int = 2
     max_exports: int = 4
     max_exported: int = 50_000_000
+    listening_s: float = 600.0
     public: bool = False
     pictures: str = ""
 

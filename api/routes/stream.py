@@ -1,7 +1,8 @@
 """Live readings and changes of alarms as server-sent events."""
 
-from collections.abc import AsyncIterator, Sequence
-from contextlib import AbstractContextManager
+import asyncio
+from collections.abc import AsyncIterator, Iterator, Sequence
+from contextlib import contextmanager
 from dataclasses import dataclass
 from typing import Annotated, Literal
 
@@ -30,6 +31,7 @@ _EXAMPLE = (
     ": still here\n\n"
 )
 
+AGAIN = "connect again, behind the last event: who may listen is looked at anew now and then"
 GAP = "events since your Last-Event-ID are gone from here; ask /api/v1/readings and /api/v1/alarms for them"
 
 
@@ -128,16 +130,25 @@ async def stream(
     )
 
 
-def listening(context: Context, asked: Wanted, after: str | None) -> AbstractContextManager[Subscription]:
-    """Return the subscription to what somebody wants to hear."""
-    return context.hub.subscribe(
+@contextmanager
+def listening(context: Context, asked: Wanted, after: str | None) -> Iterator[Subscription]:
+    """Subscribe to what somebody wants to hear; where there are accounts, for so long until it is asked again who."""
+    with context.hub.subscribe(
         device_types=asked.device_types,
         devices=asked.devices,
         fields=asked.fields,
         kinds=asked.kinds,
         after=after,
         seen=asked.seen,
-    )
+    ) as subscription:
+        if context.asker.sort == "open":
+            yield subscription
+            return
+        end = asyncio.get_running_loop().call_later(context.config.listening_s, subscription.drop, AGAIN)
+        try:
+            yield subscription
+        finally:
+            end.cancel()
 
 
 async def _events(context: Context, asked: Wanted, after: str | None) -> AsyncIterator[bytes]:

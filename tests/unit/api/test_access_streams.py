@@ -2,10 +2,13 @@
 
 import asyncio
 from collections.abc import AsyncIterator
+from dataclasses import replace
 
 import msgspec
 import pytest
 
+from api.context import context_of
+from api.routes.stream import AGAIN
 from tests.unit.api.access_scene import HIDDEN, MARK, NOBODY, OPEN_LAMP, AccessScene, access_scene
 from tests.unit.api.scene import LAMP, lamp_readings, notice_of
 from tests.unit.api.test_sockets import Socket, heard
@@ -90,6 +93,16 @@ async def test_a_stream_over_http_is_no_other(made: AccessScene) -> None:
     hidden = await made.scene.client.get("/api/v1/stream", params={"device": HIDDEN}, headers=made.headers["viewer"])
 
     assert (nobody.status_code, hidden.status_code) == (401, 404)
+
+
+async def test_who_listens_is_looked_at_again(made: AccessScene) -> None:
+    """A line ends after a while with the reason, so that nobody hears for ever what he may hear no longer."""
+    soon = replace(context_of(made.scene.app).config, listening_s=0.0)
+    made.scene.app.state.context = replace(context_of(made.scene.app), config=soon)
+    async with Socket(made.scene, headers=made.headers["viewer"]) as socket:
+        event = await socket.next()
+
+    assert event == {"event": "dropped", "data": {"reason": AGAIN}}
 
 
 async def test_what_a_feed_sees_may_change() -> None:
