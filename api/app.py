@@ -19,6 +19,8 @@ from starlette.requests import ClientDisconnect, Request
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
 from api import errors, openapi
+from api.access.gate import Gate, admitted
+from api.access.headers import SafeHeaders
 from api.body import limited
 from api.context import PREFIX, ApiConfig, Clock, Context, context_of
 from api.language import language_of
@@ -26,6 +28,7 @@ from api.limiting import Limits
 from api.live import Hub
 from api.metrics import LedgerTotals, Meter
 from api.parameters import known_parameters
+from api.routes import access as access_routes
 from api.routes import alarms as alarm_routes
 from api.routes import (
     callbacks,
@@ -48,6 +51,7 @@ from api.routes import sta as sta_routes
 from api.streams import Streams
 from api.trials import Trials
 from decoders.catalogue import Catalogue
+from model.access_ports import Access
 from model.alert_ports import Alarms, Channels, Outbox, Rules
 from model.dataset import OpenData
 from model.observations import Observations
@@ -96,8 +100,12 @@ def create_app(  # noqa: PLR0913 -- the application's parts, each named
     open_data: OpenData,
     clock: Clock,
     config: ApiConfig,
+    access: Access | None = None,
 ) -> FastAPI:
-    """Return the application. The ports stay the caller's: open them before it starts, close them after."""
+    """Return the application. The ports stay the caller's: open them before it starts, close them after.
+
+    ``access``: ``None`` where there are no accounts, and whoever reaches it may everything.
+    """
     context = Context(
         queries=queries,
         observations=observations,
@@ -122,6 +130,7 @@ def create_app(  # noqa: PLR0913 -- the application's parts, each named
         totals=LedgerTotals(),
         clock=clock,
         config=config,
+        access=access,
     )
     app = FastAPI(
         title="Penfeld",
@@ -135,19 +144,21 @@ def create_app(  # noqa: PLR0913 -- the application's parts, each named
         lifespan=_lifespan,
     )
     app.state.context = context
+    app.state.gate = Gate(access=access, clock=clock, public=config.public)
     data = (readings, completeness, stream, device_types, geojson, devices, ledger, quarantine_routes)
-    for module in (*data, alarm_routes, rule_routes, silences, channel_routes):
-        app.include_router(module.router, dependencies=[Depends(known_parameters)])
-    app.include_router(sockets.router)
-    for router in (callbacks.router, health.router, sta_routes.router, catalog.router, catalog.whole):
-        app.include_router(router)  # asked by machines that may add parameters of their own
+    for module in (*data, alarm_routes, rule_routes, silences, channel_routes, access_routes):
+        app.include_router(module.router, dependencies=[Depends(admitted), Depends(known_parameters)])
+    others = (sockets.router, callbacks.router, health.router, sta_routes.router, catalog.router, catalog.whole)
+    for router in others:  # asked by machines that may add parameters of their own
+        app.include_router(router, dependencies=[Depends(admitted)])
     app.add_api_route("/api/{rest:path}", errors.nothing_here, methods=list(_METHODS), include_in_schema=False)
     errors.install(app)
     openapi.install(app, catalogue)
+    safe = SafeHeaders(config.pictures, personal=access is not None)
     app.add_middleware(GZipMiddleware, minimum_size=1000, compresslevel=5)
     if config.limits is not None:
         app.add_middleware(Limits, config=config.limits, monotonic_ns=time.monotonic_ns)
-    app.add_middleware(_Front, meter=context.meter, body_limit=config.upload_limit)
+    app.add_middleware(_Front, meter=context.meter, body_limit=config.upload_limit, headers=safe)
     return app
 
 
@@ -181,7 +192,8 @@ async def _follow(hub: Hub) -> None:
 class _Front:
     """Outermost: times every request, bounds its body, answers what nobody foresaw with a problem document."""
 
-    def __init__(self, app: ASGIApp, meter: Meter, body_limit: int) -> None:
+    def __init__(self, app: ASGIApp, meter: Meter, body_limit: int, headers: SafeHeaders) -> None:
+        self.headers = headers
         self.app = app
         self.meter = meter
         self.body_limit = body_limit
@@ -197,6 +209,7 @@ class _Front:
             nonlocal status
             if message["type"] == "http.response.start":
                 status = message["status"]
+                self.headers.add(scope, message)
             await send(message)
 
         if scope["path"].startswith(PREFIX):

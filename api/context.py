@@ -1,15 +1,30 @@
 """What every route needs: the ports, the catalogue, the live hub and the settings, joined once by ``create_app``.
 
-Routes ask for it as ``ContextDep``; the console takes it from ``context_of(app)``. Nothing here does any work.
+Routes ask for it as ``ContextDep``, and get it as who asks has it: who may not ask is refused, and its ports tell only
+of devices that he may see. ``context_of(app)`` is the whole, for what runs for nobody in particular.
 """
 
 from collections.abc import Callable, Mapping
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from datetime import datetime
 from typing import Annotated
 
-from fastapi import Depends, FastAPI, Request
+from fastapi import Depends, FastAPI
+from starlette.requests import HTTPConnection
 
+from api.access.alert_doors import SeenAlarms, SeenOutbox, SeenRules, SeenTrials
+from api.access.doors import (
+    SeenDashboards,
+    SeenDeviceFiles,
+    SeenExports,
+    SeenObservations,
+    SeenQuarantine,
+    SeenQueries,
+    SeenRegistry,
+)
+from api.access.gate import Asker, Gate, gate_of
+from api.access.rights import need_of
+from api.access.sight import Sight
 from api.limits import LimitConfig
 from api.live import Hub
 from api.metrics import LedgerTotals, Meter
@@ -17,6 +32,8 @@ from api.pushes import networks
 from api.streams import Streams
 from api.trials import Trials
 from decoders.catalogue import Catalogue
+from model.access import OPEN, Principal, own_experiments
+from model.access_ports import Access
 from model.alert_ports import Alarms, Channels, Outbox, Rules
 from model.dataset import OpenData
 from model.observations import Observations
@@ -50,6 +67,9 @@ class ApiConfig:
     streams of readings under way at the same time; ``max_exported``: readings that one of them may be expected to have.
     ``limits``: who may ask how often; ``None``: everybody as often as they like.
     ``public_url``: how the world reaches this site; empty: as it is asked.
+    ``listening_s``: how long a live stream goes on before it is looked at anew who listens, where there are accounts.
+    ``public``: where there are accounts, who has none sees what is public.
+    ``pictures``: another site from which the console's map takes its tiles.
     """
 
     version: str = "0"
@@ -70,12 +90,18 @@ class ApiConfig:
     public_url: str = ""
     max_exports: int = 4
     max_exported: int = 50_000_000
+    listening_s: float = 600.0
+    public: bool = False
+    pictures: str = ""
     limits: LimitConfig | None = None
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Context:
-    """The application's parts."""
+    """The application's parts, in a request as who asks has them.
+
+    ``access``: ``None`` where there are no accounts. ``asker``: who asks. ``sight``: what he sees; ``None``: all.
+    """
 
     queries: Queries
     observations: Observations
@@ -100,6 +126,18 @@ class Context:
     totals: LedgerTotals
     clock: Clock
     config: ApiConfig
+    access: Access | None = None
+    asker: Principal = OPEN
+    sight: Sight | None = None
+
+    def doer(self, said: str) -> str:
+        """Return who is written down: who asks; where there are no accounts, whoever it says it is."""
+        return said if self.asker.sort == "open" else self.asker.who
+
+    async def note(self, what: str, target: str, **detail: object) -> None:
+        """Write down a change that no port writes down itself; where there are no accounts, nobody is asked."""
+        if self.access is not None:
+            await self.access.note(what, target, detail, who=self.asker.who, at=self.clock())
 
 
 def context_of(app: FastAPI) -> Context:
@@ -111,8 +149,40 @@ def context_of(app: FastAPI) -> Context:
     return context
 
 
-async def _context(request: Request) -> Context:
-    return context_of(request.app)
+async def seen_by(context: Context, gate: Gate, asker: Principal, *, lasting: bool = False) -> Context:
+    """Return the parts as somebody has them: about the devices that he may see.
+
+    ``lasting``: for longer than one request, so that devices which are new meanwhile are seen, too.
+    """
+    experiments = await gate.experiments(asker)
+    if experiments is None:
+        return replace(context, asker=asker)
+    sight = Sight(context.registry, experiments, own_experiments(asker) or frozenset(), lasting=lasting)
+    rules, alarms = SeenRules(context.rules, sight), SeenAlarms(context.alarms, sight)
+    return replace(
+        context,
+        queries=SeenQueries(context.queries, sight),
+        observations=SeenObservations(context.observations, sight),
+        exports=SeenExports(context.exports, sight),
+        dashboards=SeenDashboards(context.dashboards, sight),
+        registry=SeenRegistry(context.registry, sight),
+        quarantine=SeenQuarantine(context.quarantine, sight),
+        device_files=SeenDeviceFiles(),
+        alarms=alarms,
+        outbox=SeenOutbox(context.outbox, alarms),
+        rules=rules,
+        trials=SeenTrials(context.trials, rules),
+        asker=asker,
+        sight=sight,
+    )
+
+
+async def _context(connection: HTTPConnection, asker: Asker) -> Context:
+    context = context_of(connection.app)
+    need = need_of(connection.scope["endpoint"])
+    if need is not None and not need.looks:
+        return context
+    return await seen_by(context, gate_of(connection), asker)
 
 
 ContextDep = Annotated[Context, Depends(_context)]

@@ -4,6 +4,7 @@ Rules:
 
 1. Every answer of 400 or above is a problem document: ``type``, ``title``, ``status``, ``detail``, ``instance``, and
    members of its own such as ``near`` (names that are like the one given) or ``errors`` (each wrong part of a request).
+   SensorThings alone tells its refusals as its standard has them.
 2. ``detail`` says what to do next. Titles follow the language of the request; details are in English.
 3. What nobody foresaw is logged with a reference id, and only that id is told: never a stack trace.
 4. What stands behind a network's callback address may be its token: it is neither logged nor told.
@@ -67,6 +68,7 @@ NO_SUCH_RANGE = Sort(416, "no-such-range", Text(en="No such part", fr="Partie in
 UNSUPPORTED = Sort(415, "unsupported-media-type", Text(en="Not a format we read", fr="Format non pris en charge"))
 TOO_MANY = Sort(429, "too-many-requests", Text(en="Too many requests", fr="Trop de requêtes"))
 UNAUTHORIZED = Sort(401, "unauthorized", Text(en="Not authorised", fr="Non autorisé"))
+FORBIDDEN = Sort(403, "forbidden", Text(en="Not allowed", fr="Interdit"))
 UNEXPECTED = Sort(500, "unexpected", Text(en="Something went wrong here", fr="Erreur interne"))
 
 _TABLE: tuple[tuple[type[PenfeldError], Sort], ...] = (
@@ -83,7 +85,7 @@ _TABLE: tuple[tuple[type[PenfeldError], Sort], ...] = (
 
 _BY_STATUS = {
     sort.status: sort
-    for sort in (NOT_FOUND, NOT_ALLOWED, NOT_ACCEPTABLE, TOO_LARGE, UNSUPPORTED, UNAUTHORIZED, INVALID)
+    for sort in (NOT_FOUND, NOT_ALLOWED, NOT_ACCEPTABLE, TOO_LARGE, UNSUPPORTED, UNAUTHORIZED, FORBIDDEN, INVALID)
 }
 
 
@@ -96,6 +98,8 @@ class Problem(HTTPException):
         self.members = members
 
 
+_STA = "/sta/"
+"""What stands behind this has errors of its own form."""
 _SECRET = re.compile(r"(/callbacks/[^/]*/).+", re.DOTALL)
 
 
@@ -194,6 +198,8 @@ def _plain(message: str) -> str:
 async def _http_error(request: Request, error: Exception) -> Response:
     language = language_of(request)
     if isinstance(error, Problem):
+        if request.url.path.startswith(_STA):
+            return _sta(error)
         return document(
             error.sort,
             str(error.detail),
@@ -214,6 +220,12 @@ async def _http_error(request: Request, error: Exception) -> Response:
         headers = {"Allow": _methods(request)}
         text = f"this address takes {headers['Allow']}"
     return document(sort, text, instance=address_of(request), language=language, headers=headers)
+
+
+def _sta(error: Problem) -> Response:
+    """Return the answer as clients of SensorThings expect it."""
+    body = json.dumps({"code": error.status_code, "type": "error", "message": str(error.detail)}).encode()
+    return Response(body, error.status_code, {"Cache-Control": "no-store", **(error.headers or {})}, "application/json")
 
 
 async def nothing_here(request: Request) -> None:

@@ -14,7 +14,7 @@ import asyncio
 import heapq
 import logging
 from collections import defaultdict, deque
-from collections.abc import AsyncIterator, Callable, Iterable, Iterator, Mapping, Sequence
+from collections.abc import AsyncIterator, Callable, Container, Iterable, Iterator, Mapping, Sequence
 from contextlib import contextmanager, suppress
 from dataclasses import dataclass, field
 from datetime import datetime
@@ -85,6 +85,7 @@ class Subscription:
 
     ``dropped``: why this listener gets no more, ``None`` while it does.
     ``gap``: events between the last one that the listener saw and the first one here are gone.
+    ``seen``: the only devices of which the listener may hear, which may be none; ``None``: of all.
     """
 
     def __init__(
@@ -94,7 +95,9 @@ class Subscription:
         kinds: frozenset[Kind],
         capacity: int,
         fields: frozenset[str] = frozenset(),
+        seen: Container[str] | None = None,
     ) -> None:
+        self.seen = seen
         self.kinds = kinds
         self.fields = fields
         self.device_types = device_types
@@ -108,13 +111,17 @@ class Subscription:
     def wants(self, event: Event) -> bool:
         """Whether the event passes this listener's filters."""
         about = event.about
-        if about is None or event.kind not in self.kinds:
+        if about is None or event.kind not in self.kinds or not self.may_hear(about.device):
             return False
         if self.device_types and about.device_type not in self.device_types:
             return False
         if self.fields and event.reading is not None and self.fields.isdisjoint(event.reading.values):
             return False
         return not self.devices or about.device in self.devices
+
+    def may_hear(self, device: str | None) -> bool:
+        """Whether the listener may hear of this device."""
+        return self.seen is None or (device is not None and device in self.seen)
 
     def offer(self, events: Iterable[Event]) -> bool:
         """Queue events; ``False`` when the queue was full already: at most its capacity and one batch ever wait."""
@@ -201,10 +208,14 @@ class Hub:
         fields: Iterable[str] = (),
         kinds: Iterable[Kind] = KINDS,
         after: str | None = None,
+        seen: Container[str] | None = None,
     ) -> Iterator[Subscription]:
-        """Listen to these types, devices and fields (none named: to all), going on behind the event id ``after``."""
+        """Listen to these types, devices and fields (none named: to all), going on behind the event id ``after``.
+
+        ``seen``: nothing of other devices, whatever is named; ``None``: of all.
+        """
         subscription = Subscription(
-            frozenset(device_types), frozenset(devices), frozenset(kinds), self._queue, frozenset(fields)
+            frozenset(device_types), frozenset(devices), frozenset(kinds), self._queue, frozenset(fields), seen
         )
         if after:
             self._replay(subscription, after)

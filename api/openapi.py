@@ -10,7 +10,10 @@ from typing import Any
 
 import msgspec
 from fastapi import FastAPI
+from fastapi.routing import iter_route_contexts
 
+from api.access.gate import COOKIE
+from api.access.rights import need_of
 from api.alert_schemas import RULE_EXAMPLE, RULE_MARK
 from api.schemas import DeviceIn, ProblemOut
 from decoders.catalogue import Catalogue
@@ -19,7 +22,8 @@ from model.rule import Rule
 from model.spans import Span
 
 _DESCRIPTIONS = {
-    401: "The token is missing or wrong",
+    401: "Log in, or send a token; the one that was sent is wrong",
+    403: "Who asks may not do this; the detail says what is missing",
     404: "There is no such thing; `near` lists names that are like it",
     406: "Not one of the formats we write",
     409: "It contradicts what is there already; the detail says what to do",
@@ -42,6 +46,7 @@ TAGS = [
     {"name": "rules", "description": "Alert rules: written, checked, tried on the past."},
     {"name": "notifications", "description": "Who is told, over which channels, and who is not for a while."},
     {"name": "open data", "description": "What is published: the catalogue (DCAT-AP) and the files."},
+    {"name": "access", "description": "Accounts, tokens, who sees which experiment, and who changed what."},
     {"name": "callbacks", "description": "Where network servers post what they heard."},
     {"name": "sensorthings", "description": "OGC SensorThings 1.1, reading: for QGIS and other GIS."},
     {"name": "health", "description": "For those who keep the service running."},
@@ -60,6 +65,7 @@ def install(app: FastAPI, catalogue: Catalogue) -> None:
     def complete() -> dict[str, Any]:
         if app.openapi_schema is None or "x-complete" not in app.openapi_schema:
             document = plain()
+            _tell_access(app, document)
             _tell_problems(document)
             _tell_values(document["components"]["schemas"], catalogue.types())
             _tell_rules(document)
@@ -77,13 +83,38 @@ _TOO_MANY = {
 }
 
 
+def _tell_access(app: FastAPI, document: dict[str, Any]) -> None:
+    """Tell which routes look at who asks, and what they answer to who may not."""
+    document["components"]["securitySchemes"] = {
+        "token": {"type": "http", "scheme": "bearer", "description": "A token, as `penfeld token new` makes it"},
+        "session": {"type": "apiKey", "in": "cookie", "name": COOKIE, "description": "What `/login` sets"},
+    }
+    refusals = problems(401, 403, 503)
+    for route in iter_route_contexts(app.routes):
+        need = need_of(route.endpoint)
+        path = document["paths"].get(route.path_format or "", {})
+        if need is None or not need.looks:
+            continue
+        for method in route.methods or ():
+            operation = path.get(method.lower())
+            if operation is None:
+                continue
+            operation["security"] = [{}, {"token": []}, {"session": []}]
+            if need.permission is not None:
+                operation["x-penfeld-permission"] = need.permission.value
+            for status, told in refusals.items():
+                name = "StaErrorOut" if operation["tags"] == ["sensorthings"] else "ProblemOut"
+                content = {"application/json": {"schema": {"$ref": _REFERENCE + name}}}
+                refusal = {"description": told["description"], "content": content}
+                operation["responses"].setdefault(str(status), refusal)
+
+
 def _tell_problems(document: dict[str, Any]) -> None:
     for path in document["paths"].values():
         for operation in path.values():
             if operation["tags"] == ["sensorthings"]:  # refuses in its own words, and never by FastAPI's
                 operation["responses"].pop("422", None)
-                continue
-            if operation["tags"] not in (["callbacks"], ["health"]):
+            if operation["tags"] not in (["callbacks"], ["health"], ["sensorthings"]):
                 operation["responses"] |= _TOO_MANY
             for status, response in operation["responses"].items():
                 content = response.get("content", {})

@@ -229,7 +229,10 @@ class AlarmNotice(msgspec.Struct, frozen=True, kw_only=True):
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class AlarmFilter:
-    """Which alarms are meant. Empty: all; of each list, one must fit. ``start`` to ``end``: open at any time in it."""
+    """Which alarms are meant. Empty: all; of each list, one must fit. ``start`` to ``end``: open at any time in it.
+
+    ``devices``: only alarms of these devices, which may be none; ``None``: of whatever.
+    """
 
     state: tuple[AlarmState, ...] = ()
     severity: tuple[Severity, ...] = ()
@@ -242,6 +245,7 @@ class AlarmFilter:
     simulated: bool | None = None
     start: datetime | None = None
     end: datetime | None = None
+    devices: frozenset[str] | None = None
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

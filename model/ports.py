@@ -4,7 +4,7 @@ Each has one real implementation and a fake of the same name in ``tests/fakes``;
 All raise ``UnavailableError`` when what is behind them does not answer.
 """
 
-from collections.abc import AsyncIterator, Awaitable, Callable, Mapping, Sequence
+from collections.abc import AsyncIterator, Awaitable, Callable, Collection, Mapping, Sequence
 from contextlib import AbstractAsyncContextManager
 from datetime import datetime
 from typing import Protocol, TypeVar
@@ -159,10 +159,15 @@ class Registry(Protocol):
         district: str | None = None,
         search: str | None = None,
         simulated: bool | None = None,
+        experiments: Collection[str] | None = None,
         limit: int = 1000,
         after: str | None = None,
     ) -> Sequence[Device]:
-        """Return devices in order of id, at most ``limit``, behind the id ``after``."""
+        """Return devices in order of id, at most ``limit``, behind the id ``after``.
+
+        ``experiments``: only registered ones that are in one of these, which may be none of them; those of no
+        experiment are in one of an empty name. ``None``: of whatever experiment, pending ones too.
+        """
         ...
 
     async def device(self, device_id: str) -> Device:

@@ -14,6 +14,8 @@ from enum import StrEnum
 from api.audit import forgotten
 from api.mqtt import MqttConfig, MqttDoor
 from ingest.replay import REQUESTED
+from model.access import Role
+from model.access_ports import Access as AccessPort
 from model.device import State
 from model.errors import ConfigError, PenfeldError, Reason, UnavailableError
 from model.ports import Quarantine
@@ -33,6 +35,7 @@ from penfeld.replays import quarantine
 from penfeld.runtime import DataFolder
 from penfeld.upkeep import upkeep_config
 from penfeld.workers import GONE, oldest_s, statuses
+from storage.access import Access
 from storage.connection import Database
 from storage.inventory import failing, last_round, migrated_at, waiting
 from storage.migrate import POSTGRESQL, TIMESCALEDB, migrations
@@ -73,6 +76,7 @@ class Finding:
 async def examine(config: Config, clock: Clock) -> Sequence[Finding]:
     """Run all checks, in the order in which one would mend."""
     found = [*_settings(config), *_folder(config), *_device_files(config), *_running(config), *push_findings(config)]
+    found += reach_findings(config)
     found += [*backup_findings(config, clock()), *certificate_findings(config, clock())]
     found += await _database(config, clock)
     about_broker, statuses = await _broker(config, clock)
@@ -160,6 +164,27 @@ def _running(config: Config) -> list[Finding]:
     ]
 
 
+def reach_findings(config: Config) -> list[Finding]:
+    """Return whether an API without accounts is kept to this machine."""
+    what, host = "access", config.api.host
+    if config.access.mode == "accounts":
+        return []
+    if pushes.only_here(host):
+        return [Finding(Level.OK, what, "without accounts, for this machine only")]
+    remedy = 'set [access] mode = "accounts" and run `penfeld user add NAME --role admin`; or host = "127.0.0.1"'
+    return [Finding(Level.FAIL, what, f"without accounts at {host}: the API does not start like this", remedy)]
+
+
+async def account_findings(config: Config, access: AccessPort) -> list[Finding]:
+    """Return whether anybody manages accounts, where there are any."""
+    if config.access.mode == "open":
+        return []
+    people = await access.users()
+    if any(one.role is Role.ADMIN for one in people):
+        return [Finding(Level.OK, "access", f"{len(people)} accounts")]
+    return [Finding(Level.FAIL, "access", "nobody is admin", "run `penfeld user add NAME --role admin`")]
+
+
 def push_findings(config: Config) -> list[Finding]:
     """Look at which networks may push to the API, and who may pretend to be one."""
     what = "HTTP pushes"
@@ -196,7 +221,7 @@ async def _database(config: Config, clock: Clock) -> list[Finding]:
         return [Finding(Level.WARN, "database", text, "the first `penfeld demo` or `penfeld run` makes it")]
     try:
         async with wiring.database(config) as opened:
-            return await _database_facts(opened, clock)
+            return [*await _database_facts(opened, clock), *await account_findings(config, Access(opened))]
     except ConfigError as error:
         return [Finding(Level.FAIL, "database", problem) for problem in error.problems]
     except PenfeldError as error:

@@ -181,6 +181,17 @@ class ApiSettings:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
+class AccessSettings:
+    """``[access]``. ``open``: whoever reaches the API may everything, so it is reached from this machine only.
+
+    ``public``: where there are accounts, who has none sees what is public.
+    """
+
+    mode: Literal["open", "accounts"] = "open"
+    public: bool = False
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
 class IngestSettings:
     """``[ingest]``. A batch ends at ``batch_frames`` or after ``batch_ms``; ``window``: unacknowledged messages.
 
@@ -308,6 +319,7 @@ class Config:
         "broker": BrokerSettings,
         "database": DatabaseSettings,
         "api": ApiSettings,
+        "access": AccessSettings,
         "ingest": IngestSettings,
         "console": ConsoleSettings,
         "city": CitySettings,
@@ -327,6 +339,7 @@ class Config:
     broker: BrokerSettings = BrokerSettings()
     database: DatabaseSettings = DatabaseSettings()
     api: ApiSettings = ApiSettings()
+    access: AccessSettings = AccessSettings()
     ingest: IngestSettings = IngestSettings()
     console: ConsoleSettings = ConsoleSettings()
     city: CitySettings = CitySettings()

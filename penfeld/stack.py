@@ -25,6 +25,7 @@ from penfeld.embedded.launch import broker_started
 from penfeld.embedded.postgres import Postgres, started
 from penfeld.processes import free_port, port_is_free
 from penfeld.reach import answers
+from penfeld.reached import reach_checked
 from penfeld.runtime import DataFolder, Runtime
 from penfeld.supervisor import Child, Program, Supervisor
 from penfeld.watch import Watch
@@ -88,6 +89,7 @@ class Stack:
 
         Whatever happens, ``stop`` afterwards.
         """
+        reach_checked(self.config, self.config.api.host)
         self.folder.make()
         self._lock = self.folder.lock()
         self._take_ports()

@@ -18,9 +18,13 @@ from penfeld.terminal import WIDTH
 
 
 class Stage:
-    """Shows a demonstration: its lines, the progress of the history, and a pulse while it runs."""
+    """Shows a demonstration: its lines, the progress of the history, and a pulse while it runs.
 
-    def __init__(self, *, open_page: bool) -> None:
+    ``note``: what is told with the address.
+    """
+
+    def __init__(self, *, open_page: bool, note: str = "") -> None:
+        self._note = note
         self._open_page = open_page
         self._console = Console(stderr=True, highlight=False)
         self._live = self._console.is_terminal
@@ -56,6 +60,8 @@ class Stage:
         self._console.print(
             f"First reading stored after {seconds:.1f} s. The city is at [bold]{url}[/]", soft_wrap=True
         )
+        if self._note:
+            self._console.print(self._note, soft_wrap=True)
         if self._open_page:
             webbrowser.open(url)
 

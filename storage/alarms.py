@@ -40,6 +40,7 @@ class Alarms:
             "subject": wanted.subject,
             "device_type": wanted.device_type,
             "district": wanted.district,
+            "devices": None if wanted.devices is None else sorted(wanted.devices),
             "acknowledged": wanted.acknowledged,
             "folded": wanted.folded,
             "simulated": wanted.simulated,

@@ -1,6 +1,6 @@
 """The register of devices in the database: the ``Registry`` and ``DeviceLookup`` of ``model.ports``."""
 
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Collection, Iterable, Mapping, Sequence
 from typing import Any
 
 from psycopg.sql import SQL, Literal
@@ -35,12 +35,13 @@ class Registry:
         district: str | None = None,
         search: str | None = None,
         simulated: bool | None = None,
+        experiments: Collection[str] | None = None,
         limit: int = 1000,
         after: str | None = None,
     ) -> Sequence[Device]:
         """Return devices in order of id (of its code points), at most ``limit``, behind the id ``after``.
 
-        ``search``: a part of id or name, in any case.
+        ``search``: a part of id or name, in any case. ``experiments``: only registered ones of these.
         """
         parameters = {
             "type": device_type,
@@ -48,6 +49,7 @@ class Registry:
             "district": district,
             "search": search,
             "simulated": simulated,
+            "experiments": None if experiments is None else sorted(experiments),
             "limit": limit,
             "after": after,
         }

@@ -34,6 +34,7 @@ _HURRY_S = 3.0
 class Feed:
     """The live side of the console. ``start`` and ``stop`` belong to the application's life.
 
+    ``narrow``: for who does not see all; its ports tell of what he sees, and so does it.
     ``pace``: how many times a second it ticks; all its other waits, ``reload_s`` excepted, follow.
     """
 
@@ -47,7 +48,9 @@ class Feed:
         clock: Callable[[], datetime],
         reload_s: float,
         pace: float = 1.0,
+        narrow: bool = False,
     ) -> None:
+        self._narrow = narrow
         self.city = City(types)
         self.figures = CityFigures()
         self.flow = Flow()
@@ -118,7 +121,7 @@ class Feed:
             await asyncio.sleep(_RETRY_S * self._second)
 
     async def _follow(self) -> None:
-        with self._hub.subscribe() as subscription:
+        with self._hub.subscribe(seen=self.city.spots if self._narrow else None) as subscription:
             self._stale = True  # what was said before this line was open is in the database
             async for events in subscription:
                 readings = [event.reading for event in events if event.reading is not None]
@@ -143,7 +146,7 @@ class Feed:
             changes = self.city.tick(self.now)
             if self._viewers:
                 self.figures = city_figures(self.city.spots.values())
-            self.flow = self._meter.measure(tuple(self._hub.statuses.values()), self.now)
+            self.flow = self._meter.measure(() if self._narrow else tuple(self._hub.statuses.values()), self.now)
             for viewer in tuple(self._viewers):
                 viewer(changes)
             await asyncio.sleep(self._second)

@@ -14,8 +14,10 @@ from nicegui import ui
 
 from api.console.bell import Bell
 from api.console.components.elements import Text, block, link
+from api.console.reader import Reader, needed, reader_of
 from api.console.texts import Words
 from api.language import accepted
+from model.access import OPEN, Principal
 from model.device import Language
 from model.errors import UnavailableError
 
@@ -30,6 +32,7 @@ _PAGES = (
     ("device_types", "/device-types"),
     ("ledger", "/ledger"),
     ("quarantine", "/quarantine"),
+    ("access", "/access"),
 )
 _ICONS = {
     "map": "M9 4 3 6.5v13L9 17l6 3 6-2.500v-13L15 7 9 4zm0 0v13m6-10v13",
@@ -38,6 +41,7 @@ _ICONS = {
     "device_types": "M4 4h7v7H4zm9 0h7v7h-7zM4 13h7v7H4zm9 0h7v7h-7z",
     "ledger": "M5 3h14v18H5zM9 8h6M9 12h6M9 16h4",
     "quarantine": "M12 3 2.500 20h19L12 3zm0 6v5m0 2.500v.5",
+    "access": "M6 11h12v9H6zm2.500 0V8a3.500 3.500 0 0 1 7 0v3",
 }
 _MOST_SHOWN = 1000
 _DARK = {"light": False, "dark": True}
@@ -46,6 +50,13 @@ _SWITCH_LANGUAGE = """() => {
   document.cookie = "%s=%s; path=/; max-age=31536000; samesite=lax";
   location.reload();
 }"""
+
+_LOG_OUT = """async () => {
+  await fetch("/api/v1/logout", { method: "POST", headers: { "X-Penfeld-Request": "1" } });
+  location.assign("/login");
+}"""
+
+_LOOK_S = 20.0
 
 _SWITCH_THEME = """(event) => {
   const themes = ["auto", "light", "dark"];
@@ -88,6 +99,8 @@ def frame(request: Request, active: str, title: str, words: Words, bell: Bell) -
     ``active``: which entry of the navigation it belongs to; ``bell``: what the badge of the alarms shows.
     """
     theme = request.cookies.get(THEME_COOKIE, "auto")
+    reader = reader_of(request)
+    asker = OPEN if reader is None else reader.asker
     client = ui.context.client
     client.page = copy(client.page)  # language and colours are this reader's, not the page's
     client.page.language = words.language if words.language == "fr" else "en-US"
@@ -99,12 +112,14 @@ def frame(request: Request, active: str, title: str, words: Words, bell: Bell) -
         with block("a", "brand", href="/"):
             Text("strong", "Penfeld")
             Text("span", words("app.subtitle"))
-        _navigation(words, active, bell)
+        _navigation(words, active, bell, asker)
         with block("div", "switches"):
             link(words("nav.open_data"), "/catalog", "switch")
             link(words("nav.api"), "/api/v1/openapi.json", "switch")
             _theme_switch(words, theme)
             _language_switch(words)
+            _account(words, asker)
+    _stay(asker, reader)
     notice = Text("p", words("trouble.database"), "notice")
     notice.props["role"] = "status"
     notice.set_visibility(False)
@@ -112,9 +127,11 @@ def frame(request: Request, active: str, title: str, words: Words, bell: Bell) -
         yield Page(words, notice)
 
 
-def _navigation(words: Words, active: str, bell: Bell) -> None:
+def _navigation(words: Words, active: str, bell: Bell, asker: Principal) -> None:
     with block("nav", "nav", aria_label=words("nav.label")):
         for name, path in _PAGES:
+            if not asker.may(needed(path)) or (name == "access" and asker.sort == "open"):
+                continue
             current = "page" if name == active else ""
             with block("a", "nav-entry", href=path, aria_current=current):
                 icon = f'<svg viewBox="0 0 24 24" aria-hidden="true"><path d="{_ICONS[name]}"/></svg>'
@@ -151,6 +168,36 @@ def _language_switch(words: Words) -> None:
     button.props.update({"type": "button", "lang": other, "title": words("language.switch")})
     button.props["aria-label"] = words("language.switch")
     button.on("click", js_handler=_SWITCH_LANGUAGE % (LANGUAGE_COOKIE, other))
+
+
+def _account(words: Words, asker: Principal) -> None:
+    """Show who is logged in, and the way out; to who is not, the way in."""
+    if asker.sort == "open":
+        return
+    if asker.role is None:
+        link(words("login.go"), "/login", "switch")
+        return
+    button = Text("button", asker.name, "switch")
+    said = words("login.who", name=asker.name, role=words(f"role.{asker.role.value}"))
+    label = f"{said} – {words('login.out')}"
+    button.props.update({"type": "button", "title": label, "aria-label": label, "data-account": asker.name})
+    button.on("click", js_handler=_LOG_OUT)
+
+
+def _stay(asker: Principal, reader: Reader | None) -> None:
+    """Look now and then whether the reader still is who he was; a page of somebody else is loaded anew."""
+    if reader is None or asker.sort == "open":
+        return
+
+    async def look() -> None:
+        try:
+            same = await reader.still()
+        except UnavailableError:
+            return
+        if not same:
+            ui.navigate.reload()
+
+    ui.timer(_LOOK_S, look)
 
 
 def _theme_switch(words: Words, theme: str) -> None:

@@ -9,7 +9,10 @@ from nicegui import ui
 from api.console.bell import Bell
 from api.console.config import ConsoleConfig
 from api.console.feed import Feed
+from api.console.feeds import Feeds
 from api.console.frame import ASSETS
+from api.console.login import login_page
+from api.console.pages import access as access_page
 from api.console.pages import (
     alarm,
     alarms,
@@ -25,6 +28,7 @@ from api.console.pages import (
 )
 from api.console.pages import quarantine as quarantine_page
 from api.console.parts import Parts
+from api.console.reader import Guard
 from api.context import context_of
 
 _STATIC = Path(__file__).parent / "static"
@@ -42,6 +46,7 @@ def build(app: FastAPI, config: ConsoleConfig) -> None:
         clock=given.clock,
         reload_s=config.reload_s,
     )
+    feeds = Feeds(types, given.clock, config.reload_s)
     parts = Parts(
         feed=feed,
         bell=Bell(given.alarms, given.clock),
@@ -59,8 +64,11 @@ def build(app: FastAPI, config: ConsoleConfig) -> None:
         channels=given.channels,
         clock=given.clock,
         config=config,
+        feeds=feeds,
+        access=given.access,
     )
     for page in (
+        access_page,
         city,
         alarms,
         alarm,
@@ -78,6 +86,9 @@ def build(app: FastAPI, config: ConsoleConfig) -> None:
     console_app.add_static_files(ASSETS, _STATIC)
     console_app.on_startup(feed.start)
     console_app.on_shutdown(feed.stop)
+    console_app.on_shutdown(feeds.stop)
+    console_app.add_middleware(Guard, site=app)
+    app.add_api_route("/login", login_page, include_in_schema=False)
     ui.run_with(
         app,
         title="Penfeld",

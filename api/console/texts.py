@@ -5,6 +5,7 @@ Keys are ``page.what``. Words in braces are filled in; what is filled in is text
 
 # ruff: noqa: E501  a table of texts is read one text a line
 
+from api.console.access_texts import ACCESS_TEXTS
 from api.console.alert_texts import ALERT_TEXTS
 from model.device import Language, Text
 
@@ -445,6 +446,7 @@ TEXTS: dict[str, Text] = {
     "reason.codec_suspended": Text(en="Script suspended", fr="Script suspendu"),
     "reason.rejected_by_database": Text(en="Refused by the database", fr="Refusé par la base"),
     **ALERT_TEXTS,
+    **ACCESS_TEXTS,
 }
 
 

@@ -8,6 +8,7 @@ from typing import Annotated, Any
 import msgspec
 from fastapi import APIRouter, Depends, Path, Query, Request, Response
 
+from api.access.rights import needs
 from api.alert_schemas import (
     AcknowledgedOut,
     AcknowledgeIn,
@@ -38,6 +39,7 @@ from api.parameters import (
     simulated_filter,
 )
 from api.schemas import GrafanaTime, Word
+from model.access import Permission
 from model.alarm import Alarm, AlarmFilter, AlarmState
 from model.device import Language, Text
 from model.instants import EPOCH
@@ -87,6 +89,7 @@ Wanted = Annotated[AlarmFilter, Depends(_wanted)]
 
 
 @router.get("/alarms", summary="Alarms", response_model=AlarmsOut, responses=problems(404, 422, 503))
+@needs(Permission.ALARMS)
 async def alarms(
     request: Request,
     context: ContextDep,
@@ -113,6 +116,7 @@ async def alarms(
     summary="Alarms as Grafana's annotations",
     responses=problems(404, 422, 503),
 )
+@needs(Permission.ALARMS)
 async def annotations(
     context: ContextDep,
     language: LanguageDep,
@@ -143,16 +147,20 @@ async def annotations(
 
 
 @router.post("/alarms/acknowledge", summary="Acknowledge many alarms", responses=problems(404, 413, 422, 503))
+@needs(Permission.ATTEND)
 async def acknowledge_many(context: ContextDep, user: UserDep, asked: AcknowledgeIn) -> AcknowledgedOut:
     """Note that somebody looks after these alarms; if one of them does not exist, nothing is noted.
 
     Acknowledging again changes nothing. An acknowledged alarm is not escalated.
     """
-    found = await context.alarms.acknowledge(list(dict.fromkeys(asked.ids)), asked.who or user, asked.text)
+    found = await context.alarms.acknowledge(
+        list(dict.fromkeys(asked.ids)), context.doer(asked.who or user), asked.text
+    )
     return AcknowledgedOut(items=[AlarmOut.model_validate(alarm) for alarm in found])
 
 
 @router.get("/alarms/{alarm}", summary="One alarm", responses=problems(404, 422, 503))
+@needs(Permission.ALARMS)
 async def one_alarm(context: ContextDep, alarm: AlarmPath) -> AlarmDetail:
     """Tell an alarm with what happened to it and who was told."""
     found = await context.alarms.alarm(alarm)
@@ -163,25 +171,28 @@ async def one_alarm(context: ContextDep, alarm: AlarmPath) -> AlarmDetail:
 
 
 @router.post("/alarms/{alarm}/acknowledge", summary="Acknowledge an alarm", responses=problems(404, 413, 422, 503))
+@needs(Permission.ATTEND)
 async def acknowledge(
     context: ContextDep, user: UserDep, alarm: AlarmPath, asked: AcknowledgeOneIn | None = None
 ) -> AlarmOut:
     """Note that somebody looks after it; acknowledging again changes nothing."""
     said = asked or AcknowledgeOneIn()
-    (found,) = await context.alarms.acknowledge([alarm], said.who or user, said.text)
+    (found,) = await context.alarms.acknowledge([alarm], context.doer(said.who or user), said.text)
     return AlarmOut.model_validate(found)
 
 
 @router.post("/alarms/{alarm}/comment", summary="Comment on an alarm", responses=problems(404, 413, 422, 503))
+@needs(Permission.ATTEND)
 async def comment(context: ContextDep, user: UserDep, alarm: AlarmPath, asked: CommentIn) -> AlarmOut:
     """Note what somebody has to say about it; it is kept as text."""
-    return AlarmOut.model_validate(await context.alarms.comment(alarm, asked.who or user, asked.text))
+    return AlarmOut.model_validate(await context.alarms.comment(alarm, context.doer(asked.who or user), asked.text))
 
 
 @router.post("/alarms/{alarm}/assign", summary="Assign an alarm", responses=problems(404, 413, 422, 503))
+@needs(Permission.ATTEND)
 async def assign(context: ContextDep, user: UserDep, alarm: AlarmPath, asked: AssignIn) -> AlarmOut:
     """Note whose it is; `to` null: nobody's."""
-    return AlarmOut.model_validate(await context.alarms.assign(alarm, asked.who or user, asked.to))
+    return AlarmOut.model_validate(await context.alarms.assign(alarm, context.doer(asked.who or user), asked.to))
 
 
 def _annotation(alarm: Alarm, title: str, until: datetime, language: Language) -> AnnotationOut:

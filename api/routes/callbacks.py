@@ -19,6 +19,7 @@ import msgspec
 from fastapi import APIRouter, Header, Path, Query, Request, Response
 
 from api import pushes
+from api.access.rights import unguarded
 from api.body import limited_body
 from api.context import PREFIX, Context, ContextDep
 from api.errors import NOT_ALLOWED, NOT_FOUND, UNAUTHORIZED, UNAVAILABLE, Problem, unknown
@@ -81,6 +82,7 @@ Network = Annotated[
     responses={**_ANSWERED, **_TAKEN},
     openapi_extra={"requestBody": _BODY},
 )
+@unguarded  # it shows a token of its own
 async def sigfox(
     request: Request,
     context: ContextDep,
@@ -105,6 +107,7 @@ async def sigfox(
     responses={**_ANSWERED, **_TAKEN},
     openapi_extra={"requestBody": {**_BODY, "content": {**_BODY["content"], **_BINARY}}},  # type: ignore[dict-item]  # a literal above
 )
+@unguarded  # it shows a token of its own
 async def push(
     request: Request,
     context: ContextDep,
@@ -128,6 +131,7 @@ async def push(
     responses={**_ANSWERED, **_TAKEN},
     openapi_extra={"requestBody": {**_BODY, "content": {**_BODY["content"], **_BINARY}}},  # type: ignore[dict-item]  # a literal above
 )
+@unguarded  # it shows a token of its own
 async def push_behind(
     request: Request,
     context: ContextDep,
@@ -144,6 +148,7 @@ async def push_behind(
 
 
 @router.get("/callbacks/sigfox", include_in_schema=False)
+@unguarded  # it shows a token of its own
 async def sigfox_by_address() -> Response:
     """Refuse callbacks in the address: proxies log addresses, and a repeated GET must change nothing."""
     raise Problem(

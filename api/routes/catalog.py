@@ -5,7 +5,8 @@ Rules:
 1. Which datasets the asker may see is decided in ``_visible`` alone; every route asks there first.
 2. A suffix (``.jsonld``, ``.ttl``, ``.rdf``) wins over ``Accept``; no preference is answered in JSON-LD, a browser's
    with a page.
-3. A file goes out as it is: never compressed on the way, with its SHA-256 as ETag, whole or in ranges.
+3. What is published is for anybody, also where nothing else is: no route looks at who asks.
+4. A file goes out as it is: never compressed on the way, with its SHA-256 as ETag, whole or in ranges.
 """
 
 import re
@@ -15,6 +16,7 @@ from typing import Annotated, Any, Literal
 from fastapi import APIRouter, Path, Query, Request, Response
 from fastapi.responses import FileResponse
 
+from api.access.rights import unguarded
 from api.context import Context, ContextDep
 from api.errors import NO_SUCH_RANGE, NOT_ACCEPTABLE, NOT_FOUND, Problem, unknown
 from api.language import LanguageDep, quality_of
@@ -63,6 +65,7 @@ _FILE: dict[int | str, dict[str, Any]] = {
 
 
 @router.get("", summary="The catalogue", responses={**_RDF, **problems(404, 406, 422)}, response_class=Response)
+@unguarded
 async def catalogue(request: Request, context: ContextDep, language: LanguageDep, page: PageQuery = 1) -> Response:
     """Return the catalogue: DCAT-AP as JSON-LD, Turtle or RDF/XML, a page for people in a browser."""
     names = await _visible(context)
@@ -73,6 +76,7 @@ async def catalogue(request: Request, context: ContextDep, language: LanguageDep
 
 
 @router.get("/style.css", include_in_schema=False)
+@unguarded
 async def style(context: ContextDep) -> Response:
     """Return the style sheet of the pages."""
     return Response(context.open_data.style(), media_type="text/css", headers={"Cache-Control": f"max-age={_FRESH_S}"})
@@ -84,6 +88,7 @@ async def style(context: ContextDep) -> Response:
     responses={**_RDF, **problems(404, 406, 422)},
     response_class=Response,
 )
+@unguarded
 async def dataset(request: Request, context: ContextDep, language: LanguageDep, dataset: DatasetPath) -> Response:
     """Return one dataset; its id with `.jsonld`, `.ttl` or `.rdf` behind it asks for that form."""
     name, form = _split(dataset)
@@ -100,6 +105,7 @@ async def dataset(request: Request, context: ContextDep, language: LanguageDep, 
     responses={**_FILE, **problems(404, 416, 422)},
     response_class=Response,
 )
+@unguarded
 async def published(
     request: Request,
     context: ContextDep,
@@ -129,6 +135,7 @@ whole = APIRouter(tags=["open data"])
     responses={**_RDF, **problems(404, 422)},
     response_class=Response,
 )
+@unguarded
 async def catalogue_form(
     request: Request, context: ContextDep, language: LanguageDep, form: Form, page: PageQuery = 1
 ) -> Response:

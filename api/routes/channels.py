@@ -4,6 +4,7 @@ from typing import Annotated
 
 from fastapi import APIRouter, Path, Query, Request, Response
 
+from api.access.rights import needs
 from api.alert_schemas import ChannelOut, NotificationOut, WhoIn
 from api.channels import channel_views
 from api.context import PREFIX, ContextDep
@@ -11,6 +12,7 @@ from api.errors import NOT_FOUND, unknown
 from api.openapi import problems
 from api.parameters import CursorQuery, UserDep, close_cursor, next_link, number_in
 from api.schemas import Page, Word
+from model.access import Permission
 from model.notification import NotificationState
 
 router = APIRouter(prefix=PREFIX, tags=["notifications"])
@@ -19,6 +21,7 @@ MAX_ROWS = 1000
 
 
 @router.get("/channels", summary="Channels", responses=problems(503))
+@needs(Permission.SILENCE)
 async def channels(context: ContextDep) -> Page[ChannelOut]:
     """Every way there is to tell people, as the settings name them, with why it last failed."""
     found = channel_views(context.channels, context.hub.alerts)
@@ -31,6 +34,7 @@ async def channels(context: ContextDep) -> Page[ChannelOut]:
     status_code=202,
     responses=problems(404, 413, 422, 503),
 )
+@needs(Permission.SILENCE)
 async def send_test(
     context: ContextDep,
     channel: Annotated[Word, Path(description="The channel's name.", examples=["lighting-team"])],
@@ -41,11 +45,13 @@ async def send_test(
     known = [one.name for one in context.channels.channels()]
     if channel not in known:
         raise unknown("channel", channel, known, sort=NOT_FOUND, listed=f"{PREFIX}/channels")
-    line = await context.outbox.test(channel, (asked.who if asked else None) or user, context.clock())
+    await context.note("channel.tested", channel)
+    line = await context.outbox.test(channel, context.doer((asked.who if asked else None) or user), context.clock())
     return NotificationOut.model_validate(line)
 
 
 @router.get("/notifications", summary="Messages to people", responses=problems(422, 503))
+@needs(Permission.SILENCE)
 async def notifications(
     request: Request,
     response: Response,

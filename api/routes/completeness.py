@@ -6,11 +6,13 @@ from typing import Annotated
 from fastapi import APIRouter, Query, Request, Response
 
 from api import caching
+from api.access.rights import needs
 from api.choice import ChoiceDep
 from api.context import PREFIX, ContextDep
 from api.openapi import problems
 from api.parameters import FromQuery, SimulatedQuery, ToQuery, check_range, simulated_filter
 from api.schemas import CompletenessOut, CoverageOut
+from model.access import Permission
 from model.instants import EPOCH
 
 router = APIRouter(prefix=PREFIX, tags=["readings"])
@@ -26,6 +28,7 @@ _FIRST = EPOCH + _SPAN
     response_model=CompletenessOut,
     responses={304: caching.NOT_MODIFIED, **problems(404, 422, 503)},
 )
+@needs(Permission.DATA)
 async def completeness(
     request: Request,
     context: ContextDep,

@@ -9,6 +9,7 @@ from typing import Annotated
 
 from fastapi import APIRouter, Path, Query, Request, Response
 
+from api.access.rights import needs
 from api.codecs import left, suspended
 from api.context import PREFIX, Context, ContextDep
 from api.decoding import said
@@ -41,6 +42,7 @@ from api.schemas import (
 from decoders import quality
 from decoders.device import Definition, Example, Record
 from decoders.layout import TIME
+from model.access import Permission
 from model.device import DeviceType, Field, Language, NewField, Text
 from model.errors import UnknownTypeError
 from model.quantities import QUANTITIES
@@ -59,6 +61,7 @@ Name = Annotated[Word, Path(description="Name of a device type", examples=["penf
 
 
 @router.get("", summary="Device types", responses=problems(422))
+@needs(Permission.DATA)
 async def device_types(
     request: Request,
     response: Response,
@@ -77,6 +80,7 @@ async def device_types(
 
 
 @router.get("/{name}", summary="One device type", responses=problems(404, 422))
+@needs(Permission.DATA)
 async def device_type(context: ContextDep, name: Name) -> DeviceTypeDetail:
     """Tell one sensor model: its fields with quantity, unit and plausible range, its frames, example payloads.
 
@@ -93,6 +97,7 @@ async def device_type(context: ContextDep, name: Name) -> DeviceTypeDetail:
 
 
 @router.get("/{name}/unmapped", summary="What no field takes", responses=problems(404, 422, 503))
+@needs(Permission.DECODE)
 async def unmapped(
     context: ContextDep,
     name: Name,
@@ -109,6 +114,7 @@ async def unmapped(
 
 
 @router.post("/{name}/fields", summary="Add a field", status_code=201, responses=problems(404, 409, 413, 422))
+@needs(Permission.CATALOGUE)
 async def add_field(context: ContextDep, name: Name, asked: FieldIn) -> FieldAddedOut:
     """Write a field for a path into the device file; all else in it stays as it is.
 
@@ -124,12 +130,14 @@ async def add_field(context: ContextDep, name: Name, asked: FieldIn) -> FieldAdd
         path=asked.path, name=asked.name, kind=asked.kind, quantity=asked.quantity, unit=asked.unit, title=title
     )
     changed = await context.device_files.add_field(definition.type.name, field)
+    await context.note("device_type.field", name, after={"path": field.path, "name": field.name})
     return FieldAddedOut.model_validate(
         {"device_type": name, "version": changed.version, "field": changed.field(field.name)}
     )
 
 
 @router.post("/{name}/decode", summary="Decode a payload", responses=problems(404, 413, 422, 503))
+@needs(Permission.DECODE)
 async def decode(context: ContextDep, language: LanguageDep, name: Name, asked: DecodeIn) -> DecodedOut:
     """Tell what a payload says, field by field with units; nothing is stored.
 
@@ -161,6 +169,7 @@ async def decode(context: ContextDep, language: LanguageDep, name: Name, asked: 
 
 
 @router.post("/{name}/encode", summary="Encode values", responses=problems(404, 413, 422))
+@needs(Permission.DECODE)
 async def encode(context: ContextDep, name: Name, asked: EncodeIn) -> EncodedOut:
     """Make the payload that a device would send to say these values, rounded to what its layout can express."""
     definition = _definition(context, name)

@@ -1,13 +1,14 @@
 """The register of devices: look (with what networks told of one), add one or many, retire."""
 
 from collections import Counter
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from functools import partial
 from typing import Annotated, cast
 
 import msgspec
 from fastapi import APIRouter, Query, Request, Response
 
+from api.access.rights import needs
 from api.body import limited_body
 from api.context import PREFIX, Context, ContextDep
 from api.errors import INVALID, UNSUPPORTED, Problem
@@ -27,7 +28,8 @@ from api.parameters import (
 )
 from api.schemas import DeviceDetail, DeviceOut, FactOut, Page, RegisteredOut, RegisteredRow, Word
 from model import registration
-from model.device import DeviceType, Language, State
+from model.access import Permission
+from model.device import Device, DeviceType, Language, State
 from model.errors import BadRequestError
 from model.told import FACTS
 from model.views import StateValue
@@ -36,6 +38,7 @@ router = APIRouter(prefix=PREFIX, tags=["devices"])
 
 MAX_ROWS = 1000
 MAX_UPLOAD = 10_000
+_NOTED = 20
 
 _EXAMPLE_CSV = (
     "id;type;name;latitude;longitude;district;tag.street\n"
@@ -45,6 +48,7 @@ _EXAMPLE_TOML = '[[device]]\nid = "70b3d50000000001"\ntype = "penfeld_streetligh
 
 
 @router.get("/devices", summary="Devices", responses=problems(422, 503))
+@needs(Permission.DATA)
 async def devices(
     request: Request,
     response: Response,
@@ -76,6 +80,7 @@ async def devices(
 
 
 @router.get("/devices/{device}", summary="One device", responses=problems(404, 422, 503))
+@needs(Permission.DATA)
 async def device(context: ContextDep, language: LanguageDep, device: DevicePath) -> DeviceDetail:
     """One device, by its id in any spelling: `70-B3-D5-00-00-00-00-01` is `70b3d50000000001`.
 
@@ -94,9 +99,12 @@ async def device(context: ContextDep, language: LanguageDep, device: DevicePath)
     responses=problems(404, 422, 503),
     response_model=None,
 )
+@needs(Permission.DEVICES)
 async def retire(context: ContextDep, device: DevicePath) -> None:
     """Retire a device: its readings stay, and what it still sends goes to quarantine."""
-    await context.registry.remove((await known_device(context, device)).id)
+    found = await known_device(context, device)
+    await context.registry.remove(found.id)
+    await context.note("device.retired", found.id, before=found.state, after="retired")
 
 
 @router.post(
@@ -130,6 +138,7 @@ async def retire(context: ContextDep, device: DevicePath) -> None:
         },
     },
 )
+@needs(Permission.DEVICES)
 async def register(request: Request, response: Response, context: ContextDep) -> RegisteredOut:
     """Register one device or many, as JSON, CSV or TOML; the answer tells what became of each row.
 
@@ -147,6 +156,7 @@ async def register(request: Request, response: Response, context: ContextDep) ->
     good = [row.device for row in parsed if row.device is not None]
     results = await context.registry.register(good) if good else {}
     told = [_told(row, results) for row in parsed]
+    await _noted(context, good, results)
     counts = Counter(row.result for row in told)
     if not good:
         first = told[0].problem if told else "the list is empty"
@@ -155,6 +165,16 @@ async def register(request: Request, response: Response, context: ContextDep) ->
     waiting = await context.quarantine.waiting([device.id for device in good])
     response.status_code = 207 if counts["error"] else 201 if counts["created"] == len(told) else 200
     return RegisteredOut(counts=dict(counts), waiting_frames=waiting.frames, rows=told)
+
+
+async def _noted(context: Context, devices: Sequence[Device], results: Mapping[str, str]) -> None:
+    """Write down who registered or changed devices: one by one where they are few."""
+    changed = [one for one in devices if results[one.id] != "unchanged"]
+    if len(changed) > _NOTED:
+        await context.note("devices.registered", f"{len(changed)} devices", after=[one.id for one in changed])
+        return
+    for one in changed:
+        await context.note(f"device.{results[one.id]}", one.id, after=msgspec.to_builtins(one))
 
 
 def _fact_out(name: str, told: StateValue, language: Language) -> FactOut:

@@ -7,11 +7,13 @@ from fastapi import APIRouter, Query, Request, Response
 from fastapi.responses import JSONResponse
 
 from api import caching
+from api.access.rights import needs
 from api.choice import DistrictQuery, ExperimentQuery, TagsQuery, located
 from api.context import PREFIX, ContextDep
 from api.openapi import problems
 from api.parameters import DeviceTypeQuery, SimulatedQuery, known_type, simulated_filter
 from api.schemas import FeaturesOut
+from model.access import Permission
 from model.device import Device, State
 
 router = APIRouter(prefix=PREFIX, tags=["devices"])
@@ -35,6 +37,7 @@ class GeoJsonResponse(JSONResponse):
         **problems(404, 422, 503),
     },
 )
+@needs(Permission.DATA)
 async def geojson(
     request: Request,
     context: ContextDep,

@@ -5,10 +5,12 @@ import logging
 
 from fastapi import APIRouter, Response
 
+from api.access.rights import needs, unguarded
 from api.audit import forgotten
 from api.context import Context, ContextDep
 from api.metrics import CONTENT_TYPE, Alerting, Books, Snapshot, exposition
 from api.schemas import Alive, Check, Ready
+from model.access import Permission
 from model.errors import PenfeldError, UnavailableError
 from model.status import PROBE_TOPIC
 
@@ -18,6 +20,7 @@ router = APIRouter(tags=["health"])
 
 
 @router.get("/healthz", summary="Is the process alive")
+@unguarded
 async def healthz() -> Alive:
     """Answer as long as the process does; asks nothing of database or broker."""
     return Alive()
@@ -28,6 +31,7 @@ async def healthz() -> Alive:
     summary="Does everything it needs answer",
     responses={503: {"model": Ready, "description": "Something does not answer; its word says what"}},
 )
+@unguarded
 async def readyz(context: ContextDep, response: Response) -> Ready:
     """Ask the database, publish a probe to the broker, look at the catalogue; each answers with a word."""
     database, broker = await asyncio.gather(_database(context), _broker(context))
@@ -44,6 +48,7 @@ async def readyz(context: ContextDep, response: Response) -> Ready:
     response_class=Response,
     responses={200: {"content": {"text/plain": {"schema": {"type": "string"}}}}},
 )
+@needs(Permission.METRICS)
 async def metrics(context: ContextDep) -> Response:
     """Frames by source and state, whether they balance, quarantine, ingest workers, alarms, listeners, requests.
 

@@ -7,10 +7,12 @@ from typing import Annotated
 import msgspec
 from fastapi import APIRouter, Query, Request, Response
 
+from api.access.rights import needs
 from api.context import PREFIX, ContextDep
 from api.openapi import problems
 from api.parameters import CursorQuery, FromQuery, ToQuery, check_range, next_link, page_of
 from api.schemas import LedgerOut, Page, Word, WorkerOut
+from model.access import Permission
 from model.views import LedgerRow
 
 router = APIRouter(prefix=PREFIX, tags=["accounts"])
@@ -21,6 +23,7 @@ _COUNTS = ("received", "stored", "duplicate", "quarantined", "replayed")
 
 
 @router.get("/ledger", summary="What became of every frame", response_model=LedgerOut, responses=problems(422, 503))
+@needs(Permission.FRAMES)
 async def ledger(
     request: Request,
     context: ContextDep,
@@ -49,6 +52,7 @@ async def ledger(
 
 
 @router.get("/workers", summary="Ingest workers")
+@needs(Permission.FRAMES)
 async def workers(context: ContextDep) -> Page[WorkerOut]:
     """Tell what each ingest worker last said of itself: counts since it started, latency, trouble."""
     statuses = [context.hub.statuses[name] for name in sorted(context.hub.statuses)]

@@ -5,6 +5,7 @@ from typing import Annotated, Any
 
 from fastapi import APIRouter, Depends, Path, Query, Request, Response
 
+from api.access.rights import needs
 from api.context import PREFIX, ContextDep
 from api.language import LanguageDep
 from api.openapi import problems
@@ -19,6 +20,7 @@ from api.schemas import (
     ReplayOut,
     Word,
 )
+from model.access import Permission
 from model.device import Language
 from model.errors import NotFoundError, Reason
 from model.identity import possible_ids
@@ -49,6 +51,7 @@ async def _wanted(
     summary="Frames that could not be understood",
     responses=problems(422, 503),
 )
+@needs(Permission.FRAMES)
 async def quarantine(
     request: Request,
     response: Response,
@@ -73,6 +76,7 @@ async def quarantine(
     summary="One such frame with its bytes",
     responses=problems(404, 422, 503),
 )
+@needs(Permission.FRAMES)
 async def quarantined(
     context: ContextDep,
     language: LanguageDep,
@@ -94,6 +98,7 @@ async def quarantined(
     status_code=202,
     responses=problems(413, 422, 503),
 )
+@needs(Permission.FRAMES)
 async def replay(context: ContextDep, asked: ReplayIn) -> ReplayOut:
     """Mark frames for replay: ingest looks at them again within seconds, and stores those that it understands now.
 
@@ -102,6 +107,7 @@ async def replay(context: ContextDep, asked: ReplayIn) -> ReplayOut:
     """
     wanted = await _wanted(context, asked.reason, asked.device, asked.source, asked.start, asked.end)
     marked = await context.quarantine.request(wanted)
+    await context.note("quarantine.replay", "many", after={"messages": marked.lines})
     return ReplayOut(messages=marked.lines, frames=marked.frames)
 
 
@@ -111,11 +117,13 @@ async def replay(context: ContextDep, asked: ReplayIn) -> ReplayOut:
     status_code=202,
     responses=problems(404, 422, 503),
 )
+@needs(Permission.FRAMES)
 async def replay_one(context: ContextDep, frame: FramePath) -> ReplayOut:
     """Mark one frame for replay; asking again changes nothing."""
     marked = await context.quarantine.request(QuarantineFilter(frame=frame))
     if not marked.lines:
         raise NotFoundError(f"no frame {frame} is in quarantine: it may have been taken in meanwhile")
+    await context.note("quarantine.replay", str(frame))
     return ReplayOut(messages=marked.lines, frames=marked.frames)
 
 

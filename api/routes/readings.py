@@ -10,6 +10,7 @@ from fastapi import APIRouter, Depends, Query, Request, Response
 from fastapi.responses import StreamingResponse
 
 from api import caching
+from api.access.rights import needs
 from api.choice import Choice, ChoiceDep
 from api.context import PREFIX, Context, ContextDep
 from api.errors import INVALID, UNAVAILABLE, Problem, unknown
@@ -31,6 +32,7 @@ from api.parameters import (
 )
 from api.schemas import BucketsOut, LatestOut, Page, ReadingsOut, Word
 from api.sums import MAX_LOOKED_AT, Aggregations, Buckets, Resolutions, numbers, thin
+from model.access import Permission
 from model.device import DeviceType, Field
 from model.export import bucket_batch, schema
 from model.ports import ArrowBatch
@@ -93,6 +95,7 @@ async def _asked(
     response_model=ReadingsOut | BucketsOut,
     responses={200: described(), 304: caching.NOT_MODIFIED, **problems(404, 406, 422, 503)},
 )
+@needs(Permission.DATA)
 async def readings(
     request: Request,
     context: ContextDep,
@@ -291,6 +294,7 @@ async def _stream(context: Context, asked: _Asked, batches: AsyncIterator[ArrowB
     response_model=Page[LatestOut],
     responses=problems(404, 422, 503),
 )
+@needs(Permission.DATA)
 async def latest(
     request: Request,
     context: ContextDep,

@@ -16,6 +16,7 @@ import msgspec
 from fastapi import APIRouter, Body, Header, Path, Query, Request, Response
 from fastapi.responses import StreamingResponse
 
+from api.access.rights import needs
 from api.alert_schemas import (
     MAX_EPISODES,
     AuditOut,
@@ -35,6 +36,7 @@ from api.openapi import problems
 from api.parameters import CursorQuery, UserDep, WhoQuery, check_range, next_link, page_of
 from api.rule_bodies import findings, read, refusal
 from api.schemas import Page, Word
+from model.access import Permission
 from model.alarm import Origin, StoredRule
 from model.errors import NotFoundError, PenfeldError
 from model.instants import moment
@@ -63,6 +65,7 @@ Told = Annotated[RuleBody, Body(description="The rule, in full or in the short f
 
 
 @router.get("/rules", summary="Rules", responses=problems(422, 503))
+@needs(Permission.ALARMS)
 async def rules(
     request: Request,
     response: Response,
@@ -81,6 +84,7 @@ async def rules(
 
 
 @router.post("/rules/check", summary="Check a rule", responses=problems(413, 422, 503))
+@needs(Permission.DECODE)
 async def check(context: ContextDep, told: Told) -> CheckedOut:
     """Tell what keeps a rule from working, each with its place and what to change; nothing is stored.
 
@@ -101,6 +105,7 @@ async def check(context: ContextDep, told: Told) -> CheckedOut:
         **problems(404, 413, 422, 503),
     },
 )
+@needs(Permission.RULES)
 async def try_rule(request: Request, context: ContextDep, asked: TrialIn) -> Response:
     """Run the evaluator over stored readings and tell what the rule would have raised; nothing is stored.
 
@@ -131,6 +136,7 @@ async def try_rule(request: Request, context: ContextDep, asked: TrialIn) -> Res
 
 
 @router.get("/rules/{rule:path}/history", summary="Who changed a rule", responses=problems(404, 422, 503))
+@needs(Permission.ALARMS)
 async def history(
     context: ContextDep,
     rule: RulePath,
@@ -144,6 +150,7 @@ async def history(
 
 
 @router.get("/rules/{rule:path}", summary="One rule", responses=problems(404, 422, 503))
+@needs(Permission.ALARMS)
 async def one_rule(context: ContextDep, response: Response, rule: RulePath) -> RuleOut:
     """Tell a rule; its version is the ETag."""
     found = await _stored(context, rule)
@@ -159,6 +166,7 @@ async def one_rule(context: ContextDep, response: Response, rule: RulePath) -> R
         **problems(404, 409, 413, 422, 503),
     },
 )
+@needs(Permission.RULES)
 async def write_rule(
     context: ContextDep,
     response: Response,
@@ -181,7 +189,7 @@ async def write_rule(
     known = {one.rule.name: one for one in await context.rules.all()}.get(rule)
     _may_replace(known, if_match)
     version = None if known is None else known.version
-    stored = await context.rules.save(wanted, who=who or user, origin="console", version=version)
+    stored = await context.rules.save(wanted, who=context.doer(who or user), origin="console", version=version)
     response.status_code = 201 if known is None else 200
     response.headers["ETag"] = f'"{stored.version}"'
     notes = findings(await context.rules.notes(stored.rule))
@@ -195,6 +203,7 @@ async def write_rule(
     responses=problems(404, 409, 422, 503),
     response_model=None,
 )
+@needs(Permission.RULES)
 async def remove_rule(
     context: ContextDep, user: UserDep, rule: RulePath, who: WhoQuery = None, if_match: IfMatch = None
 ) -> None:
@@ -205,7 +214,7 @@ async def remove_rule(
     known = await _stored(context, rule)
     if if_match is not None:
         _may_replace(known, if_match)
-    await context.rules.remove(rule, who or user)
+    await context.rules.remove(rule, context.doer(who or user))
 
 
 def _name(one: StoredRule) -> str:

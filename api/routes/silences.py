@@ -4,12 +4,14 @@ from typing import Annotated
 
 from fastapi import APIRouter, Path, Query, Request, Response
 
+from api.access.rights import needs
 from api.alert_schemas import SilenceIn, SilenceOut
 from api.context import PREFIX, ContextDep
 from api.errors import INVALID, Problem, unknown
 from api.openapi import problems
 from api.parameters import CursorQuery, UserDep, WhoQuery, known_subject, known_type, next_link, page_of
 from api.schemas import Page
+from model.access import Permission
 from model.alarm import Silence
 from model.errors import BadRequestError, NotFoundError
 
@@ -20,6 +22,7 @@ SilencePath = Annotated[int, Path(ge=1, le=2**63 - 1, description="Its `id` in t
 
 
 @router.get("/silences", summary="Silences", responses=problems(422, 503))
+@needs(Permission.ALARMS)
 async def silences(
     request: Request,
     response: Response,
@@ -37,6 +40,7 @@ async def silences(
 
 
 @router.post("/silences", summary="Tell nobody for a while", status_code=201, responses=problems(404, 413, 422, 503))
+@needs(Permission.SILENCE)
 async def silence(context: ContextDep, user: UserDep, asked: SilenceIn) -> SilenceOut:
     """Hold back messages about alarms that fit in all that is said; what is left out fits all.
 
@@ -60,7 +64,7 @@ async def silence(context: ContextDep, user: UserDep, asked: SilenceIn) -> Silen
             starts_at=asked.starts_at or now,
             ends_at=asked.ends_at,
             reason=asked.reason,
-            by=asked.who or user,
+            by=context.doer(asked.who or user),
             rule=asked.rule,
             subject=None if asked.subject is None else await known_subject(context, asked.subject),
             device_type=asked.device_type,
@@ -72,6 +76,7 @@ async def silence(context: ContextDep, user: UserDep, asked: SilenceIn) -> Silen
 
 
 @router.get("/silences/{silence}", summary="One silence", responses=problems(404, 422, 503))
+@needs(Permission.ALARMS)
 async def one_silence(context: ContextDep, silence: SilencePath) -> SilenceOut:
     """Tell a silence, whether it holds or not."""
     for one in await context.alarms.silences(ended=True):
@@ -81,6 +86,7 @@ async def one_silence(context: ContextDep, silence: SilencePath) -> SilenceOut:
 
 
 @router.delete("/silences/{silence}", summary="End a silence", status_code=204, responses=problems(404, 422, 503))
+@needs(Permission.SILENCE)
 async def end_silence(
     context: ContextDep,
     user: UserDep,
@@ -88,7 +94,7 @@ async def end_silence(
     who: WhoQuery = None,
 ) -> Response:
     """End a silence now: people are told again. It stays in the list of those that have ended."""
-    await context.alarms.unsilence(silence, who or user)
+    await context.alarms.unsilence(silence, context.doer(who or user))
     return Response(status_code=204)
 
 

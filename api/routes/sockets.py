@@ -14,13 +14,15 @@ from typing import Annotated
 import msgspec
 from fastapi import APIRouter, Query, WebSocket, WebSocketDisconnect
 
+from api.access.rights import needs
 from api.choice import DistrictQuery
-from api.context import PREFIX, Context, context_of
+from api.context import PREFIX, Context, ContextDep
 from api.errors import Problem
 from api.live import Subscription
 from api.parameters import DevicesQuery
 from api.routes.stream import GAP, EventsQuery, FieldsQuery, TypesQuery, listening, wanted
 from api.schemas import Word
+from model.access import Permission
 from model.errors import PenfeldError
 
 router = APIRouter(prefix=PREFIX)
@@ -29,8 +31,10 @@ _REFUSED, _TRY_AGAIN = 1008, 1013
 
 
 @router.websocket("/stream/ws")
+@needs(Permission.DATA)
 async def socket(
     websocket: WebSocket,
+    context: ContextDep,
     device_type: TypesQuery = [],  # noqa: B006  FastAPI copies it
     device: DevicesQuery = [],  # noqa: B006
     district: DistrictQuery = None,
@@ -39,7 +43,6 @@ async def socket(
     last_event_id: Annotated[Word | None, Query()] = None,
 ) -> None:
     """Send what a listener wants to hear until it hangs up, is dropped, or the service stops."""
-    context = context_of(websocket.app)
     await websocket.accept()
     try:
         asked = await wanted(context, device_type, device, district, field, events)

@@ -9,6 +9,7 @@ from typing import Annotated
 
 from fastapi import APIRouter, Path, Query, Request, Response
 
+from api.access.rights import needs
 from api.context import ContextDep
 from api.errors import RETRY_AFTER_S
 from api.language import language_of
@@ -16,6 +17,7 @@ from api.sta.entities import World
 from api.sta.errors import StaError
 from api.sta.service import Doors, Service
 from api.sta.wire import Links, encoded, root_document
+from model.access import Permission
 from model.errors import BadRequestError, NotFoundError, PenfeldError, UnavailableError
 
 PREFIX = "/sta/v1.1"
@@ -57,6 +59,7 @@ Lang = Annotated[str | None, Query(description="Language of titles, `en` or `fr`
 
 @router.get("", include_in_schema=False)
 @router.get("/", summary="What the SensorThings service holds", responses={200: _DOCUMENT})
+@needs(Permission.DATA)
 async def root(request: Request) -> Response:
     """Tell the sets of the service with their addresses, and the parts of the standard that it keeps."""
     return _json(root_document(_root(request)))
@@ -67,6 +70,7 @@ async def root(request: Request) -> Response:
     summary="SensorThings entities",
     responses={200: _DOCUMENT, 204: {"description": "The property is null"}, **_ERRORS},
 )
+@needs(Permission.DATA)
 async def entities(
     request: Request,
     context: ContextDep,
@@ -100,6 +104,7 @@ async def entities(
     return _json(answer.document)
 
 
+@needs()
 async def refuse(request: Request) -> Response:
     """Answer who wants to change something."""
     message = f"{request.method} is not done: SensorThings is for reading here; register devices at /api/v1/devices"

@@ -1,7 +1,8 @@
 """Live readings and changes of alarms as server-sent events."""
 
-from collections.abc import AsyncIterator, Sequence
-from contextlib import AbstractContextManager
+import asyncio
+from collections.abc import AsyncIterator, Iterator, Sequence
+from contextlib import contextmanager
 from dataclasses import dataclass
 from typing import Annotated, Literal
 
@@ -9,6 +10,7 @@ import msgspec
 from fastapi import APIRouter, Header, Query, Response
 from fastapi.responses import StreamingResponse
 
+from api.access.rights import needs
 from api.choice import DistrictQuery, located
 from api.context import PREFIX, Context, ContextDep
 from api.errors import NOT_FOUND, UNAVAILABLE, Problem, unknown
@@ -16,6 +18,7 @@ from api.live import Kind, Subscription
 from api.openapi import problems
 from api.parameters import MAX_DEVICES, DevicesQuery, known_device, known_type
 from api.schemas import Word
+from model.access import Permission
 
 router = APIRouter(prefix=PREFIX, tags=["readings"])
 
@@ -28,17 +31,19 @@ _EXAMPLE = (
     ": still here\n\n"
 )
 
+AGAIN = "connect again, behind the last event: who may listen is looked at anew now and then"
 GAP = "events since your Last-Event-ID are gone from here; ask /api/v1/readings and /api/v1/alarms for them"
 
 
 @dataclass(frozen=True, slots=True)
 class Wanted:
-    """What a listener wants to hear; ``devices`` empty: of all."""
+    """What a listener wants to hear; ``devices`` empty: of all. ``seen``: of which he may; ``None``: of all."""
 
     device_types: tuple[str, ...]
     devices: tuple[str, ...]
     fields: tuple[str, ...]
     kinds: tuple[Kind, ...]
+    seen: frozenset[str] | None = None
 
 
 TypesQuery = Annotated[
@@ -81,7 +86,10 @@ async def wanted(
         detail = f"there are {context.config.max_subscribers} listeners already; try again later"
         raise Problem(UNAVAILABLE, detail, headers={"Retry-After": "60"})
     kinds: tuple[Kind, ...] = ("reading", "alarm") if events == "all" else (events,)
-    return Wanted(tuple(device_types), tuple(chosen), tuple(fields), kinds)
+    if not context.asker.may(Permission.ALARMS):
+        kinds = tuple(kind for kind in kinds if kind != "alarm")
+    seen = None if context.sight is None else await context.sight.ids()
+    return Wanted(tuple(device_types), tuple(chosen), tuple(fields), kinds, seen)
 
 
 @router.get(
@@ -93,6 +101,7 @@ async def wanted(
         **problems(404, 422, 503),
     },
 )
+@needs(Permission.DATA)
 async def stream(
     context: ContextDep,
     device_type: TypesQuery = [],  # noqa: B006  FastAPI copies it
@@ -121,11 +130,25 @@ async def stream(
     )
 
 
-def listening(context: Context, asked: Wanted, after: str | None) -> AbstractContextManager[Subscription]:
-    """Return the subscription to what somebody wants to hear."""
-    return context.hub.subscribe(
-        device_types=asked.device_types, devices=asked.devices, fields=asked.fields, kinds=asked.kinds, after=after
-    )
+@contextmanager
+def listening(context: Context, asked: Wanted, after: str | None) -> Iterator[Subscription]:
+    """Subscribe to what somebody wants to hear; where there are accounts, for so long until it is asked again who."""
+    with context.hub.subscribe(
+        device_types=asked.device_types,
+        devices=asked.devices,
+        fields=asked.fields,
+        kinds=asked.kinds,
+        after=after,
+        seen=asked.seen,
+    ) as subscription:
+        if context.asker.sort == "open":
+            yield subscription
+            return
+        end = asyncio.get_running_loop().call_later(context.config.listening_s, subscription.drop, AGAIN)
+        try:
+            yield subscription
+        finally:
+            end.cancel()
 
 
 async def _events(context: Context, asked: Wanted, after: str | None) -> AsyncIterator[bytes]:

@@ -88,6 +88,7 @@ def _with_datasets(config: Config) -> Config:
 async def _demo(config: Config, options: argparse.Namespace, began: float) -> "Account":
     from penfeld.clock import utc_now
     from penfeld.commands.simulate import city_words
+    from penfeld.reached import OPEN
     from penfeld.stack import Stack
     from penfeld.supervisor import Supervisor
     from penfeld.terminal import interrupted, tell
@@ -103,7 +104,8 @@ async def _demo(config: Config, options: argparse.Namespace, began: float) -> "A
         from penfeld.stage import Stage
 
         wanted = terminal_allows_browser() and options.for_s is None if options.open is None else options.open
-        with Stage(open_page=wanted) as stage:
+        note = f"There is {OPEN}." if config.access.mode == "open" else ""
+        with Stage(open_page=wanted, note=note) as stage:
             supervisor.tell = stage.tell
             show = Demonstration(
                 stack, supervisor, stage, database, utc_now, city_words(options), history=not options.no_history

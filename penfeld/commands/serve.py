@@ -7,6 +7,7 @@ import socket
 from contextlib import asynccontextmanager
 from functools import partial
 from typing import TYPE_CHECKING
+from urllib.parse import urlsplit
 
 from model.errors import ConfigError
 from penfeld.config import Config, load
@@ -42,11 +43,13 @@ def arguments(parser: argparse.ArgumentParser) -> None:
 def run(options: argparse.Namespace) -> int:
     """Serve until told to stop."""
     from penfeld import journal
+    from penfeld.reached import reach_checked
     from penfeld.renewal import Renewal, handed_on
 
     journal.start()
     config = load(getattr(options, "config", None))
     host = options.host or config.api.host
+    reach_checked(config, host)
     listening = handed_on() or _listen(host, config.api.port if options.port is None else options.port)
     _warn(config, host)
     renewal = Renewal(config, watches=options.watch)
@@ -102,6 +105,7 @@ async def _serve(config: Config, listening: socket.socket, wait_s: float, renewa
     from penfeld.sources import sources
     from penfeld.version import version
     from penfeld.wiring import dashboards, database
+    from storage.access import Access
     from storage.alarms import Alarms
     from storage.outbox import Outbox
     from storage.queries import Queries
@@ -143,7 +147,10 @@ async def _serve(config: Config, listening: socket.socket, wait_s: float, renewa
                 thingpark_key=config.api.thingpark_key or None,
                 limits=limits(config.limits),
                 public_url=config.opendata.url,
+                public=config.access.public,
+                pictures=_site(config.console.tiles),
             ),
+            access=Access(opened) if config.access.mode == "accounts" else None,
         )
         mount(
             app,
@@ -170,6 +177,13 @@ async def _serve(config: Config, listening: socket.socket, wait_s: float, renewa
         finally:
             closing.cancel()
     return 0
+
+
+def _site(address: str) -> str:
+    """Return the site of an address, without what its path says."""
+    parts = urlsplit(address)
+    host = parts.netloc.replace("{s}", "*")
+    return f"{parts.scheme}://{host}" if host else ""
 
 
 @asynccontextmanager

@@ -10,6 +10,10 @@ where (%(type)s::text is null or d.type = %(type)s)
   and (%(state)s::text is null or d.state = %(state)s)
   and (%(district)s::text is null or d.district = %(district)s)
   and (%(simulated)s::boolean is null or d.simulated = %(simulated)s)
+  and (
+      %(experiments)s::text[] is null
+      or (d.state <> 'pending' and coalesce(d.experiment, '') = any(%(experiments)s))
+  )
   and (%(after)s::text is null or d.id collate "C" > %(after)s)
   and (%(search)s::text is null or position(lower(%(search)s) in lower(d.id || ' ' || d.name)) > 0)
 order by d.id collate "C"

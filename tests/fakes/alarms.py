@@ -107,6 +107,7 @@ def _fits(one: Alarm, wanted: AlarmFilter) -> bool:
             wanted.subject in (None, one.subject),
             wanted.device_type in (None, one.device_type),
             wanted.district in (None, one.district),
+            wanted.devices is None or one.device in wanted.devices,
             wanted.acknowledged in (None, one.acknowledged_at is not None),
             wanted.folded in (None, one.folded_into is not None),
             wanted.simulated in (None, one.simulated),

@@ -1,8 +1,9 @@
 """``Registry`` and ``DeviceLookup`` in memory."""
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Collection, Mapping, Sequence
 from dataclasses import replace
 
+from model.access import sees
 from model.device import Device, DeviceRef, State
 from model.errors import BadRequestError, NotFoundError
 from model.views import LatestValue
@@ -34,6 +35,7 @@ class Registry:
         district: str | None = None,
         search: str | None = None,
         simulated: bool | None = None,
+        experiments: Collection[str] | None = None,
         limit: int = 1000,
         after: str | None = None,
     ) -> Sequence[Device]:
@@ -46,6 +48,7 @@ class Registry:
             and (district is None or device.district == district)
             and (simulated is None or device.simulated == simulated)
             and (search is None or search.lower() in f"{name} {device.name}".lower())
+            and sees(experiments, device)
             and (after is None or name > after)
         ]
         return found[:limit]

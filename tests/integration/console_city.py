@@ -12,7 +12,7 @@ import json
 import math
 import socket
 import sys
-from collections.abc import AsyncIterator, Mapping, Sequence
+from collections.abc import AsyncIterator, Collection, Mapping, Sequence
 from dataclasses import replace
 from datetime import UTC, datetime, timedelta
 from importlib.resources import files
@@ -23,6 +23,7 @@ import uvicorn
 from api.app import ApiConfig, create_app
 from api.console import ConsoleConfig, mount
 from decoders.catalogue import Catalogue
+from model.access import Role, sees
 from model.batch import Replay, Replayed
 from model.device import Device, DeviceType, State
 from model.errors import NotFoundError, Reason
@@ -47,6 +48,7 @@ from model.views import (
     UnmappedPath,
     WorkerSums,
 )
+from tests.fakes.access import Access
 from tests.fakes.codecs import ToldCodecs
 from tests.fakes.dashboards import Dashboards
 from tests.fakes.device_files import DeviceFiles
@@ -137,6 +139,10 @@ def along(part: float) -> tuple[float, float]:
     at = min(int(part), len(TRAM_LINE) - 2)
     (lat0, lon0), (lat1, lon1) = TRAM_LINE[at : at + 2]
     return lat0 + (lat1 - lat0) * (part - at), lon0 + (lon1 - lon0) * (part - at)
+
+
+WORDS = "goéland pluvieux 29"
+HIDDEN = "lamp-0007"
 
 
 class City:
@@ -520,11 +526,16 @@ class Registry:
         district: str | None = None,
         search: str | None = None,
         simulated: bool | None = None,
+        experiments: Collection[str] | None = None,
         limit: int = 1000,
         after: str | None = None,
     ) -> Sequence[Device]:
-        del device_type, state, district, search, simulated
-        ids = sorted(d for d in self._city.devices if after is None or d > after)
+        del state, district, search, simulated
+        ids = sorted(
+            name
+            for name, one in self._city.devices.items()
+            if (after is None or name > after) and sees(experiments, one) and device_type in {None, one.type}
+        )
         return [self._city.devices[d] for d in ids[:limit]]
 
     async def device(self, device_id: str) -> Device:
@@ -608,8 +619,18 @@ class Publisher:
         """Take it."""
 
 
-async def main(lamps: int, port: int) -> None:
+async def people() -> Access:
+    """Make accounts: an admin, and a viewer who does not see the experiment of the seventh lamp."""
+    access = Access()
+    for name, role in (("anne", Role.ADMIN), ("jean", Role.VIEWER)):
+        await access.add_user(name, role, WORDS, who="setup", at=now())
+    return access
+
+
+async def main(lamps: int, port: int, accounts: int) -> None:
     city = City(lamps)
+    if accounts:
+        city.devices[HIDDEN] = replace(city.devices[HIDDEN], experiment="secret")
     alerts = Alerts.of(city.start)
     app = create_app(
         queries=Queries(city),
@@ -631,6 +652,7 @@ async def main(lamps: int, port: int) -> None:
         open_data=OpenData(),
         clock=now,
         config=ApiConfig(),
+        access=await people() if accounts else None,
     )
     mount(app, ConsoleConfig(reload_s=5))
     listener = socket.create_server(("127.0.0.1", port))
@@ -644,4 +666,4 @@ async def main(lamps: int, port: int) -> None:
 
 if __name__ == "__main__":
     arguments = [int(a) for a in sys.argv[1:]]
-    asyncio.run(main(*([*arguments, *(300, 0)[len(arguments) :]])))
+    asyncio.run(main(*([*arguments, *(300, 0, 0)[len(arguments) :]])))

@@ -52,19 +52,20 @@ def register(parts: Parts) -> None:
     @ui.page("/alarms/{alarm_id}")
     async def page(request: Request, alarm_id: str) -> None:
         words = words_for(request)
+        mine = parts.of(request)
         try:
-            alarm = await parts.alarms.alarm(_number(alarm_id))
-            known = await known_of(parts)
+            alarm = await mine.alarms.alarm(_number(alarm_id))
+            known = await known_of(mine)
         except (NotFoundError, UnavailableError) as error:
             missing = isinstance(error, NotFoundError)
             ui.context.client.status_code = 404 if missing else 503
-            with frame(request, "alarms", words("not_found.title"), words, parts.bell):
+            with frame(request, "alarms", words("not_found.title"), words, mine.bell):
                 Text("h1", words("not_found.title"))
                 Text("p", words("gone.alarm", id=alarm_id[:20]) if missing else words("trouble.database"))
                 link(words("alarms.title"), "/alarms")
             return
-        with frame(request, "alarms", words("alarm.title", id=alarm.id), words, parts.bell) as here:
-            OneAlarmPage(parts, here, request, alarm, known)
+        with frame(request, "alarms", words("alarm.title", id=alarm.id), words, mine.bell) as here:
+            OneAlarmPage(mine, here, request, alarm, known)
 
 
 def _number(written: str) -> int:

@@ -29,8 +29,9 @@ def register(parts: Parts) -> None:
     @ui.page("/alarms")
     def page(request: Request) -> None:
         words = words_for(request)
-        with frame(request, "alarms", words("alarms.title"), words, parts.bell) as here:
-            AlarmsPage(parts, here, request)
+        mine = parts.of(request)
+        with frame(request, "alarms", words("alarms.title"), words, mine.bell) as here:
+            AlarmsPage(mine, here, request)
 
 
 def wanted_of(asked: Mapping[str, str]) -> Wanted:

@@ -18,8 +18,9 @@ def register(parts: Parts) -> None:
     @ui.page("/")
     def page(request: Request) -> None:
         words = words_for(request)
-        with frame(request, "map", words("map.title"), words, parts.bell) as here:
-            CityPage(parts, here)
+        mine = parts.of(request)
+        with frame(request, "map", words("map.title"), words, mine.bell) as here:
+            CityPage(mine, here)
 
 
 class CityPage:

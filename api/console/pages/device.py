@@ -41,19 +41,20 @@ def register(parts: Parts) -> None:
     @ui.page("/devices/{device_id}")
     async def page(request: Request, device_id: str) -> None:
         words = words_for(request)
-        spot = parts.feed.city.spots.get(device_id)
+        mine = parts.of(request)
+        spot = mine.feed.city.spots.get(device_id)
         try:
-            device = spot.device if spot else await parts.registry.device(device_id)
+            device = spot.device if spot else await mine.registry.device(device_id)
         except (NotFoundError, UnavailableError) as error:
             missing = isinstance(error, NotFoundError)
             ui.context.client.status_code = 404 if missing else 503
-            with frame(request, "devices", words("not_found.title"), words, parts.bell):
+            with frame(request, "devices", words("not_found.title"), words, mine.bell):
                 Text("h1", words("not_found.title"))
                 Text("p", words("not_found.device", id=device_id[:100]) if missing else words("trouble.database"))
                 link(words("devices.title"), "/devices")
             return
-        with frame(request, "devices", device.name or device.id, words, parts.bell) as here:
-            DevicePage(parts, here, device)
+        with frame(request, "devices", device.name or device.id, words, mine.bell) as here:
+            DevicePage(mine, here, device)
 
 
 class DevicePage:

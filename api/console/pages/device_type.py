@@ -33,16 +33,17 @@ def register(parts: Parts) -> None:
     @ui.page("/device-types/{name}")
     def page(request: Request, name: str) -> None:
         words = words_for(request)
-        definition = parts.catalogue.get(name)
+        mine = parts.of(request)
+        definition = mine.catalogue.get(name)
         if definition is None:
             ui.context.client.status_code = 404
-            with frame(request, "device_types", words("not_found.title"), words, parts.bell):
+            with frame(request, "device_types", words("not_found.title"), words, mine.bell):
                 Text("h1", words("not_found.title"))
                 Text("p", words("not_found.type", id=name[:100]))
                 link(words("types.title"), "/device-types")
             return
-        with frame(request, "device_types", words.pick(definition.type.title), words, parts.bell) as here:
-            _build(definition, parts, here)
+        with frame(request, "device_types", words.pick(definition.type.title), words, mine.bell) as here:
+            _build(definition, mine, here)
 
 
 def _build(definition: Definition, parts: Parts, page: Page) -> None:

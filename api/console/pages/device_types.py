@@ -24,8 +24,9 @@ def register(parts: Parts) -> None:
     @ui.page("/device-types")
     def page(request: Request) -> None:
         words = words_for(request)
-        types = sorted(parts.feed.city.types.values(), key=lambda t: (not t.reference, t.domain, t.name))
-        with frame(request, "device_types", words("types.title"), words, parts.bell):
+        mine = parts.of(request)
+        types = sorted(mine.feed.city.types.values(), key=lambda t: (not t.reference, t.domain, t.name))
+        with frame(request, "device_types", words("types.title"), words, mine.bell):
             with block("div", "head"):
                 Text("h1", words("types.title"))
                 Text("p", words("types.intro"), "lead")
@@ -40,7 +41,7 @@ def register(parts: Parts) -> None:
                 grid = Grid(columns, caption=words("types.title"), empty=words("types.none"))
 
             def show() -> None:
-                counts = Counter(spot.device.type for spot in parts.feed.city.spots.values())
+                counts = Counter(spot.device.type for spot in mine.feed.city.spots.values())
                 grid.show([_row(t, counts[t.name], words) for t in types if _matches(t, search.value or "", words)])
 
             search.on_value_change(show)

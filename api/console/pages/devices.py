@@ -28,8 +28,9 @@ def register(parts: Parts) -> None:
     @ui.page("/devices")
     def page(request: Request) -> None:
         words = words_for(request)
-        with frame(request, "devices", words("devices.title"), words, parts.bell) as here:
-            DevicesPage(parts, here, _selection(request.query_params))
+        mine = parts.of(request)
+        with frame(request, "devices", words("devices.title"), words, mine.bell) as here:
+            DevicesPage(mine, here, _selection(request.query_params))
 
 
 def _selection(asked: Mapping[str, str]) -> Selection:

@@ -32,8 +32,9 @@ def register(parts: Parts) -> None:
     @ui.page("/ledger")
     def page(request: Request) -> None:
         words = words_for(request)
-        with frame(request, "ledger", words("ledger.title"), words, parts.bell) as here:
-            LedgerPage(parts, here)
+        mine = parts.of(request)
+        with frame(request, "ledger", words("ledger.title"), words, mine.bell) as here:
+            LedgerPage(mine, here)
 
 
 class LedgerPage:

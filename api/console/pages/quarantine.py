@@ -32,8 +32,9 @@ def register(parts: Parts) -> None:
     @ui.page("/quarantine")
     def page(request: Request) -> None:
         words = words_for(request)
-        with frame(request, "quarantine", words("quarantine.title"), words, parts.bell) as here:
-            QuarantinePage(parts, here, request.query_params.get("device", "")[:200])
+        mine = parts.of(request)
+        with frame(request, "quarantine", words("quarantine.title"), words, mine.bell) as here:
+            QuarantinePage(mine, here, request.query_params.get("device", "")[:200])
 
 
 class QuarantinePage:

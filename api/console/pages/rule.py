@@ -33,25 +33,27 @@ def register(parts: Parts) -> None:
     @ui.page("/rules/new")
     def new(request: Request) -> None:
         words = words_for(request)
-        with frame(request, "alarms", words("editor.new"), words, parts.bell) as here:
-            draft = prefilled(request.query_params, parts.feed.city.types)
-            RulePage(parts, here, request, draft, None)
+        mine = parts.of(request)
+        with frame(request, "alarms", words("editor.new"), words, mine.bell) as here:
+            draft = prefilled(request.query_params, mine.feed.city.types)
+            RulePage(mine, here, request, draft, None)
 
     @ui.page("/rules/edit/{name:path}")
     async def edit(request: Request, name: str) -> None:
         words = words_for(request)
+        mine = parts.of(request)
         try:
-            stored = await parts.rules.rule(unquote(name))
+            stored = await mine.rules.rule(unquote(name))
         except (NotFoundError, UnavailableError) as error:
             missing = isinstance(error, NotFoundError)
             ui.context.client.status_code = 404 if missing else 503
-            with frame(request, "alarms", words("not_found.title"), words, parts.bell):
+            with frame(request, "alarms", words("not_found.title"), words, mine.bell):
                 Text("h1", words("not_found.title"))
                 Text("p", words("gone.rule", name=name[:100]) if missing else words("trouble.database"))
                 link(words("rules.title"), "/rules")
             return
-        with frame(request, "alarms", words.pick(stored.rule.title), words, parts.bell) as here:
-            RulePage(parts, here, request, draft_of(stored.rule), stored)
+        with frame(request, "alarms", words.pick(stored.rule.title), words, mine.bell) as here:
+            RulePage(mine, here, request, draft_of(stored.rule), stored)
 
 
 class RulePage:

@@ -27,8 +27,9 @@ def register(parts: Parts) -> None:
     @ui.page("/rules")
     def page(request: Request) -> None:
         words = words_for(request)
-        with frame(request, "alarms", words("rules.title"), words, parts.bell) as here:
-            RulesPage(parts, here, request)
+        mine = parts.of(request)
+        with frame(request, "alarms", words("rules.title"), words, mine.bell) as here:
+            RulesPage(mine, here, request)
 
 
 class RulesPage:

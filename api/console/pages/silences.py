@@ -34,8 +34,9 @@ def register(parts: Parts) -> None:
     @ui.page("/silences")
     def page(request: Request) -> None:
         words = words_for(request)
-        with frame(request, "alarms", words("silences.title"), words, parts.bell) as here:
-            SilencesPage(parts, here, request)
+        mine = parts.of(request)
+        with frame(request, "alarms", words("silences.title"), words, mine.bell) as here:
+            SilencesPage(mine, here, request)
 
 
 def hours_of(written: str) -> timedelta | None:

@@ -12,6 +12,7 @@ from api.app import ApiConfig, create_app
 from api.context import context_of
 from api.live import Hub
 from decoders.catalogue import Catalogue
+from model.access_ports import Access
 from model.alarm import Alarm, AlarmNotice, AlarmState, EventKind
 from model.alert_ports import ChannelView
 from model.device import Device
@@ -175,10 +176,11 @@ def scene_of(
     rules: Any = None,  # noqa: ANN401  the same
     outbox: Any = None,  # noqa: ANN401  the same
     types: Mapping[str, str] | None = None,
+    access: Access | None = None,
 ) -> Scene:
     """Return a new application on new fakes: two lamps and a bin are registered, and nothing was heard.
 
-    ``types``: device files besides those of lamp and bin.
+    ``types``: device files besides those of lamp and bin. ``access``: accounts, if there are to be any.
     """
     memory = Memory()
     for device in (
@@ -213,6 +215,7 @@ def scene_of(
         open_data=open_data or OpenData(),
         clock=lambda: NOW,
         config=config or ApiConfig(version="1.2.3", revision="abc"),
+        access=access,
     )
     client = httpx.AsyncClient(transport=httpx.ASGITransport(app), base_url="http://test")
     return Scene(app, client, memory, publisher, live, interpreter, codecs, files, alarms, rules, outbox)

@@ -13,7 +13,7 @@ OPERATIONS = [
     for path, operations in DOCUMENT["paths"].items()
     for method, operation in operations.items()
 ]
-WITHOUT_BODY = {"/api/v1/quarantine/{frame}/replay"}
+WITHOUT_BODY = {"/api/v1/quarantine/{frame}/replay", "/api/v1/logout"}
 
 
 def references(node: object) -> Iterator[str]:

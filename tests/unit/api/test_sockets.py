@@ -2,6 +2,7 @@
 
 import asyncio
 import json
+from collections.abc import Mapping
 from typing import Any, Self
 
 import msgspec
@@ -14,7 +15,8 @@ from tests.unit.api.scene import LAMP, PROBE, Scene, lamp_readings, scene_of
 class Socket:
     """One WebSocket, straight on the application."""
 
-    def __init__(self, scene: Scene, query: str = "") -> None:
+    def __init__(self, scene: Scene, query: str = "", headers: Mapping[str, str] | None = None) -> None:
+        sent = {"host": "test", **(headers or {})}
         self._scope = {
             "type": "websocket",
             "asgi": {"version": "3.0", "spec_version": "2.3"},
@@ -23,10 +25,11 @@ class Socket:
             "raw_path": b"/api/v1/stream/ws",
             "root_path": "",
             "query_string": query.encode(),
-            "headers": [],
+            "headers": [(name.lower().encode(), value.encode()) for name, value in sent.items()],
             "subprotocols": [],
             "server": ("test", 80),
             "client": ("test", 1),
+            "extensions": {"websocket.http.response": {}},
         }
         self._app = scene.app
         self._says: asyncio.Queue[dict[str, Any]] = asyncio.Queue()
@@ -43,6 +46,16 @@ class Socket:
         """Hang up, and wait until the application has noticed."""
         self._says.put_nowait({"type": "websocket.disconnect", "code": 1000})
         await self.task
+
+    async def refused(self) -> int:
+        """Connect, and return with which status that is refused."""
+        self._says.put_nowait({"type": "websocket.connect"})
+        await self._app(self._scope, self._says.get, self._sent.put)
+        return int((await self._sent.get())["status"])
+
+    def waiting(self) -> int:
+        """Return how many events nobody took."""
+        return self._sent.qsize()
 
     async def next(self) -> Any:  # noqa: ANN401  JSON is what it is
         """Return the next event; the code with which the line ended."""

@@ -1,5 +1,5 @@
 import asyncio
-from collections.abc import AsyncIterator, Callable, Mapping, Sequence
+from collections.abc import AsyncIterator, Callable, Collection, Mapping, Sequence
 from contextlib import asynccontextmanager
 from datetime import datetime, timedelta
 
@@ -33,6 +33,7 @@ class Moody(Registry):
         district: str | None = None,
         search: str | None = None,
         simulated: bool | None = None,
+        experiments: Collection[str] | None = None,
         limit: int = 1000,
         after: str | None = None,
     ) -> Sequence[Device]:
@@ -45,6 +46,7 @@ class Moody(Registry):
             district=district,
             search=search,
             simulated=simulated,
+            experiments=experiments,
             limit=limit,
             after=after,
         )
