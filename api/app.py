@@ -24,6 +24,7 @@ from api.access.headers import SafeHeaders
 from api.body import limited
 from api.context import PREFIX, ApiConfig, Clock, Context, context_of
 from api.language import language_of
+from api.limiting import Limits
 from api.live import Hub
 from api.metrics import LedgerTotals, Meter
 from api.parameters import known_parameters
@@ -155,6 +156,8 @@ def create_app(  # noqa: PLR0913 -- the application's parts, each named
     openapi.install(app, catalogue)
     safe = SafeHeaders(config.pictures, personal=access is not None)
     app.add_middleware(GZipMiddleware, minimum_size=1000, compresslevel=5)
+    if config.limits is not None:
+        app.add_middleware(Limits, config=config.limits, monotonic_ns=time.monotonic_ns)
     app.add_middleware(_Front, meter=context.meter, body_limit=config.upload_limit, headers=safe)
     return app
 

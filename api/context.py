@@ -25,6 +25,7 @@ from api.access.doors import (
 from api.access.gate import Asker, Gate, gate_of
 from api.access.rights import need_of
 from api.access.sight import Sight
+from api.limits import LimitConfig
 from api.live import Hub
 from api.metrics import LedgerTotals, Meter
 from api.pushes import networks
@@ -51,7 +52,6 @@ from model.ports import (
 Clock = Callable[[], datetime]
 
 PREFIX = "/api/v1"
-PROBE_TOPIC = "penfeld/v1/probe"
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -65,6 +65,7 @@ class ApiConfig:
     ``kept_events``: newest live readings kept, and as many changes of alarms, so that a subscriber who comes back goes
     on where it stopped. ``max_trials``: rules that may be tried on the past at the same time. ``max_exports``:
     streams of readings under way at the same time; ``max_exported``: readings that one of them may be expected to have.
+    ``limits``: who may ask how often; ``None``: everybody as often as they like.
     ``public_url``: how the world reaches this site; empty: as it is asked.
     ``listening_s``: how long a live stream goes on before it is looked at anew who listens, where there are accounts.
     ``public``: where there are accounts, who has none sees what is public.
@@ -92,6 +93,7 @@ class ApiConfig:
     listening_s: float = 600.0
     public: bool = False
     pictures: str = ""
+    limits: LimitConfig | None = None
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -66,6 +66,7 @@ NOT_ACCEPTABLE = Sort(406, "not-acceptable", Text(en="No such format", fr="Forma
 TOO_LARGE = Sort(413, "too-large", Text(en="Too large", fr="Trop volumineux"))
 NO_SUCH_RANGE = Sort(416, "no-such-range", Text(en="No such part", fr="Partie inexistante"))
 UNSUPPORTED = Sort(415, "unsupported-media-type", Text(en="Not a format we read", fr="Format non pris en charge"))
+TOO_MANY = Sort(429, "too-many-requests", Text(en="Too many requests", fr="Trop de requêtes"))
 UNAUTHORIZED = Sort(401, "unauthorized", Text(en="Not authorised", fr="Non autorisé"))
 FORBIDDEN = Sort(403, "forbidden", Text(en="Not allowed", fr="Interdit"))
 UNEXPECTED = Sort(500, "unexpected", Text(en="Something went wrong here", fr="Erreur interne"))

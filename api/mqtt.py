@@ -22,7 +22,7 @@ import aiomqtt
 from model.alarm import LIVE_ALARMS_TOPIC
 from model.broker import BrokerAddress
 from model.errors import UnavailableError
-from model.status import ALERTS_STATUS_TOPIC, LIVE_TOPIC, STATUS_TOPIC
+from model.status import ALERTS_STATUS_TOPIC, LIVE_TOPIC, PROBE_TOPIC, STATUS_TOPIC
 
 T = TypeVar("T")
 
@@ -62,6 +62,7 @@ class MqttDoor:
         self._statuses: asyncio.Queue[bytes] = asyncio.Queue(config.waiting)
         self._alarms: asyncio.Queue[bytes] = asyncio.Queue(config.waiting)
         self._alerts: asyncio.Queue[bytes] = asyncio.Queue(config.waiting)
+        self._probes: asyncio.Queue[str] = asyncio.Queue(config.waiting)
         self._task: asyncio.Task[None] | None = None
 
     async def __aenter__(self) -> Self:
@@ -122,6 +123,13 @@ class MqttDoor:
         while True:
             yield await self._alerts.get()
 
+    async def round_trip(self, name: str, patience_s: float) -> None:
+        """Return when a message of ours is back; raise ``UnavailableError`` as ``publish``, ``TimeoutError``."""
+        await self.publish(f"{PROBE_TOPIC}/{name}", b"-")
+        async with asyncio.timeout(patience_s):
+            while await self._probes.get() != name:
+                pass
+
     async def _keep(self) -> None:
         """Connect, read, and connect again, for ever."""
         pause = self._config.first_pause_s
@@ -142,7 +150,7 @@ class MqttDoor:
     async def _session(self) -> None:
         """Connect once and read until the connection breaks."""
         async with self._new_client() as client:
-            topics = (f"{LIVE_TOPIC}+", f"{STATUS_TOPIC}+", LIVE_ALARMS_TOPIC, ALERTS_STATUS_TOPIC)
+            topics = (f"{LIVE_TOPIC}+", f"{STATUS_TOPIC}+", LIVE_ALARMS_TOPIC, ALERTS_STATUS_TOPIC, f"{PROBE_TOPIC}/+")
             await client.subscribe([(topic, 0) for topic in topics])
             log.info("broker %s: connected", self._config.broker)
             self._client, self._trouble = client, "connection lost"
@@ -157,6 +165,8 @@ class MqttDoor:
             _put(self._alarms, payload)
         elif topic == ALERTS_STATUS_TOPIC:
             _put(self._alerts, payload)
+        elif topic.startswith(PROBE_TOPIC):
+            _put(self._probes, topic.removeprefix(f"{PROBE_TOPIC}/"))
         elif topic.startswith(LIVE_TOPIC):
             _put(self._readings, (topic.removeprefix(LIVE_TOPIC), payload))
         else:

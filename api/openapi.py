@@ -31,6 +31,7 @@ _DESCRIPTIONS = {
     415: "Not one of the formats we read",
     416: "It has no such part; `Content-Range` says its size",
     422: "A part of the request is wrong; `errors` or the detail says which",
+    429: "Asked too often; try again after `Retry-After` seconds",
     503: "Database or broker does not answer; try again after `Retry-After` seconds",
 }
 _TYPES = {Kind.FLOAT: "number", Kind.INT: "integer", Kind.BOOL: "boolean", Kind.TEXT: "string"}
@@ -74,6 +75,14 @@ def install(app: FastAPI, catalogue: Catalogue) -> None:
     app.openapi = complete  # type: ignore[method-assign]  # FastAPI's documented way to extend the document
 
 
+_TOO_MANY = {
+    "429": {
+        "description": _DESCRIPTIONS[429],
+        "content": {"application/problem+json": {"schema": {"$ref": f"{_REFERENCE}ProblemOut"}}},
+    }
+}
+
+
 def _tell_access(app: FastAPI, document: dict[str, Any]) -> None:
     """Tell which routes look at who asks, and what they answer to who may not."""
     document["components"]["securitySchemes"] = {
@@ -105,6 +114,8 @@ def _tell_problems(document: dict[str, Any]) -> None:
         for operation in path.values():
             if operation["tags"] == ["sensorthings"]:  # refuses in its own words, and never by FastAPI's
                 operation["responses"].pop("422", None)
+            if operation["tags"] not in (["callbacks"], ["health"], ["sensorthings"]):
+                operation["responses"] |= _TOO_MANY
             for status, response in operation["responses"].items():
                 content = response.get("content", {})
                 told: dict[str, Any] = next(

@@ -13,8 +13,8 @@ LIVE_TOPIC = "penfeld/v1/live/"
 """Before the name of a device type: JSON arrays of ``LiveReading``, QoS 0."""
 STATUS_TOPIC = "penfeld/v1/status/"
 """Before the name of a worker: its ``IngestStatus``, QoS 0, kept by the broker."""
-
-
+PROBE_TOPIC = "penfeld/v1/probe"
+"""Whether the broker takes and gives: nothing that is said here, or below it, means anything."""
 ALERTS_STATUS_TOPIC = "penfeld/v1/alerts/status"
 """``AlertsStatus``, QoS 0, kept by the broker."""
 

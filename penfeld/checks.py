@@ -20,7 +20,7 @@ from model.device import State
 from model.errors import ConfigError, PenfeldError, Reason, UnavailableError
 from model.ports import Quarantine
 from model.ports import Queries as QueriesPort
-from model.status import LIVE_TOPIC, IngestStatus
+from model.status import PROBE_TOPIC, IngestStatus
 from model.views import QuarantineSums
 from penfeld import backup, pushes, wiring
 from penfeld.brokers import broker_address
@@ -345,7 +345,8 @@ async def _broker(config: Config, clock: Clock) -> tuple[list[Finding], Mapping[
             return [Finding(Level.FAIL, "broker", str(error), "check user, password and topic rights")], {}
         except TimeoutError:
             text = f"{address} took our message and did not give it back within {_ROUND_TRIP_S:.0f} s"
-            return [Finding(Level.FAIL, "broker", text, f"check this user's right to read {LIVE_TOPIC}+")], {}
+            remedy = f"check this user's right to publish and read {PROBE_TOPIC}/+"
+            return [Finding(Level.FAIL, "broker", text, remedy)], {}
         told = await statuses(door)
     found = [Finding(Level.OK, "broker", f"{address}: there and back in {seconds * 1000:.0f} ms")]
     found += [worker(status, clock().astimezone(UTC)) for status in told.values()]
@@ -360,11 +361,7 @@ async def _round_trip(door: MqttDoor) -> float:
     name = f"doctor-{os.getpid()}"
     clock = asyncio.get_running_loop().time
     started = clock()
-    await door.publish(f"{LIVE_TOPIC}{name}", b"[]")  # an empty list of readings: nobody minds
-    async with asyncio.timeout(_ROUND_TRIP_S):
-        async for device_type, _ in door.readings():
-            if device_type == name:
-                break
+    await door.round_trip(name, _ROUND_TRIP_S)
     return clock() - started
 
 

@@ -35,6 +35,7 @@ COMMANDS = {
     "token": "tokens of programs: make, list, revoke",
     "audit": "who changed what",
     "db": "state of the database, and bringing it up to date",
+    "mqtt": "who may say and hear what on the broker: grant, revoke, list, show",
     "grafana": "boards for Grafana: write, push, compare, save edits; the role it reads with; live panels",
     "deploy": "passwords, certificates and MQTT users of a first installation",
     "backup": "write database and configuration into one file",

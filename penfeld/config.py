@@ -28,6 +28,7 @@ from model.errors import ConfigError
 from model.quiet import Quiet
 from model.retention import KEYS, Age, age, too_short
 from model.spans import Span
+from penfeld.access_settings import LimitSettings, OidcSettings, oidc_problem
 from penfeld.channel_settings import ChannelSettings, MailSettings, channel_problems, mail_problem
 from penfeld.setting_checks import between, word
 
@@ -125,7 +126,10 @@ def _centre(value: tuple[float, ...]) -> str | None:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class BrokerSettings:
-    """``[broker]``. ``port`` is that of the embedded broker, 0 for a free one."""
+    """``[broker]``. ``port`` is that of the embedded broker, 0 for a free one.
+
+    ``admin_user`` and ``admin_password``: who manages the rights of Mosquitto's dynamic security.
+    """
 
     url: str = field(default=EMBEDDED, repr=False, metadata={"check": _broker})
     port: int = field(default=0, metadata={"check": between(0, 65535)})
@@ -134,6 +138,8 @@ class BrokerSettings:
     ca_file: Path | None = field(default=None, metadata={"must_exist": True})
     cert_file: Path | None = field(default=None, metadata={"must_exist": True})
     key_file: Path | None = field(default=None, metadata={"must_exist": True})
+    admin_user: str = "admin"
+    admin_password: str = field(default="", repr=False)
 
     @property
     def embedded(self) -> bool:
@@ -324,6 +330,8 @@ class Config:
         "mail": MailSettings,
         "opendata": OpenDataSettings,
     }
+    PARTS: ClassVar[Mapping[str, type[Any]]] = {"access.oidc": OidcSettings, "api.limits": LimitSettings}
+    """Sections within sections."""
     TOP: ClassVar[tuple[str, ...]] = ("data_dir", "catalogue")
 
     data_dir: Path = Path("penfeld-data")
@@ -340,6 +348,8 @@ class Config:
     retention: RetentionSettings = RetentionSettings()
     columnstore: ColumnstoreSettings = ColumnstoreSettings()
     mail: MailSettings = field(default_factory=MailSettings)
+    oidc: OidcSettings = field(default_factory=OidcSettings)
+    limits: LimitSettings = field(default_factory=LimitSettings)
     opendata: OpenDataSettings = OpenDataSettings()
     dataset_tables: tuple[DatasetTable, ...] = ()
     retention_types: Mapping[str, TypeRetention] = field(default_factory=dict)
@@ -383,9 +393,10 @@ class _Reader:
     def config(self) -> Config:
         """Return the settings or raise every problem."""
         self._parse()
-        known = (*Config.TOP, *Config.SECTIONS, *TABLES)
+        known = (*Config.TOP, *Config.SECTIONS, *TABLES, *(name.partition(".")[0] for name in Config.PARTS))
         self._refuse_unknown(self.document, known, "")
         retention_types = self._retention_types()
+        parts = {name.rpartition(".")[2]: self._part(name, kind) for name, kind in Config.PARTS.items()}
         sections = {name: self._section(name, kind) for name, kind in Config.SECTIONS.items()}
         sources = self._sources()
         channels = self._channels(sections["mail"])
@@ -393,6 +404,8 @@ class _Reader:
         own = self.folder / OWN_FOLDER
         catalogue = self._value("", "catalogue", tuple[Path, ...], (own,) if own.is_dir() else ())
         self._check_ingest(sections["broker"], sections["ingest"])
+        if not self.problems and (trouble := oidc_problem(parts["oidc"])):
+            self._refuse("access.oidc", *trouble)
         dataset_tables = self._datasets()
         if not sections["opendata"].datasets and not dataset_tables and (self.folder / OWN_DATASETS).is_dir():
             sections["opendata"] = replace(sections["opendata"], datasets=(self.folder / OWN_DATASETS,))
@@ -410,6 +423,7 @@ class _Reader:
             file=self.path,
             notes=tuple(self._notes()),
             **sections,
+            **parts,
         )
 
     def _parse(self) -> None:
@@ -423,8 +437,20 @@ class _Reader:
         except (tomllib.TOMLDecodeError, UnicodeDecodeError) as error:
             raise ConfigError([f"{self.path}: is no TOML: {error}"]) from error
 
+    def _part(self, name: str, kind: type[Any]) -> Any:  # noqa: ANN401 -- one of the settings classes
+        """Take a section out of the one that it is in, and read it."""
+        outer, _, inner = name.partition(".")
+        around = self.document.get(outer, {})
+        table = around.pop(inner, {}) if isinstance(around, dict) else {}
+        if outer not in Config.SECTIONS and around:
+            what = f"there is only [{name}] in it" if isinstance(around, dict) else f"write it as [{name}]"
+            self._problem(outer, "", f"[{outer}] has no settings of its own: {what}")
+        return self._read_section(name, kind, table)
+
     def _section(self, name: str, kind: type[Any]) -> Any:  # noqa: ANN401 -- one of the settings classes
-        table = self.document.get(name, {})
+        return self._read_section(name, kind, self.document.get(name, {}))
+
+    def _read_section(self, name: str, kind: type[Any], table: Any) -> Any:  # noqa: ANN401 -- what the file says
         if not isinstance(table, dict):
             self._problem(name, "", f"[{name}] must be a table of keys")
             table = {}
@@ -448,7 +474,7 @@ class _Reader:
 
     def _refuse(self, section: str, key: str, trouble: str) -> None:
         """Tell a problem of a key where it is set: in the environment or in a line of the file."""
-        variable = f"{PREFIX}{section}_{key}".upper()
+        variable = f"{PREFIX}{section.replace('.', '_')}_{key}".upper()
         if variable in self.environ:
             self.problems.append(f"{variable} {trouble}")
         else:
@@ -472,9 +498,10 @@ class _Reader:
         metadata: Mapping[str, Any] | None = None,
     ) -> Any:  # noqa: ANN401 -- a value of that type
         table = self.document if table is None else table
-        variable = PREFIX + (f"{section}_{key}" if section else key).upper()
-        # Lists of tables come whole (PENFELD_SOURCE), tables of tables not at all.
-        from_environment = variable in self.environ and section not in TABLES and "." not in section
+        variable = PREFIX + (f"{section.replace('.', '_')}_{key}" if section else key).upper()
+        # Lists of tables come whole (PENFELD_SOURCE), tables of types not at all.
+        told_there = section not in TABLES and ("." not in section or section in Config.PARTS)
+        from_environment = variable in self.environ and told_there
         raw = _from_text(self.environ[variable], kind) if from_environment else table.get(key, MISSING)
         if raw is MISSING:
             return default
@@ -613,8 +640,7 @@ class _Reader:
     def _notes(self) -> list[str]:
         """Tell of variables that look like ours and are none: a typing error, or another program's."""
         known = [PREFIX + name.upper() for name in Config.TOP] + [PREFIX + name.upper() for name in (*TABLES, "config")]
-        for section, kind in Config.SECTIONS.items():
-            known += [f"{PREFIX}{section}_{item.name}".upper() for item in fields(kind)]
+        known += _variables()
         notes = []
         for name in sorted(self.environ):
             if name.startswith(PREFIX) and name not in known:
@@ -626,9 +652,7 @@ class _Reader:
 def _with_files(environ: Mapping[str, str]) -> Mapping[str, str]:
     """Return the environment with what the files hold that ``…_FILE`` variables name; a variable itself wins."""
     found, problems = dict(environ), []
-    known = {
-        f"{PREFIX}{section}_{item.name}".upper() for section, kind in Config.SECTIONS.items() for item in fields(kind)
-    }
+    known = _variables()
     for name, path in environ.items():
         wanted = name.removesuffix("_FILE")
         if wanted == name or name in known or wanted not in known:
@@ -642,6 +666,16 @@ def _with_files(environ: Mapping[str, str]) -> Mapping[str, str]:
     if problems:
         raise ConfigError(problems)
     return found
+
+
+def _variables() -> Sequence[str]:
+    """Return the names of all variables that set a key of a section."""
+    sections = {**Config.SECTIONS, **Config.PARTS}
+    return [
+        f"{PREFIX}{section.replace('.', '_')}_{item.name}".upper()
+        for section, kind in sections.items()
+        for item in fields(kind)
+    ]
 
 
 _PARSED: Mapping[Any, Callable[[Any], Any]] = {Age: age, Span: Span.parse, Quiet | None: Quiet.parse}

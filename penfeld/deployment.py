@@ -4,8 +4,6 @@ Rules: nothing has a default password; every file is its owner's alone, in a fol
 that is there is ever written over.
 """
 
-import base64
-import hashlib
 import ipaddress
 import json
 import os
@@ -19,9 +17,11 @@ from cryptography.hazmat.primitives import hashes, serialization
 from cryptography.hazmat.primitives.asymmetric import ec
 from cryptography.x509.oid import ExtendedKeyUsageOID, NameOID
 
+from decoders.networks import adapters
 from model.errors import BadRequestError, ConfigError
+from penfeld.rights import plugin
+from penfeld.rights.grants import services
 
-_ITERATIONS = 101  # what Mosquitto's own tool takes; the passwords here are random, 256 bits
 _AUTHORITY_AGE = timedelta(days=3650)
 _SERVER_AGE = timedelta(days=825)
 _BROKER = "mosquitto"
@@ -30,7 +30,9 @@ _DATABASE = "timescaledb"
 
 READERS = {
     "database-url": 10001,
-    "broker-url": 10001,
+    "ingest-broker-url": 10001,
+    "api-broker-url": 10001,
+    "alerts-broker-url": 10001,
     "ca.pem": 10001,
     "server.pem": 1883,
     "server-key.pem": 1883,
@@ -60,50 +62,29 @@ def make(folder: Path, host: str, now: datetime) -> tuple[str, ...]:
         raise ConfigError([f"{folder} is there already, and its secrets may be in use: name another folder"]) from None
     except OSError as error:
         raise ConfigError([f"{folder} cannot be made: {error.strerror}"]) from error
-    database, broker, admin, reader = (secrets.token_urlsafe(32) for _ in range(4))
+    database, reader = secrets.token_urlsafe(32), secrets.token_urlsafe(32)
+    clients = services(topic for adapter in adapters().values() for topic in adapter.topics)
+    passwords = {name: secrets.token_urlsafe(32) for name in (plugin.ADMIN, *(one.name for one in clients.values()))}
+    salts = {name: secrets.token_bytes(12) for name in passwords}
+    first = plugin.first_file(clients.values(), passwords, salts)
     files = {
         "database-password": database,
         "database-url": f"postgresql://penfeld:{database}@{_DATABASE}:5432/penfeld",
-        "broker-url": f"mqtts://penfeld:{broker}@{_BROKER}:8883",
-        "broker-admin-password": admin,
+        **{
+            f"{service}-broker-url": f"mqtts://{client.name}:{passwords[client.name]}@{_BROKER}:8883"
+            for service, client in clients.items()
+        },
+        "broker-admin-password": passwords[plugin.ADMIN],
         "grafana-password": secrets.token_urlsafe(32),
         "reader-password": reader,  # for Penfeld, which gives it to the role
         "grafana-reader-password": reader,  # for Grafana, which logs in with it
-        "dynamic-security.json": json.dumps(dynamic_security({"admin": admin, "penfeld": broker}), indent=2) + "\n",
+        "dynamic-security.json": json.dumps(first, indent=2) + "\n",
         **certificates(host, now),
     }
     for name, text in files.items():
         with os.fdopen(os.open(folder / name, os.O_WRONLY | os.O_CREAT | os.O_EXCL, 0o600), "w") as file:
             file.write(text)
     return tuple(files)
-
-
-def dynamic_security(passwords: Mapping[str, str]) -> Mapping[str, object]:
-    """Return the first state of Mosquitto's dynamic security: who manages it, and Penfeld itself; nobody else."""
-    penfeld = [
-        {"acltype": kind, "topic": topic, "allow": True}
-        for kind in ("publishClientSend", "publishClientReceive", "subscribePattern", "unsubscribePattern")
-        for topic in ("#",)
-    ]
-    control = [
-        {"acltype": "publishClientSend", "topic": "$CONTROL/dynamic-security/#", "allow": True},
-        {"acltype": "publishClientReceive", "topic": "$CONTROL/dynamic-security/#", "allow": True},
-        {"acltype": "subscribePattern", "topic": "$CONTROL/dynamic-security/#", "allow": True},
-    ]
-    roles = {"admin": control, "penfeld": penfeld}
-    return {
-        "clients": [
-            {"username": name, "roles": [{"rolename": name}], **_hashed(password)}
-            for name, password in passwords.items()
-        ],
-        "roles": [{"rolename": name, "acls": roles[name]} for name in passwords],
-        "defaultACLAccess": {
-            "publishClientSend": False,
-            "publishClientReceive": True,
-            "subscribe": False,
-            "unsubscribe": True,
-        },
-    }
 
 
 def certificates(host: str, now: datetime) -> Mapping[str, str]:
@@ -188,13 +169,3 @@ def _pem(certificate: x509.Certificate) -> str:
 def _key(key: ec.EllipticCurvePrivateKey) -> str:
     form = serialization.PrivateFormat.PKCS8
     return key.private_bytes(serialization.Encoding.PEM, form, serialization.NoEncryption()).decode()
-
-
-def _hashed(password: str) -> Mapping[str, object]:
-    salt = secrets.token_bytes(12)
-    digest = hashlib.pbkdf2_hmac("sha512", password.encode(), salt, _ITERATIONS)
-    return {
-        "password": base64.b64encode(digest).decode(),
-        "salt": base64.b64encode(salt).decode(),
-        "iterations": _ITERATIONS,
-    }

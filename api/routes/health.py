@@ -7,11 +7,12 @@ from fastapi import APIRouter, Response
 
 from api.access.rights import needs, unguarded
 from api.audit import forgotten
-from api.context import PROBE_TOPIC, Context, ContextDep
+from api.context import Context, ContextDep
 from api.metrics import CONTENT_TYPE, Alerting, Books, Snapshot, exposition
 from api.schemas import Alive, Check, Ready
 from model.access import Permission
 from model.errors import PenfeldError, UnavailableError
+from model.status import PROBE_TOPIC
 
 log = logging.getLogger(__name__)
 

@@ -100,6 +100,7 @@ async def _serve(config: Config, listening: socket.socket, wait_s: float, renewa
     from penfeld.clock import utc_now
     from penfeld.datasets import open_catalogue
     from penfeld.devicefiles import DeviceFiles, catalogue
+    from penfeld.limits import limits, trusted
     from penfeld.replays import quarantine, replayer
     from penfeld.sources import sources
     from penfeld.version import version
@@ -144,6 +145,7 @@ async def _serve(config: Config, listening: socket.socket, wait_s: float, renewa
                 version=version(),
                 callback_tokens=config.api.tokens,
                 thingpark_key=config.api.thingpark_key or None,
+                limits=limits(config.limits),
                 public_url=config.opendata.url,
                 public=config.access.public,
                 pictures=_site(config.console.tiles),
@@ -159,7 +161,14 @@ async def _serve(config: Config, listening: socket.socket, wait_s: float, renewa
             ),
         )
         server = Server(
-            ServerConfig(app, log_config=None, access_log=False, timeout_graceful_shutdown=_STOP_S, lifespan="on")
+            ServerConfig(
+                app,
+                log_config=None,
+                access_log=False,
+                timeout_graceful_shutdown=_STOP_S,
+                lifespan="on",
+                forwarded_allow_ips=trusted(config.limits),
+            )
         )
         closing = asyncio.create_task(_close_streams(server, context_of(app).hub.close))
         try:

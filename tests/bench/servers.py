@@ -32,7 +32,14 @@ max_wal_size = 4GB
 max_connections = 60
 """
 _CONF = Path(__file__).parents[2] / "deploy" / "mosquitto.conf"
-_OURS = ("listener", "allow_anonymous", "password_file", "persistence_location")
+_OURS = (
+    "listener",
+    "per_listener_settings",
+    "allow_anonymous",
+    "plugin",
+    "plugin_opt_config_file",
+    "persistence_location",
+)
 
 
 @contextlib.contextmanager

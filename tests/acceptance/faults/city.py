@@ -230,13 +230,16 @@ def _watch(city: City, end: Event) -> None:
             worker.look()
 
 
+_THE_TESTS_OWN = ("#", "listener", "per_listener", "allow_anonymous", "plugin", "persistence_location")
+
+
 def _as_deployed(folder: Path) -> None:
     """Let Mosquitto keep messages as deploy/mosquitto.conf says; where it listens and to whom is the tests' affair."""
     ours = (folder / "mosquitto.conf").read_text().splitlines()
     theirs = [
         line
         for line in (ROOT / "deploy" / "mosquitto.conf").read_text().splitlines()
-        if line and not line.startswith(("#", "listener", "allow_anonymous", "password_file", "persistence_location"))
+        if line and not line.startswith(_THE_TESTS_OWN)
     ]
     set_by_them = tuple(line.split()[0] for line in theirs)
     kept = [line for line in ours if not line.startswith(set_by_them) or line.startswith("persistence_location")]

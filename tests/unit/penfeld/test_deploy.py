@@ -20,7 +20,10 @@ def uncommented(text: str) -> str:
 def test_the_example_names_every_setting() -> None:
     """Each key of each section is in deploy/penfeld.toml."""
     text = EXAMPLE.read_text()
-    keys = [*Config.TOP, *(f.name for kind in (*Config.SECTIONS.values(), SourceSettings) for f in fields(kind))]
+    keys = [
+        *Config.TOP,
+        *(f.name for kind in (*Config.SECTIONS.values(), *Config.PARTS.values(), SourceSettings) for f in fields(kind)),
+    ]
 
     assert [key for key in keys if not re.search(rf"^#{key} = ", text, re.MULTILINE)] == []
 
@@ -42,7 +45,8 @@ def test_the_example_can_be_uncommented(tmp_path: Path) -> None:
 
     assert (config.broker, config.database, config.api) == (Config().broker, Config().database, Config().api)
     assert config.ingest == Config().ingest
-    assert config.mail == Config().mail
+    assert (config.mail, config.limits) == (Config().mail, Config().limits)
+    assert config.oidc == Config().oidc
     assert [source.name for source in config.sources] == ["lamps"]
     assert [channel.name for channel in config.channels] == ["night-shift", "incidents"]
 

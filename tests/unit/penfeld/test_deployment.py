@@ -55,6 +55,17 @@ def test_every_secret_of_the_compose_file_is_made(tmp_path: Path) -> None:
     assert {name for service in SERVICES.values() for name in service.get("secrets", ())} == set(declared)
 
 
+@pytest.mark.parametrize("name", ["ingest", "api", "alerts"])
+def test_each_service_has_rights_of_its_own_on_the_broker(name: str) -> None:
+    """It gets the address with its own client, and no other's, in a container as in a unit."""
+    service = SERVICES[name]
+    unit = (DEPLOY / "systemd" / f"penfeld-{name}.service").read_text()
+
+    assert service["environment"]["PENFELD_BROKER_URL_FILE"] == f"/run/secrets/{name}-broker-url"
+    assert [secret for secret in service["secrets"] if "broker" in secret] == [f"{name}-broker-url"]
+    assert re.findall(r"/secrets/(\S+-broker-url)", unit) == [f"{name}-broker-url"]
+
+
 @pytest.mark.parametrize("name", SERVICES)
 def test_a_service_is_pinned_bounded_watched_and_without_new_rights(name: str) -> None:
     """Each has a version, limits, a restart policy and a health check (what runs once ends by itself)."""
