@@ -38,7 +38,9 @@ def arguments(parser: argparse.ArgumentParser) -> None:
 def run(options: argparse.Namespace) -> int:
     """Serve until told to stop."""
     from penfeld import journal
+    from penfeld.memory import give_back
 
+    give_back()
     journal.start()
     config = load(getattr(options, "config", None))
     host = options.host or config.api.host
