@@ -1,7 +1,8 @@
 """Memory given back: how the C library and Arrow keep what a long answer needed for a while.
 
-Left to themselves, each thread of an export keeps pieces of its own, and Arrow a pool: a process that has sent a million
-readings holds twice what it held before. Pieces of the size of a column are asked of the system and given back to it.
+Left to themselves, each thread of an export keeps pieces of its own, and Arrow a pool: a process that has sent a
+million readings holds twice what it held before. Pieces of the size of a column are asked of the system here, and
+given back to it.
 """
 
 import ctypes
@@ -17,6 +18,6 @@ def give_back() -> bool:
 
     To be called once, before Arrow is loaded: it looks for its settings only then.
     """
-    os.environ.setdefault("ARROW_DEFAULT_MEMORY_POOL", "system")
+    os.environ.setdefault("ARROW_DEFAULT_MEMORY_POOL", "system")  # noqa: TID251 -- said to Arrow, not read by us
     mallopt = getattr(ctypes.CDLL(None), "mallopt", None)
-    return mallopt is not None and all([mallopt(name, value) == 1 for name, value in _SETTINGS])
+    return mallopt is not None and {mallopt(name, value) for name, value in _SETTINGS} == {1}

@@ -16,7 +16,7 @@ print(pyarrow.default_memory_pool().backend_name)
 
 @pytest.mark.skipif("gnu" not in sysconfig.get_config_var("HOST_GNU_TYPE"), reason="the C library is not glibc")
 def test_the_c_library_and_arrow_take_the_settings() -> None:
-    """glibc takes each setting, and Arrow keeps no pool of its own; in a process for itself, which keeps them."""
+    """The C library takes each setting, and Arrow keeps no pool of its own; tried in a process for itself."""
     done = subprocess.run((sys.executable, "-c", _PROGRAM), capture_output=True, text=True, check=True)
 
     assert done.stdout == "system\n"
