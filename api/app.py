@@ -24,6 +24,7 @@ from api.context import PREFIX, ApiConfig, Clock, Context, context_of
 from api.language import language_of
 from api.live import Hub
 from api.metrics import LedgerTotals, Meter
+from api.open_door import OpenDoor
 from api.parameters import known_parameters
 from api.routes import alarms as alarm_routes
 from api.routes import (
@@ -139,6 +140,7 @@ def create_app(  # noqa: PLR0913 -- the application's parts, each named
     app.add_api_route("/api/{rest:path}", errors.nothing_here, methods=list(_METHODS), include_in_schema=False)
     errors.install(app)
     openapi.install(app, catalogue)
+    app.add_middleware(OpenDoor)
     app.add_middleware(GZipMiddleware, minimum_size=1000, compresslevel=5)
     app.add_middleware(_Front, meter=context.meter, body_limit=config.upload_limit)
     return app
