@@ -3,7 +3,7 @@ PYTHON ?= python3
 VENV := .venv
 BIN := $(VENV)/bin
 
-.PHONY: demo test faults check format bench bench-full clean
+.PHONY: demo test faults fuzz check format bench bench-full clean
 
 demo: $(VENV)/.runtime
 	$(BIN)/penfeld demo
@@ -12,6 +12,10 @@ test: $(VENV)/.dev
 	$(BIN)/python -m pytest -n auto tests/unit
 	$(BIN)/python -m pytest -n auto --dist loadfile tests/integration
 	$(BIN)/python -m pytest tests/acceptance
+
+# Every route asked all sorts of things, often and to the edges of each parameter: half an hour. `make test` asks a few times.
+fuzz: $(VENV)/.dev
+	FUZZ=full $(BIN)/python -m pytest tests/integration/test_openapi_fuzz.py tests/acceptance/test_openapi.py
 
 # Everything that can fail, long and often: about an hour. `make test` has the short form of each.
 faults: $(VENV)/.dev

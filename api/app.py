@@ -27,6 +27,7 @@ from api.language import language_of
 from api.limiting import Limits
 from api.live import Hub
 from api.metrics import LedgerTotals, Meter
+from api.open_door import OpenDoor
 from api.parameters import known_parameters
 from api.routes import access as access_routes
 from api.routes import alarms as alarm_routes
@@ -155,6 +156,7 @@ def create_app(  # noqa: PLR0913 -- the application's parts, each named
     errors.install(app)
     openapi.install(app, catalogue)
     safe = SafeHeaders(config.pictures, personal=access is not None)
+    app.add_middleware(OpenDoor)
     app.add_middleware(GZipMiddleware, minimum_size=1000, compresslevel=5)
     if config.limits is not None:
         app.add_middleware(Limits, config=config.limits, monotonic_ns=time.monotonic_ns)

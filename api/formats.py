@@ -102,8 +102,9 @@ async def encoded(batches: AsyncIterator[ArrowBatch], writer: Encoder) -> AsyncI
     """Yield the bytes of these batches; made in a thread, so that others are answered meanwhile."""
     async with aclosing(batches):  # type: ignore[type-var]  # ours are generators
         async for batch in batches:
-            if data := await asyncio.to_thread(writer.encode, batch):
-                yield data
+            for piece in writer.pieces(batch):
+                if data := await asyncio.to_thread(writer.encode, piece):
+                    yield data
         if data := await asyncio.to_thread(writer.end):
             yield data
 

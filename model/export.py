@@ -88,6 +88,10 @@ class Encoder:
     whole, empty document.
     """
 
+    def pieces(self, batch: ArrowBatch) -> Iterator[ArrowBatch]:
+        """Yield the batch in the pieces in which it is best encoded: whole, where the format gains by that."""
+        yield batch
+
     def encode(self, batch: ArrowBatch) -> bytes:
         """Return the bytes of this batch."""
         raise NotImplementedError
@@ -160,7 +164,17 @@ def arrow(columns: Any) -> Encoder:  # noqa: ANN401  pyarrow tells no types
     return _Written(lambda sink: pyarrow.ipc.new_stream(sink, columns, options=options))
 
 
-class Csv(Encoder):
+class _Text(Encoder):
+    """Formats in which every value becomes an object or a text of its own: few rows at a time."""
+
+    def pieces(self, batch: ArrowBatch) -> Iterator[ArrowBatch]:
+        """Yield a batch in pieces that are not large as text, either."""
+        rows = pa.record_batch(batch)
+        for start in range(0, rows.num_rows, _PIECE):
+            yield rows.slice(start, _PIECE)
+
+
+class Csv(_Text):
     """CSV in UTF-8 with commas: empty where nothing is known, flags separated by blanks.
 
     ``units``: a second header row with UCUM units.
@@ -177,15 +191,13 @@ class Csv(Encoder):
 
     def encode(self, batch: ArrowBatch) -> bytes:
         """Return the rows of this batch, behind the header if it is the first."""
-        return b"".join([self._begin(), *map(self._written, _pieces(batch))])
-
-    def _written(self, rows: Any) -> bytes:  # noqa: ANN401  pyarrow tells no types
+        rows = pa.record_batch(batch)
         texts = {name: _text(rows.column(name)) for name in self._names}
         sink = pa.BufferOutputStream()
         options = pyarrow.csv.WriteOptions(include_header=False, quoting_style="needed", eol="\r\n")
         pyarrow.csv.write_csv(pa.table(texts), sink, options)
         written: bytes = sink.getvalue().to_pybytes()
-        return written
+        return self._begin() + written
 
     def end(self) -> bytes:
         """Return nothing but the header, if there was no batch."""
@@ -194,13 +206,6 @@ class Csv(Encoder):
     def _begin(self) -> bytes:
         head, self._head = self._head, []
         return "".join(",".join(cells) + "\r\n" for cells in head).encode()
-
-
-def _pieces(batch: ArrowBatch) -> Iterator[Any]:
-    """Yield a batch in pieces of which every value may become an object of its own."""
-    rows = pa.record_batch(batch)
-    for start in range(0, rows.num_rows, _PIECE):
-        yield rows.slice(start, _PIECE)
 
 
 def _objects(column: Any) -> list[Any]:  # noqa: ANN401  pyarrow tells no types
@@ -228,7 +233,7 @@ def times(column: Any) -> "np.typing.NDArray[np.str_]":  # noqa: ANN401  pyarrow
     return np.char.add(np.datetime_as_string(moments, unit="us"), "Z")
 
 
-class NdJson(Encoder):
+class NdJson(_Text):
     """A reading a line, each an object as ``/readings`` lists them in JSON."""
 
     def __init__(self, columns: Any) -> None:  # noqa: ANN401  pyarrow tells no types
@@ -236,7 +241,7 @@ class NdJson(Encoder):
 
     def encode(self, batch: ArrowBatch) -> bytes:
         """Return the lines of this batch."""
-        return b"".join(line for rows in _pieces(batch) for line in self._lines(rows))
+        return b"".join(self._lines(pa.record_batch(batch)))
 
     def end(self) -> bytes:
         """Return nothing: each line stands for itself."""

@@ -43,9 +43,11 @@ def arguments(parser: argparse.ArgumentParser) -> None:
 def run(options: argparse.Namespace) -> int:
     """Serve until told to stop."""
     from penfeld import journal
+    from penfeld.memory import give_back
     from penfeld.reached import reach_checked
     from penfeld.renewal import Renewal, handed_on
 
+    give_back()
     journal.start()
     config = load(getattr(options, "config", None))
     host = options.host or config.api.host

@@ -4,15 +4,18 @@
    Parquet file, all columns, in order of time, through ``storage.export`` and the encoders of the API.
 2. Beside them the same rows and columns by binary ``COPY … TO``, as fast as the driver hands them over. In turns,
    median of the rounds. None lies in the columnstore.
-3. ``export.rss``: most memory of a process that exports all of them to Parquet, beside the same process before.
+3. ``export.rss.…``: most memory that the process of the API (``penfeld serve``) ever held while it sent all of them in
+   each format to a client that takes them as they come, beside what it held before, having answered a page.
+4. ``export.together``: the same with as many clients at once as the API takes, each of which asks for Arrow.
 """
 
 import asyncio
 import contextlib
-import multiprocessing
 import subprocess
 import time
+import urllib.request
 from collections.abc import Callable, Iterator, Mapping
+from concurrent.futures import ThreadPoolExecutor
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
 from typing import Any
@@ -28,11 +31,14 @@ from storage.migrate import TIMESCALEDB, migrate
 from storage.partitions import Partitions
 from storage.registry import Registry
 from storage.tables import engine, prepare
+from tests.acceptance.command import get, service, until
 from tests.bench import lamps
 from tests.bench.figure import Figure, Size, middle
 from tests.bench.lamps import Lamps
+from tests.bench.processes import held_mb, peak_mb
 from tests.bench.progress import tell
-from tests.bench.servers import SETTINGS, temporary_folder
+from tests.bench.servers import SETTINGS, broker, temporary_folder, url_of
+from tests.integration.fix_brokers import free_port
 from tests.integration.fix_database import admin, bindir_with_timescaledb, make_cluster
 
 SIZES: Mapping[Size, tuple[int, float, int]] = {
@@ -42,6 +48,8 @@ SIZES: Mapping[Size, tuple[int, float, int]] = {
 }
 """Lamps, days of readings, and rounds."""
 _DATABASE, _TYPE = "export", "penfeld_streetlight"
+_TOGETHER = 4
+"""Exports that the API sends at the same time, by its settings."""
 _KINDS: Mapping[str, Callable[[Any], Encoder]] = {"arrow": arrow, "parquet": parquet}
 
 
@@ -57,6 +65,8 @@ def figures(size: Size) -> Iterator[Figure]:
             dsn = cluster.dsn(_DATABASE)
             asyncio.run(_fill(dsn, city))
             yield from _measured(dsn, rounds)
+            with temporary_folder() as home, _api(home, dsn) as (address, process):
+                yield from _memory(address, process)
             admin(cluster, SQL("drop database {} with (force)"), _DATABASE)
         finally:
             with contextlib.suppress(subprocess.CalledProcessError):
@@ -73,9 +83,6 @@ def _measured(dsn: str, rounds: int) -> Iterator[Figure]:
             tell(f"export.{name}: {rows:,} readings, {found[-1]:,.0f} a second")
     for name in _KINDS:
         yield Figure(f"export.{name}", middle(rates[name]), "readings/s", "binary COPY TO", middle(rates["copy"]))
-    with multiprocessing.get_context("spawn").Pool(1) as alone:
-        before, after = alone.apply(_memory, (dsn,))
-    yield Figure("export.rss", after, "MB", "the process before", before)
 
 
 async def _fill(dsn: str, city: Lamps) -> None:
@@ -118,14 +125,45 @@ def _copied(dsn: str) -> int:
     return rows
 
 
-def _memory(dsn: str) -> tuple[float, float]:
-    """Return the most memory of this process, in MB, before and after an export."""
-    before = _peak()
-    asyncio.run(_exported(dsn, "parquet"))
-    return before, _peak()
+@contextlib.contextmanager
+def _api(folder: Path, dsn: str) -> Iterator[tuple[str, int]]:
+    """Run ``penfeld serve`` as a person does; give its address and its process."""
+    with broker(folder / "broker") as mosquitto:
+        (folder / "penfeld.toml").write_text(
+            f'[broker]\nurl = "mqtt://127.0.0.1:{mosquitto.address.port}"\n[database]\nurl = "{url_of(dsn)}"\n',
+            encoding="utf-8",
+        )
+        port = free_port()
+        with service("serve", "--port", str(port), folder=folder) as running:
+            until(lambda: get(f"http://127.0.0.1:{port}/readyz")["ready"], running)
+            yield f"http://127.0.0.1:{port}", running.process.pid
 
 
-def _peak() -> float:
-    """Return the most memory since the process began; ``getrusage`` would tell that of its parent, too."""
-    lines = Path("/proc/self/status").read_text(encoding="ascii").splitlines()
-    return next(int(line.split()[1]) / 1000 for line in lines if line.startswith("VmHWM:"))
+def _memory(address: str, process: int) -> Iterator[Figure]:
+    """Yield the most memory of the API's process for each format, and for many at once."""
+    for name in (*_KINDS, "ndjson", "csv"):
+        before = _forget_peak(address, process)
+        began = time.monotonic()
+        size = _fetched(address, name)
+        tell(f"{name}: {size / 1e6:,.0f} MB in {time.monotonic() - began:.0f} s")
+        yield Figure(f"export.rss.{name}", peak_mb(process), "MB", "the process before", before)
+    before = _forget_peak(address, process)
+    with ThreadPoolExecutor(_TOGETHER) as clients:
+        list(clients.map(lambda _: _fetched(address, "arrow"), range(_TOGETHER)))
+    yield Figure("export.together", peak_mb(process), "MB", "the process before", before)
+
+
+def _forget_peak(address: str, process: int) -> float:
+    """Begin to look for the most memory anew; return what the process holds, having answered a page."""
+    get(f"{address}/api/v1/readings?device_type={_TYPE}&limit=1")
+    Path(f"/proc/{process}/clear_refs").write_text("5", encoding="ascii")
+    return held_mb(process)
+
+
+def _fetched(address: str, kind: str) -> int:
+    """Take everything in a format, throw it away, and return how many bytes it was."""
+    size = 0
+    with urllib.request.urlopen(f"{address}/api/v1/readings?device_type={_TYPE}&format={kind}") as answer:  # noqa: S310 our own service
+        while piece := answer.read(1 << 16):
+            size += len(piece)
+    return size

@@ -16,17 +16,15 @@ import time
 from collections.abc import Iterator
 from dataclasses import dataclass
 from pathlib import Path
-from urllib.parse import urlencode
 
 import psycopg
-from psycopg.conninfo import conninfo_to_dict
 from psycopg.sql import SQL
 
 from tests.acceptance.command import ROOT, Service, environment, penfeld, service, until
 from tests.bench import processes
 from tests.bench.frames import DEVICES, TYPE, devices
 from tests.bench.progress import tell
-from tests.bench.servers import broker, cluster
+from tests.bench.servers import broker, cluster, url_of
 from tests.bench.topics import topic_filter
 from tests.integration.fix_brokers import Broker
 from tests.integration.fix_database import Cluster, admin
@@ -79,8 +77,7 @@ class Rig:
     @property
     def dsn(self) -> str:
         """The address of the database, as the settings want it."""
-        parts = {name: str(value) for name, value in conninfo_to_dict(self.cluster.dsn(_DATABASE)).items()}
-        return f"postgresql:///{parts.pop('dbname')}?{urlencode(parts)}"
+        return url_of(self.cluster.dsn(_DATABASE))
 
     @property
     def engine(self) -> str:

@@ -13,15 +13,17 @@ import subprocess
 import tempfile
 from collections.abc import Iterator, Mapping
 from pathlib import Path
+from urllib.parse import urlencode
 
 import psycopg
+from psycopg.conninfo import conninfo_to_dict
 
 from model.broker import BrokerAddress
 from penfeld.embedded.postgres import _binary
 from tests.integration.fix_brokers import MOSQUITTO, Broker, free_port
 from tests.integration.fix_database import Cluster, bindir_with_timescaledb, make_cluster
 
-__all__ = ["MOSQUITTO", "SETTINGS", "broker", "cluster", "database_versions", "temporary_folder"]
+__all__ = ["MOSQUITTO", "SETTINGS", "broker", "cluster", "database_versions", "temporary_folder", "url_of"]
 
 SETTINGS = """
 fsync = on
@@ -95,6 +97,12 @@ def cluster(folder: Path) -> Iterator[Cluster]:
     finally:
         with contextlib.suppress(subprocess.CalledProcessError):  # the run may have left it stopped
             made.stop()
+
+
+def url_of(dsn: str) -> str:
+    """Return the address of a database as the settings want it."""
+    parts = {name: str(value) for name, value in conninfo_to_dict(dsn).items()}
+    return f"postgresql:///{parts.pop('dbname')}?{urlencode(parts)}"
 
 
 def database_versions() -> Mapping[str, str | None]:

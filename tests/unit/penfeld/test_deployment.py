@@ -190,3 +190,24 @@ def test_secrets_are_cut_out_of_settings_and_all_else_stays() -> None:
     assert "hush" not in kept
     assert ("max_connections = 4" in kept, 'name = "duty"' in kept) == (True, True)
     assert without_secrets('[mail]\npassword = """hush\nhush"""\n') == ""
+
+
+def test_everything_that_the_compose_file_names_is_there() -> None:
+    """Each service has an image and a check of its health; what it needs, mounts and joins is declared in the file."""
+    services: dict[str, dict[str, Any]] = COMPOSE["services"]
+    for name, service in services.items():
+        assert service["image"], name
+        assert service["healthcheck"].get("disable") or service["healthcheck"]["test"][0] == "CMD", name
+        assert service.get("depends_on", {}).keys() <= services.keys(), name
+        assert set(service.get("networks", [])) <= COMPOSE["networks"].keys(), name
+        assert {one for one in service.get("secrets", []) if isinstance(one, str)} <= COMPOSE["secrets"].keys(), name
+        mounts = [one.partition(":")[0] for one in service.get("volumes", []) if isinstance(one, str)]
+        assert {one for one in mounts if not one.startswith((".", "/"))} <= COMPOSE["volumes"].keys(), name
+
+
+def test_the_api_is_asked_lightly_whether_it_lives() -> None:
+    """The check of the API's health is an address of its own that asks nothing of others, not the whole ``doctor``."""
+    check = COMPOSE["services"]["api"]["healthcheck"]["test"]
+
+    assert "/healthz" in check[-1]
+    assert "doctor" not in check
