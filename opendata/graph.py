@@ -30,6 +30,9 @@ _HYDRA = Namespace("http://www.w3.org/ns/hydra/core#")
 _GEO = Namespace("http://www.opengis.net/ont/geosparql#")
 _SPDX = Namespace("http://spdx.org/rdf/terms#")
 _VCARD = Namespace("http://www.w3.org/2006/vcard/ns#")
+_SHA256 = "https://spdx.org/rdf/3.0.1/terms/Core/HashAlgorithm/sha256"
+"""SHA-256 by its name in SPDX 3. Where udata, which is data.gouv.fr, meets the name of SPDX 2, it takes the sum in hex
+that DCAT-AP asks for as bytes, and then refuses the whole dataset; a name it does not know it passes over."""
 _EU = "http://publications.europa.eu/resource/authority"
 _IANA = "https://www.iana.org/assignments/media-types"
 _PREFIXES = {
@@ -230,7 +233,7 @@ def _day_file(graph: Graph, dataset_at: URIRef, dataset: Dataset, day: Day, file
     checksum = BNode()
     graph.add((here, _SPDX.checksum, checksum))
     graph.add((checksum, RDF.type, _SPDX.Checksum))
-    _typed(graph, checksum, _SPDX.algorithm, str(_SPDX.checksumAlgorithm_sha256), _SPDX.ChecksumAlgorithm)
+    _typed(graph, checksum, _SPDX.algorithm, _SHA256, _SPDX.ChecksumAlgorithm)
     graph.add((checksum, _SPDX.checksumValue, Literal(file.sha256, datatype=XSD.hexBinary)))
     schema = URIRef(f"{dataset_at}/files/schema.json")
     graph.add((here, DCTERMS.conformsTo, schema))

@@ -133,6 +133,19 @@ def test_what_data_gouv_fr_harvests_is_there(catalogue: OpenCatalogue) -> None:
     assert any("1 late readings were added" in str(text) for text in graph.objects(file, DCTERMS.description))
 
 
+def test_no_checksum_makes_udata_refuse_a_dataset(catalogue: OpenCatalogue) -> None:
+    """Udata keeps sums as text: one that rdflib reads as bytes has an algorithm whose name udata passes over."""
+    read_by_udata = {SPDX[f"checksumAlgorithm_{name}"] for name in ("md5", "sha1", "sha256")}
+    graph = graph_of(catalogue)
+    sums = list(graph.subject_objects(SPDX.checksumValue))
+
+    assert sums
+    for checksum, value in sums:
+        algorithm = graph.value(checksum, SPDX.algorithm)
+        assert "sha256" in str(algorithm)
+        assert isinstance(value.toPython(), str) or algorithm not in read_by_udata  # type: ignore[attr-defined]
+
+
 def test_an_older_version_is_not_offered_to_harvesters(catalogue: OpenCatalogue) -> None:
     """The newest version of a day is the one listed; the older one is still served."""
     graph = graph_of(catalogue)
