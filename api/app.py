@@ -24,7 +24,7 @@ from api.access.headers import SafeHeaders
 from api.body import limited
 from api.context import PREFIX, ApiConfig, Clock, Context, context_of
 from api.language import language_of
-from api.limiting import Limits
+from api.limiting import Limits, LoginGuard
 from api.live import Hub
 from api.metrics import LedgerTotals, Meter
 from api.open_door import OpenDoor
@@ -132,6 +132,7 @@ def create_app(  # noqa: PLR0913 -- the application's parts, each named
         clock=clock,
         config=config,
         access=access,
+        logins=LoginGuard(config.limits.remembered, time.monotonic_ns) if config.limits else None,
     )
     app = FastAPI(
         title="Penfeld",
@@ -159,7 +160,8 @@ def create_app(  # noqa: PLR0913 -- the application's parts, each named
     app.add_middleware(OpenDoor)
     app.add_middleware(GZipMiddleware, minimum_size=1000, compresslevel=5)
     if config.limits is not None:
-        app.add_middleware(Limits, config=config.limits, monotonic_ns=time.monotonic_ns)
+        whose = None if access is None else app.state.gate.named
+        app.add_middleware(Limits, config=config.limits, monotonic_ns=time.monotonic_ns, whose=whose)
     app.add_middleware(_Front, meter=context.meter, body_limit=config.upload_limit, headers=safe)
     return app
 

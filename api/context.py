@@ -25,6 +25,7 @@ from api.access.doors import (
 from api.access.gate import Asker, Gate, gate_of
 from api.access.rights import need_of
 from api.access.sight import Sight
+from api.limiting import LoginGuard
 from api.limits import LimitConfig
 from api.live import Hub
 from api.metrics import LedgerTotals, Meter
@@ -100,7 +101,8 @@ class ApiConfig:
 class Context:
     """The application's parts, in a request as who asks has them.
 
-    ``access``: ``None`` where there are no accounts. ``asker``: who asks. ``sight``: what he sees; ``None``: all.
+    ``access``: ``None`` where there are no accounts. ``logins``: who may try no password for now. ``asker``: who asks.
+    ``sight``: what he sees; ``None``: all.
     """
 
     queries: Queries
@@ -127,6 +129,7 @@ class Context:
     clock: Clock
     config: ApiConfig
     access: Access | None = None
+    logins: LoginGuard | None = None
     asker: Principal = OPEN
     sight: Sight | None = None
 

@@ -80,10 +80,12 @@ class OidcSettings:
         return bool(self.issuer)
 
 
-def oidc_problem(settings: OidcSettings) -> tuple[str, str] | None:
+def oidc_problem(settings: OidcSettings, *, accounts: bool) -> tuple[str, str] | None:
     """Return which key of a login by a provider is missing, and why it must be there."""
     if not settings.wanted:
         return None
+    if not accounts:
+        return "issuer", 'is set, but [access] mode is "open": set it to "accounts", or nobody logs in'
     for key in ("client_id", "public_url"):
         if not getattr(settings, key):
             return key, "must be set, since issuer is: see docs/access-oidc.md"

@@ -404,7 +404,8 @@ class _Reader:
         own = self.folder / OWN_FOLDER
         catalogue = self._value("", "catalogue", tuple[Path, ...], (own,) if own.is_dir() else ())
         self._check_ingest(sections["broker"], sections["ingest"])
-        if not self.problems and (trouble := oidc_problem(parts["oidc"])):
+        accounts = not self.problems and sections["access"].mode == "accounts"
+        if not self.problems and (trouble := oidc_problem(parts["oidc"], accounts=accounts)):
             self._refuse("access.oidc", *trouble)
         dataset_tables = self._datasets()
         if not sections["opendata"].datasets and not dataset_tables and (self.folder / OWN_DATASETS).is_dir():

@@ -24,6 +24,7 @@ from api.access.rights import need_of
 from api.errors import FORBIDDEN, UNAUTHORIZED, Problem
 from model.access import ANONYMOUS, OPEN, TOKEN_MARK, Permission, Principal, Visibility, seen_experiments
 from model.access_ports import Access
+from model.errors import UnavailableError
 
 COOKIE = "penfeld-session"
 SECURE_COOKIE = "__Host-penfeld-session"
@@ -31,6 +32,7 @@ OWN_HEADER = "x-penfeld-request"
 """A page that cannot say where it comes from sends this, with anything in it."""
 SESSION = timedelta(hours=12)
 CHALLENGE = {"WWW-Authenticate": 'Bearer realm="penfeld"'}
+_FOUND = "penfeld.asker"
 _HARMLESS = frozenset({"GET", "HEAD", "OPTIONS"})
 
 
@@ -61,6 +63,15 @@ class Gate:
             return known
         return ANONYMOUS
 
+    async def named(self, connection: HTTPConnection) -> str:
+        """Return the account that asks, "" for nobody known; who admits the same request does not look again."""
+        try:
+            found = await self.principal(connection)
+        except (Problem, UnavailableError):  # what is wrong is told behind us
+            return ""
+        connection.scope[_FOUND] = found
+        return found.name
+
     async def admit(self, connection: HTTPConnection) -> Principal:
         """Return who asks for a route, if it is for him; raise the problem that tells why not."""
         need = need_of(connection.scope.get("endpoint"))
@@ -68,7 +79,8 @@ class Gate:
             raise Problem(FORBIDDEN, "nobody said who may ask for this address; tell the operator")
         if not need.looks:
             return ANONYMOUS if self.access is not None else OPEN
-        principal = await self.principal(connection)
+        found = connection.scope.pop(_FOUND, None)
+        principal = found if isinstance(found, Principal) else await self.principal(connection)
         check_origin(connection, principal)
         if need.permission is not None:
             self.check(principal, need.permission)
@@ -109,7 +121,12 @@ def session_in(connection: HTTPConnection) -> str | None:
 
 def remember(response: Response, connection: HTTPConnection, session: str) -> None:
     """Let the browser keep a session."""
-    secure = is_https(connection)
+    response.headers.append("set-cookie", session_cookie(session, secure=is_https(connection)))
+
+
+def session_cookie(session: str, *, secure: bool) -> str:
+    """Return the ``Set-Cookie`` by which a browser keeps a session. ``secure``: it came over TLS."""
+    response = Response()
     response.set_cookie(
         SECURE_COOKIE if secure else COOKIE,
         session,
@@ -119,12 +136,19 @@ def remember(response: Response, connection: HTTPConnection, session: str) -> No
         httponly=True,
         samesite="lax",
     )
+    return response.headers["set-cookie"]
 
 
 def forget(response: Response, connection: HTTPConnection) -> None:
     """Let the browser forget its session."""
-    secure = is_https(connection)
+    response.headers.append("set-cookie", clearing_cookie(secure=is_https(connection)))
+
+
+def clearing_cookie(*, secure: bool) -> str:
+    """Return the ``Set-Cookie`` by which a browser forgets its session."""
+    response = Response()
     response.delete_cookie(SECURE_COOKIE if secure else COOKIE, path="/", secure=secure, httponly=True, samesite="lax")
+    return response.headers["set-cookie"]
 
 
 def is_https(connection: HTTPConnection) -> bool:

@@ -11,6 +11,8 @@ ACCESS_TEXTS: dict[str, Text] = {
     "login.name": Text(en="Name", fr="Nom"),
     "login.password": Text(en="Password", fr="Mot de passe"),
     "login.go": Text(en="Log in", fr="Se connecter"),
+    "login.provider": Text(en="Log in with {provider}", fr="Se connecter avec {provider}"),
+    "login.provider.city": Text(en="Log in with the city's account", fr="Se connecter avec le compte de la ville"),
     "login.wrong": Text(en="Name or password is wrong.", fr="Nom ou mot de passe incorrect."),
     "login.trouble": Text(
         en="The service does not answer: try again in a moment.", fr="Le service ne répond pas : réessayez."

@@ -13,9 +13,10 @@ import re
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 
+from model.access import Role
 from model.device import Text
 
-ROLES = ("viewer", "experimenter", "operator", "admin")
+ROLES = tuple(role.value for role in Role)
 """From the least to the most."""
 
 _LONGEST = 200

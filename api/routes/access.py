@@ -53,11 +53,17 @@ async def login(request: Request, response: Response, context: ContextDep, asked
 
     Wrong name and wrong password are answered alike.
     """
-    access, now = _access(context), context.clock()
+    access, now, guard = _access(context), context.clock(), context.logins
+    if guard is not None:
+        guard.check(asked.name, request)
     session = await access.login(asked.name, asked.password.get_secret_value(), at=now, until=now + SESSION)
     known = None if session is None else await access.by_session(session, at=now)
     if session is None or known is None:
+        if guard is not None:
+            guard.failed(asked.name, request)
         raise Problem(UNAUTHORIZED, "name or password is wrong")
+    if guard is not None:
+        guard.succeeded(asked.name)
     remember(response, request, session)
     response.headers["Cache-Control"] = "no-store"
     return _asker(known)

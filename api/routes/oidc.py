@@ -15,6 +15,7 @@ from fastapi import APIRouter, Depends, FastAPI, Request, Response
 from fastapi.responses import RedirectResponse
 from starlette.exceptions import HTTPException
 
+from api.access.rights import unguarded
 from api.language import language_of
 from api.oidc.claims import RefusedError
 from api.oidc.desk import OidcDesk
@@ -48,6 +49,12 @@ def install(app: FastAPI, desk: OidcDesk | None) -> None:
     app.include_router(router)
 
 
+def provider_of(app: FastAPI) -> str | None:
+    """Return what the provider is called, "" for no name; ``None`` where nobody logs in by one."""
+    desk = getattr(app.state, "oidc", None)
+    return desk.config.label if isinstance(desk, OidcDesk) else None
+
+
 async def _desk(request: Request) -> OidcDesk:
     desk = getattr(request.app.state, "oidc", None)
     if not isinstance(desk, OidcDesk):
@@ -59,6 +66,7 @@ DeskDep = Annotated[OidcDesk, Depends(_desk)]
 
 
 @router.get("/login/oidc")
+@unguarded
 async def begin(request: Request, desk: DeskDep, back: str = "/") -> Response:
     """Send a browser to the provider."""
     try:
@@ -73,6 +81,7 @@ async def begin(request: Request, desk: DeskDep, back: str = "/") -> Response:
 
 
 @router.get("/login/oidc/callback")
+@unguarded
 async def callback(request: Request, desk: DeskDep) -> Response:
     """Take a browser back from the provider, and begin its session."""
     try:
@@ -87,6 +96,7 @@ async def callback(request: Request, desk: DeskDep) -> Response:
 
 
 @router.post("/logout/oidc")
+@unguarded
 async def leave(request: Request, desk: DeskDep) -> Response:
     """End a session, here and at the provider. A form asks for it: no link of another page can."""
     cleared, address = await desk.leave(request.cookies)

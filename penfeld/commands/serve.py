@@ -95,6 +95,8 @@ async def _serve(config: Config, listening: socket.socket, wait_s: float, renewa
     from api.console import ConsoleConfig, mount
     from api.context import ApiConfig, context_of
     from api.mqtt import MqttConfig, MqttDoor
+    from api.oidc.sessions import AccountSessions
+    from api.routes import oidc as oidc_routes
     from ingest.cage import Cage
     from penfeld.alerting import desk
     from penfeld.brokers import broker_address
@@ -103,6 +105,7 @@ async def _serve(config: Config, listening: socket.socket, wait_s: float, renewa
     from penfeld.datasets import open_catalogue
     from penfeld.devicefiles import DeviceFiles, catalogue
     from penfeld.limits import limits, trusted
+    from penfeld.oidc import oidc_desk
     from penfeld.replays import quarantine, replayer
     from penfeld.sources import sources
     from penfeld.version import version
@@ -122,6 +125,7 @@ async def _serve(config: Config, listening: socket.socket, wait_s: float, renewa
         Cage() as cage,
         exporting(opened) as exports,
     ):
+        access = Access(opened) if config.access.mode == "accounts" else None
         queries, registry, stored = Queries(opened), Registry(opened), quarantine(opened)
         interpreter = replayer(opened, known, sources(config), utc_now, cage)
         app = create_app(
@@ -152,8 +156,10 @@ async def _serve(config: Config, listening: socket.socket, wait_s: float, renewa
                 public=config.access.public,
                 pictures=_site(config.console.tiles),
             ),
-            access=Access(opened) if config.access.mode == "accounts" else None,
+            access=access,
         )
+        oidc = oidc_desk(config, AccountSessions(access, secure=_secure(config)), utc_now) if access else None
+        oidc_routes.install(app, oidc[0] if oidc else None)
         mount(
             app,
             ConsoleConfig(
@@ -178,7 +184,14 @@ async def _serve(config: Config, listening: socket.socket, wait_s: float, renewa
                 await server.serve(sockets=[listening.dup()])  # which closes what it is given
         finally:
             closing.cancel()
+            if oidc is not None:
+                await oidc[1].close()
     return 0
+
+
+def _secure(config: Config) -> bool:
+    """Whether browsers that a provider sends back come over TLS."""
+    return config.oidc.public_url.startswith("https://")
 
 
 def _site(address: str) -> str:

@@ -31,6 +31,8 @@ host = "127.0.0.1"
 user = "penfeld"
 password = "{secret}7"
 sender = "alerts@city.example"
+[access]
+mode = "accounts"
 [access.oidc]
 issuer = "https://id.city.example"
 client_id = "penfeld"

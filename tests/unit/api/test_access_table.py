@@ -220,6 +220,15 @@ ITS_OWN = {
     "POST /api/v1/callbacks/{network}": "the same",
     "POST /api/v1/callbacks/{network}/{rest:path}": "the same",
     "GET /api/v1/callbacks/sigfox": "says that it takes POST only",
+    **dict.fromkeys(
+        (
+            f"{method} {path}"
+            for method in ("GET", "HEAD")
+            for path in ("/catalog", "/catalog.{form}", "/catalog/{dataset}", "/catalog/{dataset}/files/{file}")
+        ),
+        "what is published is for anybody",
+    ),
+    "GET /catalog/style.css": "the same",
     "GET /healthz": "whether the process is alive, for whoever keeps it so",
     "GET /readyz": "the same",
     "WS /api/v1/stream/ws": "tried in test_access_streams",

@@ -18,6 +18,7 @@ client_secret_file = "secret"
 public_url = "https://iot.city.example/"
 roles = { "sig-lampes" = "operator" }
 """
+ACCOUNTS = {"PENFELD_ACCESS_MODE": "accounts"}
 
 
 def written(folder: Path, text: str) -> Path:
@@ -30,7 +31,7 @@ def written(folder: Path, text: str) -> Path:
 
 def test_a_login_by_a_provider_is_read_with_its_secret(tmp_path: Path) -> None:
     """The redirect address follows from the public one; the secret is in no repr."""
-    config = load(written(tmp_path, GOOD), {})
+    config = load(written(tmp_path, GOOD), ACCOUNTS)
     found = oidc_config(config.oidc)
 
     assert found is not None
@@ -51,6 +52,7 @@ def test_everything_can_come_from_the_environment(tmp_path: Path) -> None:
     config = load(
         None,
         {
+            **ACCOUNTS,
             "PENFELD_ACCESS_OIDC_ISSUER": "https://id.city.example",
             "PENFELD_ACCESS_OIDC_CLIENT_ID": "penfeld",
             "PENFELD_ACCESS_OIDC_CLIENT_SECRET_FILE": str(tmp_path / "secret"),
@@ -90,7 +92,7 @@ def test_what_is_wrong_is_named_with_its_line(tmp_path: Path, changed: str, line
     text = "\n".join(lines if changed in lines else [*lines, changed])
 
     with pytest.raises(ConfigError) as wrong:
-        load(written(tmp_path, text), {})
+        load(written(tmp_path, text), ACCOUNTS)
 
     assert len(wrong.value.problems) == 1
     assert wrong.value.problems[0].startswith(f"{tmp_path / 'penfeld.toml'}:{line}: ")
@@ -104,12 +106,12 @@ def test_what_is_wrong_is_named_with_its_line(tmp_path: Path, changed: str, line
 def test_what_is_no_section_is_said_so(tmp_path: Path, text: str) -> None:
     """A table that is none, or has keys that nobody knows."""
     with pytest.raises(ConfigError):
-        load(written(tmp_path, text), {})
+        load(written(tmp_path, text), ACCOUNTS)
 
 
 def test_an_empty_secret_is_no_secret(tmp_path: Path) -> None:
     """A file with nothing in it is told by its name."""
-    config = load(written(tmp_path, GOOD), {})
+    config = load(written(tmp_path, GOOD), ACCOUNTS)
     (tmp_path / "secret").write_text(" \n")
 
     with pytest.raises(ConfigError, match="is empty"):
@@ -118,6 +120,16 @@ def test_an_empty_secret_is_no_secret(tmp_path: Path) -> None:
 
 def test_proxies_are_addresses(tmp_path: Path) -> None:
     """A name is refused: it could become another's."""
-    assert load(written(tmp_path, '[api.limits]\ntrusted_proxies = ["10.0.0.0/8", "::1"]\n'), {}).limits.trusted_proxies
+    assert load(
+        written(tmp_path, '[api.limits]\ntrusted_proxies = ["10.0.0.0/8", "::1"]\n'), ACCOUNTS
+    ).limits.trusted_proxies
     with pytest.raises(ConfigError, match="neither an address nor a network"):
-        load(written(tmp_path, '[api.limits]\ntrusted_proxies = ["proxy.city.example"]\n'), {})
+        load(written(tmp_path, '[api.limits]\ntrusted_proxies = ["proxy.city.example"]\n'), ACCOUNTS)
+
+
+def test_a_login_without_accounts_is_refused(tmp_path: Path) -> None:
+    """Who sets a provider but leaves the door open would think that people log in."""
+    with pytest.raises(ConfigError) as caught:
+        load(written(tmp_path, GOOD), {})
+
+    assert 'set it to "accounts"' in str(caught.value)
