@@ -117,7 +117,7 @@ class RulePage:
         try:
             rule = rule_of_draft(self._draft)
         except DraftError as error:
-            self._rule, problems = None, [words(error.key, box=self._boxes.label(error.box))]
+            self._rule, problems = None, [words(error.key, box=self._boxes.label(error.box), detail=error.detail)]
         else:
             problems = list(await self._parts.rules.problems(rule))
             self._rule = None if problems else rule
