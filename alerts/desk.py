@@ -19,7 +19,7 @@ from alerts.known import Known
 from model.alarm import AuditLine, Origin, StoredRule
 from model.alert_ports import AlertStore, RuleBook
 from model.device import DeviceType
-from model.errors import BadRequestError, NotFoundError
+from model.errors import BadRequestError, ConflictError, NotFoundError
 from model.rule import Rule, Silence
 from model.trial import Trial
 
@@ -82,9 +82,11 @@ class RuleDesk:
         await self._refuse(rule)
         return await self._book.put(rule, who=who, origin=origin, at=self._clock(), version=version)
 
-    async def switch(self, name: str, who: str, *, on: bool) -> StoredRule:
+    async def switch(self, name: str, who: str, *, on: bool, version: str | None = None) -> StoredRule:
         """Switch a rule on or off; what no longer works can be switched off, not on."""
         stored = await self.rule(name)
+        if version is not None and stored.version != version:
+            raise ConflictError(f"the rule {name} was changed meanwhile: read it again, then switch it")
         rule = msgspec.structs.replace(stored.rule, enabled=on)
         if rule == stored.rule:
             return stored

@@ -3,7 +3,6 @@
 from collections.abc import Sequence
 from urllib.parse import quote
 
-import msgspec
 from fastapi import Request
 from nicegui import ui
 
@@ -100,9 +99,9 @@ class RulesPage:
 
     async def _switch(self, stored: StoredRule, *, on: bool) -> None:
         words = self._words
-        rule = msgspec.structs.replace(stored.rule, enabled=on)
+        rule = stored.rule
         try:
-            await self._parts.rules.save(rule, who=self._who.name, origin="console", version=stored.version)
+            await self._parts.rules.switch(rule.name, self._who.name, on=on, version=stored.version)
         except UnavailableError:
             ui.notify(words("trouble.database"), type="negative")
         except (BadRequestError, ConflictError, NotFoundError) as error:
