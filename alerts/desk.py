@@ -14,6 +14,7 @@ import msgspec
 
 from alerts import check
 from alerts.backtest import trial
+from alerts.check_conditions import THINGS
 from alerts.compiled import Place
 from alerts.known import Known
 from model.alarm import AuditLine, Origin, StoredRule
@@ -21,6 +22,7 @@ from model.alert_ports import AlertStore, RuleBook
 from model.device import DeviceType
 from model.errors import BadRequestError, ConflictError, NotFoundError
 from model.rule import Rule, Silence
+from model.said import Said, joined
 from model.trial import Trial
 
 _KNOWN_FOR = timedelta(seconds=2)
@@ -105,11 +107,20 @@ class RuleDesk:
     ) -> Trial:
         """Return what a rule would have raised; raise ``BadRequestError`` with its problems."""
         if end <= start:
-            raise BadRequestError(f"the end ({end.isoformat()}) does not lie behind the start ({start.isoformat()})")
+            raise BadRequestError(
+                Said(
+                    f"the end ({end.isoformat()}) does not lie behind the start ({start.isoformat()})",
+                    f"la fin ({end.isoformat()}) n’est pas après le début ({start.isoformat()})",
+                )
+            )
         await self._refuse(rule)
         if isinstance(rule.when, Silence) and rule.when.of != "device":
             raise BadRequestError(
-                f"when: a {rule.when.of} cannot be tried: when it spoke is not kept; save the rule and watch"
+                Said(
+                    f"a {rule.when.of} cannot be tried: when it spoke is not kept; save the rule and watch",
+                    f"une {THINGS[rule.when.of]} ne peut être essayée : quand elle a parlé n’est pas gardé ; "
+                    "enregistrez la règle et observez",
+                ).at("when")
             )
         world = (await self.known()).world
         now = self._clock()
@@ -123,4 +134,4 @@ class RuleDesk:
 
     async def _refuse(self, rule: Rule) -> None:
         if problems := await self.problems(rule):
-            raise BadRequestError("; ".join(problems))
+            raise BadRequestError(joined(problems))

@@ -37,6 +37,7 @@ from model.rule import (
 )
 from model.rule import plain as plain_rule
 from model.rule_text import rule_from
+from model.said import Said, told
 from model.severity import Severity
 from model.spans import Span
 
@@ -51,6 +52,7 @@ _CLASSES: Mapping[type, Sort] = {
 }  # fmt: skip
 _MEANINGFUL = frozenset({"float", "int"})
 _NAME = re.compile(r"[^a-z0-9_.\-/]+")
+_TOO_DEEP = Said("is nested far too deep; write fewer levels", "est trop imbriqué ; écrivez moins de niveaux")
 _NO_TITLE: Mapping[str, str] = {"en": "-", "fr": "-"}
 
 
@@ -319,21 +321,25 @@ def _written(text: str) -> Condition:
     if not re.match(r"when\s*=", said):
         said = f"when = {said}"
     tables: list[dict[str, Any]] = []
-    wrong = ""
+    wrong: Said | None = None
     for attempt in (said, " ".join(said.splitlines())):
         try:
             tables.append(tomllib.loads(attempt))
             break
         except tomllib.TOMLDecodeError as error:
-            wrong = wrong or str(error)
+            wrong = wrong or _toml_said(str(error))
         except RecursionError:
-            raise DraftError("written", "editor.no_condition", "…") from None
-    if not tables:
+            raise DraftError("written", "editor.no_condition", _TOO_DEEP) from None
+    if wrong is not None and not tables:
         raise DraftError("written", "editor.no_condition", wrong)
     try:
         return rule_from("-", {"title": _NO_TITLE, "when": tables[0]["when"]}).when
     except ValueError as error:
-        raise DraftError("written", "editor.no_condition", error.args[0]) from None
+        raise DraftError("written", "editor.no_condition", told(error)) from None
+
+
+def _toml_said(what: str) -> Said:
+    return Said(f"this cannot be read: {what}", f"cela ne peut être lu : {what}")
 
 
 def as_written(draft: Draft, sort: Sort) -> str:

@@ -231,7 +231,7 @@ def test_written_condition(browser: Browser, city: str) -> None:
         box = page.get_by_label("Condition")
         expect(box).to_have_value('{ field = "power_w", above = 70 }')
         box.fill('{ any = [{ field = "power_w", above = }] }')
-        expect(page.get_by_text("Condition: Invalid value")).to_be_visible()
+        expect(page.get_by_text("Condition: this cannot be read: Invalid value")).to_be_visible()
         box.fill('{ any = [{ field = "power_w", above = 70 }, { field = "lamp_failure", values = [true] }] }')
         expect(page.get_by_text("This rule works.")).to_be_visible()
 

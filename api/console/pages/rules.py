@@ -16,6 +16,7 @@ from api.console.frame import Page, frame, words_for
 from api.console.parts import Parts
 from model.alarm import AlarmFilter, AlarmState, StoredRule
 from model.errors import BadRequestError, ConflictError, NotFoundError, UnavailableError
+from model.said import in_language, told
 
 _COUNTED = 1000
 
@@ -105,7 +106,7 @@ class RulesPage:
         except UnavailableError:
             ui.notify(words("trouble.database"), type="negative")
         except (BadRequestError, ConflictError, NotFoundError) as error:
-            ui.notify(str(error), type="negative")
+            ui.notify(in_language(told(error), words.language), type="negative")
         else:
             ui.notify(words("rules.on" if on else "rules.off", title=words.pick(rule.title)))
         self._shown = []
