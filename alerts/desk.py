@@ -14,13 +14,15 @@ import msgspec
 
 from alerts import check
 from alerts.backtest import trial
+from alerts.check_conditions import THINGS
 from alerts.compiled import Place
 from alerts.known import Known
 from model.alarm import AuditLine, Origin, StoredRule
 from model.alert_ports import AlertStore, RuleBook
 from model.device import DeviceType
-from model.errors import BadRequestError, NotFoundError
+from model.errors import BadRequestError, ConflictError, NotFoundError
 from model.rule import Rule, Silence
+from model.said import Said, joined
 from model.trial import Trial
 
 _KNOWN_FOR = timedelta(seconds=2)
@@ -82,9 +84,11 @@ class RuleDesk:
         await self._refuse(rule)
         return await self._book.put(rule, who=who, origin=origin, at=self._clock(), version=version)
 
-    async def switch(self, name: str, who: str, *, on: bool) -> StoredRule:
+    async def switch(self, name: str, who: str, *, on: bool, version: str | None = None) -> StoredRule:
         """Switch a rule on or off; what no longer works can be switched off, not on."""
         stored = await self.rule(name)
+        if version is not None and stored.version != version:
+            raise ConflictError(f"the rule {name} was changed meanwhile: read it again, then switch it")
         rule = msgspec.structs.replace(stored.rule, enabled=on)
         if rule == stored.rule:
             return stored
@@ -103,11 +107,20 @@ class RuleDesk:
     ) -> Trial:
         """Return what a rule would have raised; raise ``BadRequestError`` with its problems."""
         if end <= start:
-            raise BadRequestError(f"the end ({end.isoformat()}) does not lie behind the start ({start.isoformat()})")
+            raise BadRequestError(
+                Said(
+                    f"the end ({end.isoformat()}) does not lie behind the start ({start.isoformat()})",
+                    f"la fin ({end.isoformat()}) n’est pas après le début ({start.isoformat()})",
+                )
+            )
         await self._refuse(rule)
         if isinstance(rule.when, Silence) and rule.when.of != "device":
             raise BadRequestError(
-                f"when: a {rule.when.of} cannot be tried: when it spoke is not kept; save the rule and watch"
+                Said(
+                    f"a {rule.when.of} cannot be tried: when it spoke is not kept; save the rule and watch",
+                    f"une {THINGS[rule.when.of]} ne peut être essayée : quand elle a parlé n’est pas gardé ; "
+                    "enregistrez la règle et observez",
+                ).at("when")
             )
         world = (await self.known()).world
         now = self._clock()
@@ -121,4 +134,4 @@ class RuleDesk:
 
     async def _refuse(self, rule: Rule) -> None:
         if problems := await self.problems(rule):
-            raise BadRequestError("; ".join(problems))
+            raise BadRequestError(joined(problems))

@@ -9,24 +9,20 @@ Rules:
 
 import re
 import tomllib
-from collections.abc import Iterable, Iterator, Mapping, Sequence
+from collections.abc import Iterable, Iterator
 from typing import Any
 
-from decoders.device_lines import quoted, title_text, value_text
+from decoders.device_lines import quoted, title_text
+from decoders.rule_lines import shortened, value_lines
 from model.device import Text
 from model.errors import ConfigError
 from model.rule import Rule, plain
-from model.rule_text import KINDS_BY_KEY, rule_from
+from model.rule_text import rule_from
 
 _TABLE = "rule"
 _ORDER = ("title", "severity", "enabled", "scope", "when", "schedule", "notify", "escalate", "simulated", "text")
-_BARE = re.compile(r"[A-Za-z0-9_-]+")
 _LINE = re.compile(r"(?P<what>.*?) \(at line (?P<line>\d+), column (?P<column>\d+)\)", re.DOTALL)
 _WORD = re.compile(r"[a-z_]+")
-_JOINED = ("all", "any", "not")
-_SINGLE = ("type", "device", "district", "experiment", "network", "notify")
-_LASTING = ("for", "repeat", "clear_for", "hold", "flagged")
-_EXACT = 1e15
 
 
 def rules_in(text: str, file: str) -> list[Rule]:
@@ -81,51 +77,11 @@ def _table(rule: Rule) -> str:
         if key in ("title", "text"):
             text = title_text(Text(en=value["en"], fr=value["fr"]))
         elif key == "when":
-            text = _toml(_shortened(value), "")
+            text = value_lines(shortened(value))
         else:
-            text = _toml(value, "")
-        lines.append(f"{key} = {_single(key, value) or text}")
+            text = value_lines(value, key)
+        lines.append(f"{key} = {text}")
     return "\n".join(lines) + "\n"
-
-
-def _shortened(of: Any) -> dict[str, Any]:  # noqa: ANN401 -- plain values of a condition
-    """Return a condition without the kind that its other keys say."""
-    kind = of["kind"]
-    lasting = {key: of[key] for key in _LASTING if key in of}
-    rest = {key: value for key, value in of.items() if key != "kind" and key not in lasting} | lasting
-    if kind in _JOINED:
-        inner = rest["of"]
-        return {kind: _shortened(inner) if kind == "not" else [_shortened(one) for one in inner]}
-    told = next((of_key for key, of_key in KINDS_BY_KEY if key in rest), None)
-    return rest if told == kind else {"kind": kind, **rest}
-
-
-def _toml(value: Any, indent: str, key: str = "") -> str:  # noqa: ANN401 -- plain values
-    """Return a value in TOML; tables of a list stand on lines of their own."""
-    if isinstance(value, Mapping):
-        inner = [f"{_key(name)} = {_single(name, one) or _toml(one, indent, name)}" for name, one in value.items()]
-        return f"{{ {', '.join(inner)} }}" if inner else "{}"
-    if isinstance(value, Sequence) and not isinstance(value, str):
-        if any(isinstance(one, Mapping) for one in value):
-            deeper = f"{indent}  "
-            return "\n".join(["[", *(f"{deeper}{_toml(one, deeper)}," for one in value), f"{indent}]"])
-        return f"[{', '.join(_toml(one, indent, key) for one in value)}]"
-    if isinstance(value, float) and key != "values" and value.is_integer() and 0 < abs(value) < _EXACT:
-        return str(int(value))
-    if value is None:
-        raise ValueError("TOML has no word for nothing")
-    return value_text(value)
-
-
-def _single(key: str, value: object) -> str:
-    """Return the only text of a list as rules may write it, "" where that is not all there is."""
-    if key in _SINGLE and isinstance(value, list | tuple) and len(value) == 1 and isinstance(value[0], str):
-        return quoted(value[0])
-    return ""
-
-
-def _key(name: str) -> str:
-    return name if _BARE.fullmatch(name) else quoted(name)
 
 
 class _Lines:

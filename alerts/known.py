@@ -9,8 +9,10 @@ from alerts.compiled import World
 from model.alert_ports import Member
 from model.device import DeviceType, Field
 from model.rule import Scope
+from model.said import Said
 
 _SHOWN = 4
+NOTHING = Said("", "")
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -53,42 +55,46 @@ class Findings:
     problems: list[str] = field(default_factory=list)
     notes: list[str] = field(default_factory=list)
 
-    def problem(self, place: str, text: str) -> None:
+    def problem(self, place: str, english: str, french: str) -> None:
         """Take a problem, once."""
-        if (line := f"{place}: {text}") not in self.problems:
+        if (line := Said(english, french).at(place)) not in self.problems:
             self.problems.append(line)
 
-    def note(self, place: str, text: str) -> None:
+    def note(self, place: str, english: str, french: str) -> None:
         """Take a note, once."""
-        if (line := f"{place}: {text}") not in self.notes:
+        if (line := Said(english, french).at(place)) not in self.notes:
             self.notes.append(line)
 
-    def by_type(self, place: str, types: Sequence[DeviceType], wrong: Callable[[DeviceType], str]) -> None:
+    def by_type(self, place: str, types: Sequence[DeviceType], wrong: Callable[[DeviceType], Said | None]) -> None:
         """Take what is wrong for device types: a problem where it is for all of them, else a note that names them."""
         said = {of.name: text for of in types if (text := wrong(of))}
         if not said:
             return
         text = next(iter(said.values()))
         if len(said) == len(types):
-            self.problem(place, text)
+            self.problem(place, text, text.french)
         else:
-            self.note(place, f"{text} (device types: {listed(said)}; it works for the others)")
+            self.note(
+                place,
+                f"{text} (device types: {listed(said)}; it works for the others)",
+                f"{text.french} (types d’appareils : {listed(said).french} ; cela va pour les autres)",
+            )
 
 
-def nearest(name: str, names: Iterable[str]) -> str:
+def nearest(name: str, names: Iterable[str]) -> Said:
     """Return the question whether the nearest name is meant, else what there is; "" where there is nothing."""
     known = sorted(names)
     near = get_close_matches(name, known, 2, 0.5)
     if near:
-        return f"did you mean {' or '.join(near)}?"
-    return f"there are {listed(known)}" if known else ""
+        return Said(f"did you mean {' or '.join(near)}?", f"vouliez-vous dire {' ou '.join(near)} ?")
+    return Said(f"there are {listed(known)}", f"il y a {listed(known).french}") if known else NOTHING
 
 
-def listed(names: Iterable[str]) -> str:
+def listed(names: Iterable[str]) -> Said:
     """Return names in a row, the first few of many."""
     each = list(names)
-    more = f" and {len(each) - _SHOWN} more" if len(each) > _SHOWN else ""
-    return ", ".join(each[:_SHOWN]) + more
+    first, more = ", ".join(each[:_SHOWN]), len(each) - _SHOWN
+    return Said(f"{first} and {more} more", f"{first} et {more} autres") if more > 0 else Said(first, first)
 
 
 def plain(value: float) -> str:

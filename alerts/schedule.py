@@ -18,6 +18,7 @@ from alerts.runs import Floats
 from model.instants import microseconds
 from model.readings import Bools, Ints
 from model.rule import Schedule
+from model.said import Said
 from model.sun import height_deg
 
 DAYS = ("mon", "tue", "wed", "thu", "fri", "sat", "sun")
@@ -37,7 +38,9 @@ def minute_of(text: str) -> int:
         return int(match[1]) * 60 + int(match[2])
     if text == "24:00":
         return 24 * 60
-    raise ValueError(f'{text!r} is no time of the day: write "22:00"')
+    raise ValueError(
+        Said(f'{text!r} is no time of the day: write "22:00"', f'{text!r} n’est pas une heure : écrivez "22:00"')
+    )
 
 
 class Times:

@@ -20,6 +20,7 @@ from model.alarm import Alarm, AlarmState, EventKind
 from model.device import Field, Language, Text
 from model.numbers import number, unit
 from model.rule import Geofence, Group, Is, Leaf, Range, Rate, Rule, Silence, Stuck, Threshold, Usual, leaves
+from model.said import Said
 from model.severity import Severity
 from model.spans import Span
 from model.value import Value
@@ -130,19 +131,26 @@ def placeholders_of(text: str) -> tuple[str, ...]:
     return tuple(part for part, _ in _in_braces(text) if part is not None)
 
 
-def problems(text: Text | None) -> tuple[str, ...]:
+def problems(text: Text | None) -> tuple[Said, ...]:
     """Return what is wrong with a rule's text, each with what would be right."""
     found = []
     for language, said in (("en", text.en), ("fr", text.fr)) if text is not None else ():
         for part, sign in _in_braces(said):
             if part is None:
-                found.append(
-                    f"text.{language}: a single {sign} stands at no placeholder; write {sign}{sign} for a brace"
+                wrong = Said(
+                    f"a single {sign} stands at no placeholder; write {sign}{sign} for a brace",
+                    f"un {sign} seul n’est à aucun emplacement ; écrivez {sign}{sign} pour une accolade",
                 )
+                found.append(wrong.at(f"text.{language}"))
             elif part not in PLACEHOLDERS:
                 near = get_close_matches(part, PLACEHOLDERS, 1)
                 hint = f"did you mean {{{near[0]}}}?" if near else f"there are {_known()}"
-                found.append(f"text.{language}: {{{one_line(part, 40)}}} is no placeholder; {hint}")
+                french = f"vouliez-vous dire {{{near[0]}}} ?" if near else f"il y a {_known()}"
+                said_part = one_line(part, 40)
+                wrong = Said(
+                    f"{{{said_part}}} is no placeholder; {hint}", f"{{{said_part}}} n’est pas un emplacement ; {french}"
+                )
+                found.append(wrong.at(f"text.{language}"))
     return tuple(found)
 
 

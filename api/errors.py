@@ -5,7 +5,8 @@ Rules:
 1. Every answer of 400 or above is a problem document: ``type``, ``title``, ``status``, ``detail``, ``instance``, and
    members of its own such as ``near`` (names that are like the one given) or ``errors`` (each wrong part of a request).
    SensorThings alone tells its refusals as its standard has them.
-2. ``detail`` says what to do next. Titles follow the language of the request; details are in English.
+2. ``detail`` says what to do next. Titles follow the language of the request; details do where they know it
+   (``model.said``: what is wrong with rules), the others are in English.
 3. What nobody foresaw is logged with a reference id, and only that id is told: never a stack trace.
 4. What stands behind a network's callback address may be its token: it is neither logged nor told.
 """
@@ -18,6 +19,7 @@ import secrets
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from http import HTTPStatus
+from typing import Any
 
 from fastapi import FastAPI, HTTPException, Request, Response
 from fastapi.exceptions import RequestValidationError
@@ -25,7 +27,7 @@ from starlette.exceptions import HTTPException as StarletteHTTPException
 from starlette.routing import compile_path
 
 from api.language import language_of
-from model.device import Text
+from model.device import Language, Text
 from model.errors import (
     BadRequestError,
     ConflictError,
@@ -37,6 +39,7 @@ from model.errors import (
     UnavailableError,
     UnknownTypeError,
 )
+from model.said import Said, in_language, told
 
 log = logging.getLogger(__name__)
 
@@ -131,17 +134,17 @@ def document(
     detail: str,
     *,
     instance: str,
-    language: str,
+    language: Language,
     members: Mapping[str, object] | None = None,
     headers: Mapping[str, str] | None = None,
 ) -> Response:
     """Return the answer that tells a problem."""
     body = {
-        **(members or {}),
+        **_in_language(members or {}, language),
         "type": f"urn:penfeld:problem:{sort.slug}",
         "title": sort.title.get(language),
         "status": sort.status,
-        "detail": detail,
+        "detail": in_language(detail, language),
         "instance": instance,
     }
     return Response(
@@ -153,7 +156,16 @@ def document(
     )
 
 
-def unexpected(path: str, error: Exception, language: str) -> Response:
+def _in_language(members: object, language: Language) -> Any:  # noqa: ANN401 -- plain values of JSON
+    """Return what a document tells beside its detail, with its sentences in a language."""
+    if isinstance(members, Mapping):
+        return {key: _in_language(value, language) for key, value in members.items()}
+    if isinstance(members, list):
+        return [_in_language(one, language) for one in members]
+    return in_language(members, language) if isinstance(members, Said) else members
+
+
+def unexpected(path: str, error: Exception, language: Language) -> Response:
     """Log an error that nobody foresaw and return the answer that gives its reference."""
     reference = secrets.token_hex(4)
     log.error("unexpected error %s while answering %s", reference, path, exc_info=error)
@@ -175,7 +187,9 @@ async def _penfeld_error(request: Request, error: Exception) -> Response:
         return unexpected(address_of(request), error, language)
     members = {"offset": error.offset} if isinstance(error, DecodeError) else None
     headers = {"Retry-After": str(RETRY_AFTER_S)} if sort is UNAVAILABLE else None
-    return document(sort, str(error), instance=address_of(request), language=language, members=members, headers=headers)
+    return document(
+        sort, told(error), instance=address_of(request), language=language, members=members, headers=headers
+    )
 
 
 async def _validation_error(request: Request, error: Exception) -> Response:
@@ -202,7 +216,7 @@ async def _http_error(request: Request, error: Exception) -> Response:
             return _sta(error)
         return document(
             error.sort,
-            str(error.detail),
+            error.detail,
             instance=address_of(request),
             language=language,
             members=error.members,

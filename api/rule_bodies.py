@@ -12,12 +12,19 @@ from typing import Any
 
 from api.alert_schemas import FindingOut
 from api.errors import INVALID, Problem
+from model.device import Language
 from model.rule import Rule
 from model.rule_text import rule_from
+from model.said import Said, in_language, joined
+from model.said import told as told_of
 
 LONGEST_TEXT = 2_000
 MOST_PARTS = 20_000
 UNNAMED = "new-rule"
+_TOO_MANY = Said(
+    f"a rule has {MOST_PARTS:,} values at most: watch devices by type, district or tag",
+    f"une règle a {MOST_PARTS} valeurs au plus : surveillez des appareils par type, quartier ou étiquette",
+)
 
 
 def read(told: Mapping[str, Any], name: str | None = None) -> Rule:
@@ -27,33 +34,38 @@ def read(told: Mapping[str, Any], name: str | None = None) -> Rule:
     """
     for number, (place, value) in enumerate(_parts(told)):
         if number >= MOST_PARTS:
-            raise refusal([f"a rule has {MOST_PARTS:,} values at most: watch devices by type, district or tag"])
+            raise refusal([_TOO_MANY])
         if trouble := _trouble(value):
-            raise refusal([f"{place}: {trouble}"])
+            raise refusal([trouble.at(place)])
     named = told.get("name", UNNAMED) if name is None else name
     if not isinstance(named, str):
-        raise refusal(["name: write a text"])
+        raise refusal([Said("write a text", "écrivez un texte").at("name")])
     if told.get("name", named) != named:
-        raise refusal([f"name: the address says {named!r}: leave the name out, or write the same"])
+        text = f"the address says {named!r}: leave the name out, or write the same"
+        french = f"l’adresse dit {named!r} : retirez le nom, ou écrivez le même"
+        raise refusal([Said(text, french).at("name")])
     try:
         return rule_from(named, told)
     except ValueError as error:
-        raise refusal([str(error)]) from None
+        raise refusal([told_of(error)]) from None
 
 
-def findings(lines: Sequence[str]) -> list[FindingOut]:
+def findings(lines: Sequence[str], language: Language) -> list[FindingOut]:
     """Return what is wrong, line by line, with the place (what stands before the first colon) apart."""
-    return [_finding(line) for line in lines]
+    return [FindingOut(**_finding(in_language(line, language))) for line in lines]
 
 
 def refusal(lines: Sequence[str]) -> Problem:
     """Return the problem of a rule that cannot work."""
-    return Problem(INVALID, "; ".join(lines), errors=[one.model_dump() for one in findings(lines)])
+    each = [(_finding(line), _finding(in_language(line, "fr"))) for line in lines]
+    errors = [{"where": en["where"], "problem": Said(en["problem"], fr["problem"])} for en, fr in each]
+    return Problem(INVALID, joined(lines), errors=errors)
 
 
-def _finding(line: str) -> FindingOut:
+def _finding(line: str) -> dict[str, str]:
     place, colon, text = line.partition(": ")
-    return FindingOut(where=place, problem=text) if colon and " " not in place else FindingOut(where="", problem=line)
+    apart = bool(colon) and " " not in place
+    return {"where": place, "problem": text} if apart else {"where": "", "problem": str(line)}
 
 
 def _parts(told: object) -> Iterator[tuple[str, object]]:
@@ -70,14 +82,20 @@ def _parts(told: object) -> Iterator[tuple[str, object]]:
             left += [(f"{place}[{i}]", inner) for i, inner in enumerate(value)]
 
 
-def _trouble(value: object) -> str:
-    """Return what is wrong with a value by itself, "" if nothing is."""
+def _trouble(value: object) -> Said | None:
+    """Return what is wrong with a value by itself, ``None`` if nothing is."""
     if isinstance(value, float) and not math.isfinite(value):
-        return "write a number that has an end"
+        return Said("write a number that has an end", "écrivez un nombre fini")
     if not isinstance(value, str):
-        return ""
+        return None
     if len(value) > LONGEST_TEXT:
-        return f"a text has {LONGEST_TEXT:,} characters at most here; this one has {len(value):,}"
+        return Said(
+            f"a text has {LONGEST_TEXT:,} characters at most here; this one has {len(value):,}",
+            f"un texte a ici {LONGEST_TEXT} caractères au plus ; celui-ci en a {len(value)}",
+        )
     if "\x00" in value or any("\ud800" <= sign <= "\udfff" for sign in value):
-        return "a character in it is none that can be stored; leave it out"
-    return ""
+        return Said(
+            "a character in it is none that can be stored; leave it out",
+            "un de ses caractères ne peut être enregistré ; retirez-le",
+        )
+    return None

@@ -308,6 +308,13 @@ class Rules(Protocol):
         """
         ...
 
+    async def switch(self, name: str, who: str, *, on: bool, version: str | None = None) -> StoredRule:
+        """Switch a rule on or off; raise ``NotFoundError``. What no longer works can be switched off, not on.
+
+        ``version``: the one that was seen; raise ``ConflictError`` where another is stored meanwhile.
+        """
+        ...
+
     async def remove(self, name: str, who: str) -> None:
         """Remove a rule (one of a device file comes back as that says it); its open alarms end."""
         ...

@@ -266,6 +266,15 @@ def plain(rule: Rule) -> dict[str, object]:
     return found
 
 
+def change(before: Rule | None, after: Rule) -> str:
+    """Return what an audit calls the change of a rule: whoever switches it off changes nothing that it says."""
+    if before is None:
+        return "rule.added"
+    if msgspec.structs.replace(before, enabled=after.enabled) == after and before.enabled != after.enabled:
+        return "rule.switched_on" if after.enabled else "rule.switched_off"
+    return "rule.changed"
+
+
 def leaves(condition: Condition) -> Iterator[Leaf]:
     """Yield the conditions that are joined, from left to right."""
     if isinstance(condition, Not):

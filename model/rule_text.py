@@ -17,7 +17,9 @@ from typing import get_args
 import msgspec
 
 from model.rule import Measure, Rule, rule_of
+from model.said import Said
 from model.severity import SEVERITIES
+from model.spans import FORMS as SPAN_FORMS
 
 KINDS_BY_KEY: Sequence[tuple[str, str]] = (
     ("measure", "group"),
@@ -61,14 +63,16 @@ _MISSING = re.compile(r"Object missing required field `(\w+)`")
 _UNKNOWN = re.compile(r"Object contains unknown field `(.*)`", re.DOTALL)
 _EXPECTED = re.compile(r"Expected `(?P<wanted>[^`]*)`, got `(?P<got>[^`]*)`")
 _INVALID = re.compile(r"Invalid (?:enum )?value (?P<value>'.*'|\S+)", re.DOTALL)
-_WORDS = {
-    "str": "a text",
-    "float": "a number",
-    "int": "a whole number",
-    "bool": "true or false",
-    "object": "a table",
-    "array": "a list",
-    "null": "nothing",
+_NOTHING = Said("nothing", "rien")
+_NO_SPAN = re.compile(r"(.*) is no length of time: write .*", re.DOTALL)
+_WORDS: Mapping[str, Said] = {
+    "str": Said("a text", "un texte"),
+    "float": Said("a number", "un nombre"),
+    "int": Said("a whole number", "un entier"),
+    "bool": Said("true or false", "true ou false"),
+    "object": Said("a table", "une table"),
+    "array": Said("a list", "une liste"),
+    "null": _NOTHING,
 }
 
 
@@ -99,16 +103,23 @@ def expanded(table: Mapping[str, object]) -> dict[str, object]:
 def rule_from(name: str, table: object) -> Rule:
     """Return the rule of this name that a table says; raise ``ValueError`` with the place and what would be right."""
     if not isinstance(table, Mapping):
-        raise ValueError("a rule is a table: write its title and its condition (when) below its name")  # noqa: TRY004 -- what people wrote
+        raise ValueError(  # noqa: TRY004 -- what people wrote
+            Said(
+                "a rule is a table: write its title and its condition (when) below its name",
+                "une règle est une table : écrivez son titre et sa condition (when) sous son nom",
+            )
+        )
     if "name" in table and table["name"] != name:
-        raise ValueError(f"name: the rule is called {name!r} by the head of its table: leave this out")
+        text = f"the rule is called {name!r} by the head of its table: leave this out"
+        french = f"la règle s’appelle {name!r} par le titre de sa table : retirez ceci"
+        raise ValueError(Said(text, french).at("name"))
     try:
         return rule_of({**expanded(table), "name": name})
     except msgspec.ValidationError as error:
         raise ValueError(said(error)) from None
 
 
-def said(error: msgspec.ValidationError) -> str:
+def said(error: msgspec.ValidationError) -> Said:
     """Return what msgspec says of a rule, as people understand it: the place first, then what to write."""
     match = _PLACE.fullmatch(str(error))
     what, place = (match["what"], match["place"] or "") if match else (str(error), "")
@@ -118,46 +129,63 @@ def said(error: msgspec.ValidationError) -> str:
     elif unknown := _UNKNOWN.fullmatch(what):
         text = _misplaced(unknown[1])
     elif expected := _EXPECTED.fullmatch(what):
-        text = f"write {_word(expected['wanted'])}, not {_word(expected['got'])}"
+        wanted, got = _word(expected["wanted"]), _word(expected["got"])
+        text = Said(f"write {wanted}, not {got}", f"écrivez {wanted.french}, pas {got.french}")
     elif invalid := _INVALID.fullmatch(what):
         words = _CHOICES.get(re.sub(r"\[\d+\]", "", place).rpartition(".")[2], _ALL_KINDS)
-        text = f"{invalid['value']} is unknown; there are {', '.join(words)}"
+        each = ", ".join(words)
+        text = Said(
+            f"{invalid['value']} is unknown; there are {each}", f"{invalid['value']} est inconnu ; il y a {each}"
+        )
+    elif span := _NO_SPAN.fullmatch(what):
+        text = Said(what, f"{span[1]} n’est pas une durée : écrivez {SPAN_FORMS.replace(' or ', ' ou ')}")
     else:
-        text = what
-    return f"{place}: {text}" if place else text
+        text = Said(what, what)
+    return text.at(place) if place else text
 
 
-def _missing(key: str) -> str:
+def _missing(key: str) -> Said:
     """Return what to do where a key is missing."""
     if key == "kind":
-        return f"it is not clear what this waits for; write kind, one of {', '.join(_ALL_KINDS)}"
+        each = ", ".join(_ALL_KINDS)
+        return Said(
+            f"it is not clear what this waits for; write kind, one of {each}",
+            f"ce que cela attend n’est pas clair ; écrivez kind, un de {each}",
+        )
     hints = {
         "title": ' = { en = "…", fr = "…" }',
         "when": ' = { field = "…", above = … }',
         "for": ' = "10 min"',
         "of": " = […]",
     }
-    return f"{key} is missing: write {key}{hints.get(key, ' = …')}"
+    form = f"{key}{hints.get(key, ' = …')}"
+    return Said(f"{key} is missing: write {form}", f"{key} manque : écrivez {form}")
 
 
-def _misplaced(key: str) -> str:
+def _misplaced(key: str) -> Said:
     """Return what to do with a key that is none of this place."""
     if key in _KEYS:
-        return f"{key} has no place here: leave it out"
+        return Said(f"{key} has no place here: leave it out", f"{key} n’a pas sa place ici : retirez-le")
     near = get_close_matches(key, _KEYS, 1)
-    return f"{key!r} is unknown; " + (f"did you mean {near[0]}?" if near else "leave it out")
+    return Said(
+        f"{key!r} is unknown; " + (f"did you mean {near[0]}?" if near else "leave it out"),
+        f"{key!r} est inconnu ; " + (f"vouliez-vous dire {near[0]} ?" if near else "retirez-le"),
+    )
 
 
-def _word(kinds: str) -> str:
+def _word(kinds: str) -> Said:
     """Return kinds of value as people call them: ``float | null`` is a number or nothing."""
-    words = [_WORDS.get(kind, kind) for kind in kinds.split(" | ")]
-    return " or ".join([word for word in words if word != "nothing"] or words)
+    words = [_WORDS.get(kind, Said(kind, kind)) for kind in kinds.split(" | ")]
+    each = [word for word in words if word is not _NOTHING] or words
+    return Said(" or ".join(each), " ou ".join(word.french for word in each))
 
 
 def _condition(of: object, depth: int) -> object:
     """Return a condition in full."""
     if depth > _DEEPEST:
-        raise ValueError("when: conditions are nested far too deep: write fewer levels of all, any and not")
+        text = "conditions are nested far too deep: write fewer levels of all, any and not"
+        french = "les conditions sont imbriquées trop profondément : écrivez moins de niveaux de all, any et not"
+        raise ValueError(Said(text, french).at("when"))
     if not isinstance(of, Mapping):
         return of
     found = dict(of)

@@ -16,7 +16,7 @@ from psycopg.types.json import Jsonb
 
 from model.alarm import AuditLine, Origin, StoredRule
 from model.errors import ConflictError, NotFoundError
-from model.rule import Rule, plain, rule_json
+from model.rule import Rule, change, plain, rule_json
 from storage.alerts import rules_of
 from storage.connection import Connection, Database
 from storage.connection import rows as fetch
@@ -51,7 +51,7 @@ class RuleBook:
                 raise ConflictError(f"the rule {rule.name} was changed meanwhile: read it again, then change it")
             stored = await _write(connection, rule, who, origin, at)
             if known is None or known.version != stored.version:
-                what = "rule.added" if known is None else "rule.changed"
+                what = change(None if known is None else known.rule, rule)
                 await audit(connection, at, who, what, rule.name, {"version": stored.version, "rule": plain(rule)})
         return stored
 

@@ -226,10 +226,13 @@ ALERT_TEXTS: dict[str, Text] = {
     "editor.sort.rate": Text(en="it changes too fast", fr="il varie trop vite"),
     "editor.sort.stuck": Text(en="it does not change any more", fr="il ne change plus"),
     "editor.sort.silence": Text(en="nothing comes any more", fr="plus rien n’arrive"),
-    "editor.sort.kept": Text(en="as it was written", fr="comme elle a été écrite"),
-    "editor.kept": Text(
-        en="This condition has no boxes here; it is kept as it is:",
-        fr="Cette condition n’a pas de cases ici ; elle est gardée telle quelle :",
+    "editor.sort.written": Text(en="… as a rule file says it", fr="… comme l’écrit un fichier de règles"),
+    "editor.written": Text(en="Condition", fr="Condition"),
+    "editor.written.hint": Text(
+        en="As in a rule file, for what has no boxes: conditions joined by all, any and not, places, measures over a "
+        "group, weeks before. For example {example}",
+        fr="Comme dans un fichier de règles, pour ce qui n’a pas de cases : conditions réunies par all, any et not, "
+        "lieux, mesures d’un groupe, semaines d’avant. Par exemple {example}",
     ),
     "editor.side": Text(en="Side", fr="Côté"),
     "editor.side.above": Text(en="above", fr="au-dessus de"),
@@ -244,16 +247,62 @@ ALERT_TEXTS: dict[str, Text] = {
     "editor.values.written": Text(en="States (comma between)", fr="États (virgule entre)"),
     "editor.per": Text(en="Within", fr="En"),
     "editor.tolerance": Text(en="Changes up to this do not count{unit}", fr="Variations négligées jusqu’à{unit}"),
-    "editor.after": Text(
-        en="After (empty: three times as long as usual)", fr="Après (vide : trois fois la durée habituelle)"
-    ),
+    "editor.after": Text(en="After (empty: longer than usual)", fr="Après (vide : plus que l’habituel)"),
     "editor.for": Text(en="For how long (such as 10 min)", fr="Pendant combien de temps (10 min…)"),
     "editor.repeat": Text(en="At how many readings in a row", fr="Sur combien de mesures de suite"),
-    "editor.when": Text(en="Counts", fr="Compte"),
-    "editor.when.always": Text(en="always", fr="toujours"),
-    "editor.when.day": Text(en="by day", fr="de jour"),
-    "editor.when.night": Text(en="by night", fr="de nuit"),
-    "editor.when.hours": Text(en="at these hours", fr="à ces heures"),
+    "editor.clear_for": Text(en="Over for how long before it ends", fr="Terminé depuis combien de temps avant la fin"),
+    "editor.hold": Text(en="How long one reading stands", fr="Durée de validité d’une mesure"),
+    "editor.flagged": Text(
+        en="Readings flagged as implausible count, too", fr="Compter aussi les mesures signalées comme improbables"
+    ),
+    "editor.what.more": Text(en="More: end, gaps, flagged readings", fr="Plus : fin, lacunes, mesures signalées"),
+    "editor.whom.more": Text(en="More: experiments, networks, tags", fr="Plus : expérimentations, réseaux, étiquettes"),
+    "editor.experiments": Text(
+        en="Only these experiments (comma between)", fr="Seulement ces expérimentations (virgule entre)"
+    ),
+    "editor.networks": Text(en="Only these networks (comma between)", fr="Seulement ces réseaux (virgule entre)"),
+    "editor.tags": Text(en="Only with these tags (street = Siam)", fr="Seulement avec ces étiquettes (rue = Siam)"),
+    "editor.no_tag": Text(
+        en="{box}: write name = value, with commas between.",
+        fr="{box} : écrivez nom = valeur, avec des virgules entre.",
+    ),
+    "editor.no_condition": Text(en="{box}: {detail}", fr="{box} : {detail}"),
+    "editor.both": Text(
+        en="{box}: write it in both languages, or leave both empty.",
+        fr="{box} : à écrire dans les deux langues, ou laisser les deux vides.",
+    ),
+    "editor.of": Text(en="Of", fr="De"),
+    "editor.of.device": Text(en="a device", fr="un appareil"),
+    "editor.of.gateway": Text(en="a gateway", fr="une passerelle"),
+    "editor.of.source": Text(en="a whole source", fr="toute une source"),
+    "editor.times": Text(en="Else after so many times the usual", fr="Sinon après tant de fois l’habituel"),
+    "editor.by": Text(en="What is usual", fr="L’habituel"),
+    "editor.by.cadence": Text(en="the device’s own cadence", fr="le rythme propre de l’appareil"),
+    "editor.by.period": Text(en="the period of its type", fr="la période de son type"),
+    "editor.sun": Text(en="Counts", fr="Compte"),
+    "editor.sun.always": Text(en="by day and by night", fr="de jour et de nuit"),
+    "editor.sun.day": Text(en="by day", fr="de jour"),
+    "editor.sun.night": Text(en="by night", fr="de nuit"),
+    "editor.days": Text(en="On these days (none: all)", fr="Ces jours (aucun : tous)"),
+    "editor.steps": Text(en="If nobody acknowledges", fr="Si personne n’acquitte"),
+    "editor.steps.none": Text(
+        en="Nobody else is told until you add a step.",
+        fr="Personne d’autre n’est prévenu tant qu’il n’y a pas d’étape.",
+    ),
+    "editor.step.add": Text(en="Add a step", fr="Ajouter une étape"),
+    "editor.step_after": Text(en="After", fr="Après"),
+    "editor.step.notify": Text(en="Tell", fr="Prévenir"),
+    "editor.step.remove": Text(en="Take off", fr="Retirer"),
+    "editor.step.remove.of": Text(en="Take off step {number}", fr="Retirer l’étape {number}"),
+    "editor.text": Text(en="What an alarm says", fr="Ce que dit une alarme"),
+    "editor.text.hint": Text(
+        en="Empty: a text that fits every rule. {device}, {name}, {district}, {value}, {unit}, {limit}, "
+        "{since}, {rule} and {severity} are replaced.",
+        fr="Vide : un texte qui convient à toute règle. {device}, {name}, {district}, {value}, {unit}, "
+        "{limit}, {since}, {rule} et {severity} sont remplacés.",
+    ),
+    "editor.text_en": Text(en="Text in English", fr="Texte en anglais"),
+    "editor.text_fr": Text(en="Text in French", fr="Texte en français"),
     "editor.start": Text(en="From", fr="De"),
     "editor.end": Text(en="To", fr="À"),
     "editor.severity": Text(en="Severity", fr="Gravité"),
@@ -293,7 +342,7 @@ ALERT_TEXTS: dict[str, Text] = {
     "editor.title.rate": Text(en="{field} changes too fast", fr="{field} varie trop vite"),
     "editor.title.stuck": Text(en="{field} does not change", fr="{field} ne change plus"),
     "editor.title.silence": Text(en="{field} is silent", fr="{field} muet"),
-    "editor.title.kept": Text(en="New rule", fr="Nouvelle règle"),
+    "editor.title.written": Text(en="New rule", fr="Nouvelle règle"),
     "trial.title": Text(en="Try on the past", fr="Essayer sur le passé"),
     "trial.hint": Text(
         en="What this rule would have raised, before anybody is woken by it.",

@@ -2,49 +2,81 @@
 
 Rules:
 
-1. What the boxes cannot show (joined conditions, a geofence, escalation, texts of one's own) is kept as it was.
-2. What cannot be read names its box.
+1. All that a rule can say has a box; a condition without boxes of its own (joined ones, a geofence, a measure over a
+   group) is written as in a rule file.
+2. What nobody changes stays as it was to the last digit, also where a box shows it shorter.
+3. What cannot be read names its box.
 """
 
 import re
-from collections.abc import Collection, Mapping
-from dataclasses import dataclass
+import tomllib
+from collections.abc import Callable, Collection, Mapping
+from dataclasses import dataclass, replace
 from dataclasses import field as dataclass_field
-from typing import Literal
+from typing import Any, Literal, cast
 
 import msgspec
 
 from api.console.conditions import field_of
 from api.console.formats import number, unit
 from api.console.texts import Words
+from decoders.rule_lines import shortened, value_lines
 from model.device import DeviceType, Field, Kind, Text
-from model.rule import Condition, Is, Range, Rate, Rule, Schedule, Scope, Silence, Stuck, Threshold
+from model.rule import (
+    Condition,
+    Escalation,
+    Is,
+    Range,
+    Rate,
+    Rule,
+    Schedule,
+    Scope,
+    Silence,
+    Stuck,
+    Threshold,
+)
+from model.rule import plain as plain_rule
+from model.rule_text import rule_from
+from model.said import Said, told
 from model.severity import Severity
 from model.spans import Span
 
-Sort = Literal["threshold", "range", "is", "rate", "stuck", "silence", "kept"]
-When = Literal["always", "day", "night", "hours"]
-SORTS: tuple[Sort, ...] = ("threshold", "range", "is", "rate", "stuck", "silence")
+Sort = Literal["threshold", "range", "is", "rate", "stuck", "silence", "written"]
+Day = Literal["mon", "tue", "wed", "thu", "fri", "sat", "sun"]
+DAYS: tuple[Day, ...] = ("mon", "tue", "wed", "thu", "fri", "sat", "sun")
+SORTS: tuple[Sort, ...] = ("threshold", "range", "is", "rate", "stuck", "silence", "written")
+SEVERAL = "*"
+"""In the box of the device type: several, as they were written."""
 _CLASSES: Mapping[type, Sort] = {
     Threshold: "threshold", Range: "range", Is: "is", Rate: "rate", Stuck: "stuck", Silence: "silence",
 }  # fmt: skip
 _MEANINGFUL = frozenset({"float", "int"})
 _NAME = re.compile(r"[^a-z0-9_.\-/]+")
+_TOO_DEEP = Said("is nested far too deep; write fewer levels", "est trop imbriqué ; écrivez moins de niveaux")
+_NO_TITLE: Mapping[str, str] = {"en": "-", "fr": "-"}
 
 
 class DraftError(ValueError):
-    """A box that cannot be read. ``box``: which; ``key``: the text that says what it wants."""
+    """A box that cannot be read. ``box``: which; ``key``: the text that says what it wants, with ``detail``."""
 
-    def __init__(self, box: str, key: str) -> None:
-        super().__init__(f"{box}: {key}")
-        self.box, self.key = box, key
+    def __init__(self, box: str, key: str, detail: str = "") -> None:
+        super().__init__(f"{box}: {detail or key}")
+        self.box, self.key, self.detail = box, key, detail
+
+
+@dataclass(slots=True)
+class Step:
+    """One step of the escalation: after how long, and who hears of it then."""
+
+    after: str = ""
+    notify: list[str] = dataclass_field(default_factory=list)
 
 
 @dataclass(slots=True, kw_only=True)
 class Draft:
     """What stands in the boxes. Numbers and lengths of time are as they were written.
 
-    ``base``: the rule that is changed, ``None`` for a new one; ``sort`` "kept": its condition has no boxes.
+    ``base``: the rule that is changed, ``None`` for a new one; ``written``: a condition as a rule file says it.
     ``named``, ``titled``: somebody wrote name or titles, which follow the condition otherwise.
     """
 
@@ -52,6 +84,9 @@ class Draft:
     type: str = ""
     devices: str = ""
     districts: list[str] = dataclass_field(default_factory=list)
+    experiments: str = ""
+    networks: str = ""
+    tags: str = ""
     field: str = ""
     sort: Sort = "threshold"
     side: Literal["above", "below", "beyond"] = "above"
@@ -63,19 +98,30 @@ class Draft:
     values: str = ""
     per: str = "1 h"
     tolerance: str = ""
+    of: Literal["device", "gateway", "source"] = "device"
     after: str = ""
+    times: str = ""
+    by: Literal["cadence", "period"] = "cadence"
+    written: str = ""
     for_: str = ""
     repeat: str = "1"
-    when: When = "always"
-    start: str = "22:00"
-    end: str = "06:00"
+    clear_for: str = ""
+    hold: str = ""
+    flagged: bool = False
+    sun: Literal["", "day", "night"] = ""
+    start: str = ""
+    end: str = ""
+    days: list[str] = dataclass_field(default_factory=list)
     severity: Severity = "warning"
     notify: list[str] = dataclass_field(default_factory=list)
+    steps: list[Step] = dataclass_field(default_factory=list)
     simulated: bool = False
     enabled: bool = True
     name: str = ""
     title_en: str = ""
     title_fr: str = ""
+    text_en: str = ""
+    text_fr: str = ""
     named: bool = False
     titled: bool = False
 
@@ -85,26 +131,37 @@ def draft_of(rule: Rule) -> Draft:
     scope, of = rule.scope, rule.when
     draft = Draft(
         base=rule,
-        type=scope.type[0] if len(scope.type) == 1 else "",
+        type=SEVERAL if len(scope.type) > 1 else next(iter(scope.type), ""),
         devices=", ".join(scope.device),
         districts=list(scope.district),
-        sort=_CLASSES.get(type(of), "kept"),
+        experiments=", ".join(scope.experiment),
+        networks=", ".join(scope.network),
+        tags=", ".join(f"{name} = {said}" for name, said in scope.tags.items()),
+        sort=_CLASSES.get(type(of), "written"),
         severity=rule.severity,
         notify=list(rule.notify),
+        steps=[Step(str(step.after), list(step.notify)) for step in rule.escalate],
         simulated=rule.simulated,
         enabled=rule.enabled,
         name=rule.name,
         title_en=rule.title.en,
         title_fr=rule.title.fr,
+        text_en=rule.text.en if rule.text is not None else "",
+        text_fr=rule.text.fr if rule.text is not None else "",
         named=True,
         titled=True,
     )
-    if isinstance(of, Silence) and of.of != "device":
-        draft.sort = "kept"
-    if draft.sort != "kept":
+    if draft.sort == "written":
+        draft.written = condition_text(rule)
+    else:
         _fill(draft, of)
     _fill_schedule(draft, rule.schedule)
     return draft
+
+
+def condition_text(rule: Rule) -> str:
+    """Return the condition of a rule as a rule file says it."""
+    return value_lines(shortened(plain_rule(rule)["when"]))
 
 
 def _fill(draft: Draft, of: Condition) -> None:
@@ -113,26 +170,33 @@ def _fill(draft: Draft, of: Condition) -> None:
         limit: float | None = getattr(of, side, None)
         if limit is not None:
             draft.side, draft.limit = side, plain(limit)
-    for name in ("clear", "low", "high", "margin", "tolerance"):
+    for name in ("clear", "low", "high", "margin", "tolerance", "times"):
         said: float | None = getattr(of, name, None)
         if said is not None:
             setattr(draft, name, plain(said))
-    for name in ("after", "per", "for_"):
+    for name in ("after", "per", "for_", "clear_for", "hold"):
         span: Span | None = getattr(of, name, None)
         if span is not None:
             setattr(draft, name, str(span))
     draft.repeat = str(getattr(of, "repeat", 1))
+    draft.flagged = bool(getattr(of, "flagged", False))
     if isinstance(of, Is):
         draft.values = ", ".join(_word(one) for one in of.values)
+    elif isinstance(of, Silence):
+        draft.of, draft.by = of.of, of.by
 
 
 def _fill_schedule(draft: Draft, of: Schedule | None) -> None:
     if of is None:
         return
-    if of.sun is not None:
-        draft.when = of.sun
-    elif of.start is not None and of.end is not None:
-        draft.when, draft.start, draft.end = "hours", of.start, of.end
+    draft.sun = of.sun or ""
+    draft.start, draft.end = (_clock(text or "") for text in (of.start, of.end))
+    draft.days = list(of.days)
+
+
+def _clock(text: str) -> str:
+    """Return an hour as the browser's box takes it: 7:30 is 07:30."""
+    return f"0{text}" if re.fullmatch(r"[0-9]:[0-9]{2}", text) else text
 
 
 def plain(of: float) -> str:
@@ -147,83 +211,211 @@ def _word(of: object) -> str:
 def sorts_of(of: Field | None) -> tuple[Sort, ...]:
     """Return the kinds of condition that make sense for a field; of no field, only silence does."""
     if of is None:
-        return ("silence",)
-    return SORTS if of.kind.value in _MEANINGFUL else ("is", "stuck", "silence")
+        return ("silence", "written")
+    return SORTS if of.kind.value in _MEANINGFUL else ("is", "stuck", "silence", "written")
+
+
+_BOXES: Mapping[str, tuple[str, ...]] = {
+    "name": ("name",),
+    "title": ("title_en", "title_fr"),
+    "when": (
+        "sort", "field", "side", "limit", "clear", "low", "high", "margin", "values", "per", "tolerance", "of", "after",
+        "times", "by", "written", "for_", "repeat", "clear_for", "hold", "flagged",
+    ),
+    "scope": ("type", "devices", "districts", "experiments", "networks", "tags"),
+    "severity": ("severity",),
+    "text": ("text_en", "text_fr"),
+    "schedule": ("sun", "start", "end", "days"),
+    "notify": ("notify",),
+    "escalate": ("steps",),
+    "simulated": ("simulated",),
+    "enabled": ("enabled",),
+}  # fmt: skip
+"""What of a rule the boxes make."""
 
 
 def rule_of_draft(draft: Draft) -> Rule:
     """Return the rule that the boxes make; raise ``DraftError`` with the first box that cannot be read."""
-    base = draft.base
-    scope = base.scope if base is not None else Scope()
-    if draft.type or len(scope.type) == 1:
-        scope = msgspec.structs.replace(scope, type=(draft.type,) if draft.type else ())
-    devices = tuple(one.strip() for one in draft.devices.split(",") if one.strip())
-    scope = msgspec.structs.replace(scope, device=devices, district=tuple(draft.districts))
-    changes = {
-        "name": draft.name.strip(),
-        "title": Text(en=draft.title_en.strip(), fr=draft.title_fr.strip()),
-        "when": condition_of(draft),
-        "scope": scope,
-        "severity": draft.severity,
-        "schedule": _schedule(draft),
-        "notify": tuple(draft.notify),
-        "simulated": draft.simulated,
-        "enabled": draft.enabled,
-    }
-    return msgspec.structs.replace(base, **changes) if base is not None else Rule(**changes)  # type: ignore[arg-type]  # as its fields say
+    base, old = draft.base, draft_of(draft.base) if draft.base is not None else None
+    said: dict[str, Any] = {}
+    for part, boxes in _BOXES.items():
+        if base is not None and all(getattr(draft, box) == getattr(old, box) for box in boxes):
+            said[part] = getattr(base, part)
+        else:
+            said[part] = _MAKERS[part](draft)
+            if base is not None and old is not None:
+                said[part] = _merged(getattr(base, part), _attempt(_MAKERS[part], old), said[part])
+    return Rule(**said)
+
+
+def _attempt(maker: Callable[[Draft], object], draft: Draft) -> object:
+    try:
+        return maker(draft)
+    except DraftError:
+        return None
+
+
+def _merged(base: object, before: object, made: object) -> object:
+    """Return what the boxes make now, with what they said before as it stands in the rule: no box shows every digit."""
+    if repr(made) == repr(before):
+        return base
+    if isinstance(made, msgspec.Struct) and type(base) is type(before) is type(made):
+        each = {name: _merged(*(getattr(one, name) for one in (base, before, made))) for name in made.__struct_fields__}
+        if "unit" in each and each.get("field") != getattr(base, "field", None):
+            each["unit"] = None  # it was that of the other field
+        return msgspec.structs.replace(made, **each)
+    return made
 
 
 def condition_of(draft: Draft) -> Condition:
-    """Return the condition that the boxes make; what they do not show of the one before is kept."""
-    before = draft.base.when if draft.base is not None else None
-    if draft.sort == "kept":
-        if before is None:
-            raise DraftError("sort", "editor.missing")
-        return before
+    """Return the condition that the boxes make."""
+    if draft.sort == "written":
+        return _written(draft.written)
     if draft.sort != "silence" and not draft.field:
         raise DraftError("field", "editor.missing")
-    made, changes = _made(draft)
-    if not isinstance(made, Silence):
-        changes["for_"] = span_of(draft.for_, "for_")
-        changes["repeat"] = count_of(draft.repeat, "repeat")
-    return msgspec.structs.replace(before if type(before) is type(made) else made, **changes)
+    made = _made(draft)
+    if isinstance(made, Silence):
+        return made
+    lasting = {
+        "for_": span_of(draft.for_, "for_"),
+        "repeat": count_of(draft.repeat, "repeat"),
+        "clear_for": span_of(draft.clear_for, "clear_for"),
+        "hold": span_of(draft.hold, "hold"),
+        "flagged": draft.flagged,
+    }
+    return cast("Condition", msgspec.structs.replace(made, **lasting))
 
 
-def _made(draft: Draft) -> tuple[Condition, dict[str, object]]:
-    """Return a condition of the kind chosen, and what the boxes say of it."""
+def _made(draft: Draft) -> Condition:
+    """Return a condition of the kind chosen, without how long it has to be so."""
     name = draft.field
     if draft.sort == "range":
         low, high = needed(draft.low, "low"), needed(draft.high, "high")
-        margin = number_of(draft.margin, "margin") or 0.0
-        return Range(field=name, low=low, high=high), {"field": name, "low": low, "high": high, "margin": margin}
+        return Range(field=name, low=low, high=high, margin=number_of(draft.margin, "margin") or 0.0)
     if draft.sort == "is":
-        values = values_of(draft.values)
-        return Is(field=name, values=values), {"field": name, "values": values}
+        return Is(field=name, values=values_of(draft.values))
     if draft.sort == "stuck":
-        tolerance = number_of(draft.tolerance, "tolerance") or 0.0
-        return Stuck(field=name), {"field": name, "tolerance": tolerance}
+        return Stuck(field=name, tolerance=number_of(draft.tolerance, "tolerance") or 0.0)
     if draft.sort == "silence":
-        return Silence(), {"field": name or None, "after": span_of(draft.after, "after")}
-    changes: dict[str, object] = {"field": name, "above": None, "below": None}
-    changes[draft.side] = needed(draft.limit, "limit")
-    changes["clear"] = number_of(draft.clear, "clear")
+        times = number_of(draft.times, "times")
+        after = span_of(draft.after, "after")
+        silence = Silence(of=draft.of, field=name or None, after=after, by=draft.by)
+        return silence if times is None else msgspec.structs.replace(silence, times=times)
+    limits: dict[str, Any] = {draft.side: needed(draft.limit, "limit")}
+    limits["clear"] = number_of(draft.clear, "clear")
     if draft.sort == "rate":
         per = span_of(draft.per, "per")
         if per is None:
             raise DraftError("per", "editor.missing")
-        return Rate(field=name, per=per), {"beyond": None, **changes, "per": per}
-    return Threshold(field=name), changes
+        return Rate(field=name, per=per, **limits)
+    if draft.side == "beyond":  # of a rate; a value has no such side
+        raise DraftError("side", "editor.missing")
+    return Threshold(field=name, **limits)
+
+
+def _written(text: str) -> Condition:
+    """Return the condition that a text says as a rule file does; lines may end anywhere."""
+    said = text.strip()
+    if not said:
+        raise DraftError("written", "editor.missing")
+    if not re.match(r"when\s*=", said):
+        said = f"when = {said}"
+    tables: list[dict[str, Any]] = []
+    wrong: Said | None = None
+    for attempt in (said, " ".join(said.splitlines())):
+        try:
+            tables.append(tomllib.loads(attempt))
+            break
+        except tomllib.TOMLDecodeError as error:
+            wrong = wrong or _toml_said(str(error))
+        except RecursionError:
+            raise DraftError("written", "editor.no_condition", _TOO_DEEP) from None
+    if wrong is not None and not tables:
+        raise DraftError("written", "editor.no_condition", wrong)
+    try:
+        return rule_from("-", {"title": _NO_TITLE, "when": tables[0]["when"]}).when
+    except ValueError as error:
+        raise DraftError("written", "editor.no_condition", told(error)) from None
+
+
+def _toml_said(what: str) -> Said:
+    return Said(f"this cannot be read: {what}", f"cela ne peut être lu : {what}")
+
+
+def as_written(draft: Draft, sort: Sort) -> str:
+    """Return what the boxes of a kind of condition say, as a rule file says it."""
+    title = Text(en="-", fr="-")
+    return condition_text(Rule(name="-", title=title, when=condition_of(replace(draft, sort=sort))))
+
+
+def _scope(draft: Draft) -> Scope:
+    named = draft.base.scope.type if draft.base is not None else ()
+    return Scope(
+        type=named if draft.type == SEVERAL else (draft.type,) if draft.type else (),
+        device=_list(draft.devices),
+        district=tuple(draft.districts),
+        experiment=_list(draft.experiments),
+        network=_list(draft.networks),
+        tags=_tags(draft.tags),
+    )
+
+
+def _list(written: str) -> tuple[str, ...]:
+    return tuple(one.strip() for one in written.split(",") if one.strip())
+
+
+def _tags(written: str) -> dict[str, str]:
+    found = {}
+    for one in _list(written):
+        name, sign, said = (part.strip() for part in one.partition("="))
+        if not (name and sign and said):
+            raise DraftError("tags", "editor.no_tag")
+        found[name] = said
+    return found
 
 
 def _schedule(draft: Draft) -> Schedule | None:
-    before = draft.base.schedule if draft.base is not None else None
-    if draft.when == "always":
-        # days alone have no box: they stay
-        return before if before is not None and before.days and before.sun is None and before.start is None else None
-    days = before.days if before is not None else ()
-    if draft.when == "hours":
-        return Schedule(start=draft.start.strip(), end=draft.end.strip(), days=days)
-    return Schedule(sun=draft.when, days=days)
+    made = Schedule(
+        sun=draft.sun or None,
+        start=draft.start.strip() or None,
+        end=draft.end.strip() or None,
+        days=tuple(day for day in DAYS if day in draft.days),
+    )
+    return None if made == Schedule() else made
+
+
+def _steps(draft: Draft) -> tuple[Escalation, ...]:
+    found = []
+    for step in draft.steps:
+        after = span_of(step.after, "step_after")
+        if after is None:
+            raise DraftError("step_after", "editor.missing")
+        found.append(Escalation(after=after, notify=tuple(step.notify)))
+    return tuple(found)
+
+
+def _text(draft: Draft) -> Text | None:
+    english, french = draft.text_en.strip(), draft.text_fr.strip()
+    if not english and not french:
+        return None
+    if not english or not french:
+        raise DraftError("text_fr" if english else "text_en", "editor.both")
+    return Text(en=english, fr=french)
+
+
+_MAKERS: Mapping[str, Callable[[Draft], object]] = {
+    "name": lambda draft: draft.name.strip(),
+    "title": lambda draft: Text(en=draft.title_en.strip(), fr=draft.title_fr.strip()),
+    "when": condition_of,
+    "scope": _scope,
+    "severity": lambda draft: draft.severity,
+    "text": _text,
+    "schedule": _schedule,
+    "notify": lambda draft: tuple(draft.notify),
+    "escalate": _steps,
+    "simulated": lambda draft: draft.simulated,
+    "enabled": lambda draft: draft.enabled,
+}
 
 
 def number_of(written: str, box: str) -> float | None:

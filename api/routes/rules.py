@@ -32,6 +32,7 @@ from api.alert_schemas import (
 )
 from api.context import PREFIX, Context, ContextDep
 from api.errors import CONFLICT, INVALID, NOT_FOUND, Problem, unknown
+from api.language import LanguageDep
 from api.openapi import problems
 from api.parameters import CursorQuery, UserDep, WhoQuery, check_range, next_link, page_of
 from api.rule_bodies import findings, read, refusal
@@ -85,14 +86,14 @@ async def rules(
 
 @router.post("/rules/check", summary="Check a rule", responses=problems(413, 422, 503))
 @needs(Permission.DECODE)
-async def check(context: ContextDep, told: Told) -> CheckedOut:
+async def check(context: ContextDep, language: LanguageDep, told: Told) -> CheckedOut:
     """Tell what keeps a rule from working, each with its place and what to change; nothing is stored.
 
     Its name may be left out. What is no rule at all is refused with the place of what is wrong.
     """
     rule = read(told)
-    found = findings(await context.rules.problems(rule))
-    notes = [] if found else findings(await context.rules.notes(rule))
+    found = findings(await context.rules.problems(rule), language)
+    notes = [] if found else findings(await context.rules.notes(rule), language)
     return CheckedOut(works=not found, problems=found, notes=notes)
 
 
@@ -171,6 +172,7 @@ async def write_rule(
     context: ContextDep,
     response: Response,
     user: UserDep,
+    language: LanguageDep,
     rule: RulePath,
     told: Told,
     who: WhoQuery = None,
@@ -192,7 +194,7 @@ async def write_rule(
     stored = await context.rules.save(wanted, who=context.doer(who or user), origin="console", version=version)
     response.status_code = 201 if known is None else 200
     response.headers["ETag"] = f'"{stored.version}"'
-    notes = findings(await context.rules.notes(stored.rule))
+    notes = findings(await context.rules.notes(stored.rule), language)
     return RuleSavedOut.model_validate({**dict(_rule_out(stored)), "notes": notes})
 
 

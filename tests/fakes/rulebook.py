@@ -6,7 +6,7 @@ from hashlib import blake2b
 
 from model.alarm import AuditLine, Origin, StoredRule
 from model.errors import ConflictError, NotFoundError
-from model.rule import Rule, rule_json
+from model.rule import Rule, change, rule_json
 
 
 class RuleBook:
@@ -31,7 +31,7 @@ class RuleBook:
             raise ConflictError(f"the rule {rule.name} was changed meanwhile")
         stored = StoredRule(rule=rule, version=_version(rule), origin=origin, changed_at=at, changed_by=who)
         self.saved[rule.name] = stored
-        self._note(at, who, "rule.changed" if known else "rule.added", rule.name)
+        self._note(at, who, change(known.rule if known else None, rule), rule.name)
         return stored
 
     async def remove(self, name: str, *, who: str, at: datetime) -> None:

@@ -1,11 +1,14 @@
 """``model.alert_ports.Rules`` in memory: a rule works if its name has no blank."""
 
 from collections.abc import Callable, Sequence
+from dataclasses import replace
 from datetime import datetime
+
+import msgspec
 
 from model.alarm import AuditLine, Origin, StoredRule
 from model.errors import BadRequestError, ConflictError, NotFoundError
-from model.rule import Rule
+from model.rule import Rule, change
 from model.trial import Trial
 
 
@@ -47,8 +50,23 @@ class Rules:
         number = str(1 + int(known.version if known else 0))
         stored = StoredRule(rule=rule, version=number, origin=origin, changed_at=self._clock(), changed_by=who)
         self.rules[rule.name] = stored
-        self._note(who, "rule.changed" if known else "rule.added", rule.name)
+        self._note(who, change(known.rule if known else None, rule), rule.name)
         return stored
+
+    async def switch(self, name: str, who: str, *, on: bool, version: str | None = None) -> StoredRule:
+        """Switch a rule on or off; one that does not work only off."""
+        stored = await self.rule(name)
+        if version is not None and stored.version != version:
+            raise ConflictError(f"the rule {name} was changed meanwhile: read it again, then switch it")
+        rule = msgspec.structs.replace(stored.rule, enabled=on)
+        if on and (problems := await self.problems(rule)):
+            raise BadRequestError("; ".join(problems))
+        if rule == stored.rule:
+            return stored
+        number = str(int(stored.version) + 1)
+        self.rules[name] = replace(stored, rule=rule, version=number, changed_by=who)
+        self._note(who, change(stored.rule, rule), name)
+        return self.rules[name]
 
     async def remove(self, name: str, who: str) -> None:
         """Remove a rule."""

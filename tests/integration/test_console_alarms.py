@@ -170,7 +170,70 @@ def test_switch(browser: Browser, city: str) -> None:
         switch.press("Space")
         expect(page.get_by_text("is switched on.")).to_be_visible()
         page.goto(f"{city}/rules/edit/lamp/dark")
-        expect(page.get_by_text("Lamp lit: no and Active power above 20 W")).to_be_visible()
+        written = '{ all = [\n  { field = "lamp_on", values = [false] },\n  { field = "power_w", above = 20 },\n] }'
+        expect(page.get_by_label("Condition")).to_have_value(written)
+
+
+def test_all_boxes(browser: Browser, city: str) -> None:
+    """Days, hours, tags, escalation, texts and how long it is over are written and found again; others stay."""
+    with visiting(browser, f"{city}/rules/edit/lamp/power") as visit:
+        page = visit.page
+        page.get_by_text("More: experiments, networks, tags").click()
+        page.get_by_label("Only with these tags").fill("street")
+        expect(page.get_by_text("write name = value, with commas between.")).to_be_visible()
+        page.get_by_label("Only with these tags").fill("street = Siam")
+        page.get_by_text("More: end, gaps, flagged readings").click()
+        page.get_by_label("Over for how long before it ends").fill("15 min")
+        page.get_by_label("How long one reading stands").fill("2 h")
+        page.get_by_label("On these days").click()
+        for day in ("Sat", "Sun"):
+            page.get_by_role("option", name=day).click()
+        page.keyboard.press("Escape")
+        page.get_by_label("From", exact=True).fill("22:00")
+        page.get_by_label("To", exact=True).fill("06:00")
+        page.get_by_text("If nobody acknowledges").click()
+        page.get_by_role("button", name="Add a step").click()
+        page.get_by_label("After", exact=True).fill("45 min")
+        page.get_by_label("Tell", exact=True).click()
+        page.get_by_role("option", name="wall").click()
+        page.keyboard.press("Escape")
+        page.get_by_text("What an alarm says").click()
+        page.get_by_label("Text in English").fill("{name} draws {value}")
+        expect(page.get_by_text("Text in French: write it in both languages")).to_be_visible()
+        page.get_by_label("Text in French").fill("{name} consomme {value}")
+        expect(page.get_by_text("This rule works.")).to_be_visible()
+        page.get_by_role("button", name="Save").click()
+        page.get_by_role("dialog").get_by_role("button", name="Save").click()
+        expect(page.locator("h1")).to_have_text("Alert rules")
+        page.goto(f"{city}/rules/edit/lamp/power")
+        for label, value in {
+            "Only with these tags": "street = Siam",
+            "Over for how long before it ends": "15 min",
+            "How long one reading stands": "2 h",
+            "Text in English": "{name} draws {value}",
+            "Text in French": "{name} consomme {value}",
+            "For how long (such as 10 min)": "30 min",
+        }.items():
+            expect(page.get_by_label(label)).to_have_value(value)
+        expect(page.get_by_label("From", exact=True)).to_have_value("22:00")
+        expect(page.get_by_label("After", exact=True)).to_have_value("45 min")
+        expect(page.locator(".step")).to_contain_text("wall")
+        expect(page.get_by_role("region", name="When, how bad")).to_contain_text("Sat")
+
+
+def test_written_condition(browser: Browser, city: str) -> None:
+    """A condition without boxes is written as in a rule file, beginning with what the boxes said."""
+    with visiting(browser, f"{city}/rules/new?type=penfeld_streetlight&field=power_w") as visit:
+        page = visit.page
+        page.get_by_label("Limit (W)").fill("70")
+        page.get_by_label("Alarm when").click()
+        page.get_by_role("option", name="as a rule file says it").click()
+        box = page.get_by_label("Condition")
+        expect(box).to_have_value('{ field = "power_w", above = 70 }')
+        box.fill('{ any = [{ field = "power_w", above = }] }')
+        expect(page.get_by_text("Condition: this cannot be read: Invalid value")).to_be_visible()
+        box.fill('{ any = [{ field = "power_w", above = 70 }, { field = "lamp_failure", values = [true] }] }')
+        expect(page.get_by_text("This rule works.")).to_be_visible()
 
 
 def test_device(browser: Browser, city: str) -> None:

@@ -209,7 +209,7 @@ def test_a_rule_is_shown_switched_off_and_removed(said: Said) -> None:
     assert off[:2] == (0, "lamps/lit is off\n")
     assert '[rule."lamps/lit"]\n' in shown[1]
     assert "enabled = false\n" in shown[1]
-    assert ["anna", "rule.changed"] in [line.split()[3:] for line in shown[1].splitlines()]
+    assert ["anna", "rule.switched_off"] in [line.split()[3:] for line in shown[1].splitlines()]
     assert on[:2] == (0, "lamps/lit is on\n")
     assert gone[:2] == (0, "lamps/lit is removed\n")
     assert unknown[0] == 1

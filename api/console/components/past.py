@@ -11,6 +11,7 @@ from api.console.texts import Words
 from api.console.trials import bars, sentence, worst
 from model.errors import BadRequestError, UnavailableError
 from model.rule import Rule
+from model.said import in_language, told
 from model.trial import Alternative, Trial
 
 _DAYS = {"7": "trial.days.7", "30": "trial.days.30"}
@@ -57,7 +58,11 @@ class Past:
         try:
             trial = await self._parts.rules.test(rule, now - timedelta(days=days), now, self._progress)
         except (BadRequestError, UnavailableError) as error:
-            why = str(error) if isinstance(error, BadRequestError) else words("trouble.database")
+            why = (
+                in_language(told(error), words.language)
+                if isinstance(error, BadRequestError)
+                else words("trouble.database")
+            )
             self._said.say(words("trial.untried", why=why))
             self._found.clear()
             return None

@@ -22,6 +22,7 @@ from api.console.trials import lately, taken
 from model.alarm import StoredRule
 from model.errors import BadRequestError, ConflictError, NotFoundError, UnavailableError
 from model.rule import Rule
+from model.said import in_language, told
 from model.trial import Alternative
 
 _LATELY = 30
@@ -119,7 +120,10 @@ class RulePage:
         try:
             rule = rule_of_draft(self._draft)
         except DraftError as error:
-            self._rule, problems = None, [words(error.key, box=self._boxes.label(error.box))]
+            self._rule, problems = (
+                None,
+                [words(error.key, box=self._boxes.label(error.box), detail=in_language(error.detail, words.language))],
+            )
         else:
             problems = list(await self._parts.rules.problems(rule))
             self._rule = None if problems else rule
@@ -134,7 +138,7 @@ class RulePage:
             place.clear()
             with place:
                 for one in lines:
-                    Text("li", one, "breakable")
+                    Text("li", in_language(one, self._words.language), "breakable")
 
     async def _ask_to_save(self) -> None:
         await self._check()
@@ -155,7 +159,7 @@ class RulePage:
         except UnavailableError:
             ui.notify(words("trouble.database"), type="negative")
         except (BadRequestError, ConflictError) as error:
-            self._say([str(error)], [])
+            self._say([told(error)], [])
         else:
             ui.navigate.to("/rules")
 
@@ -170,6 +174,6 @@ class RulePage:
         except UnavailableError:
             ui.notify(self._words("trouble.database"), type="negative")
         except NotFoundError as error:
-            ui.notify(str(error), type="negative")
+            ui.notify(in_language(told(error), self._words.language), type="negative")
         else:
             ui.navigate.to("/rules")

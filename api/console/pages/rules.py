@@ -3,7 +3,6 @@
 from collections.abc import Sequence
 from urllib.parse import quote
 
-import msgspec
 from fastapi import Request
 from nicegui import ui
 
@@ -17,6 +16,7 @@ from api.console.frame import Page, frame, words_for
 from api.console.parts import Parts
 from model.alarm import AlarmFilter, AlarmState, StoredRule
 from model.errors import BadRequestError, ConflictError, NotFoundError, UnavailableError
+from model.said import in_language, told
 
 _COUNTED = 1000
 
@@ -101,13 +101,13 @@ class RulesPage:
 
     async def _switch(self, stored: StoredRule, *, on: bool) -> None:
         words = self._words
-        rule = msgspec.structs.replace(stored.rule, enabled=on)
+        rule = stored.rule
         try:
-            await self._parts.rules.save(rule, who=self._who.name, origin="console", version=stored.version)
+            await self._parts.rules.switch(rule.name, self._who.name, on=on, version=stored.version)
         except UnavailableError:
             ui.notify(words("trouble.database"), type="negative")
         except (BadRequestError, ConflictError, NotFoundError) as error:
-            ui.notify(str(error), type="negative")
+            ui.notify(in_language(told(error), words.language), type="negative")
         else:
             ui.notify(words("rules.on" if on else "rules.off", title=words.pick(rule.title)))
         self._shown = []

@@ -2,7 +2,7 @@
 
 # ruff: noqa: E501  a case a line
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import replace
 from datetime import timedelta
 from typing import Any
@@ -13,6 +13,7 @@ from alerts.check import Known, notes, problems
 from model.device import DeviceType, Field, Kind, Text
 from model.rule import Condition, Not, Rule, Threshold
 from model.rule_text import rule_from
+from model.said import in_language
 from tests.unit.alerts.city import LAMP, member
 
 NOTHING = Text(en="", fr="")
@@ -52,6 +53,14 @@ def rule(when: Mapping[str, object], *, called: str = "one", **more: Any) -> Rul
 
 def hot(**more: object) -> dict[str, object]:
     return {"field": "temperature_c", "above": 60, **more}
+
+
+def in_french(found: Sequence[str]) -> None:
+    """Check that each is said in French as well, at the same place."""
+    for line in found:
+        french = in_language(line, "fr")
+        assert french != line
+        assert french.partition(": ")[0] == line.partition(": ")[0]
 
 
 CORNERS = [[48.4, -4.5], [48.41, -4.5], [48.41, -4.49]]
@@ -176,6 +185,7 @@ def test_a_condition_that_cannot_work_says_what_to_write(when: Mapping[str, obje
     found = problems(rule(when), KNOWN)
 
     assert [one for one in found if one.startswith(said)], found
+    in_french(found)
 
 
 @pytest.mark.parametrize(
@@ -205,6 +215,7 @@ def test_what_stands_around_a_condition_is_checked_too(more: Mapping[str, Any], 
     found = problems(rule(hot(), **more), KNOWN)
 
     assert [one for one in found if one.startswith(said)], found
+    in_french(found)
 
 
 @pytest.mark.parametrize("name", ["", "Hot", "hot lamp", "x" * 101, "é", "a\nb"])

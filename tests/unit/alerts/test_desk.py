@@ -101,6 +101,24 @@ async def test_a_rule_that_stopped_working_can_be_switched_off_and_removed() -> 
     assert await scene.desk.all() == []
 
 
+async def test_whoever_switches_a_rule_is_written_down() -> None:
+    """Who, which way, once each; who saw another version is refused, and what stands so already changes nothing."""
+    scene = Scene()
+    seen = await scene.desk.save(hot("lamps/hot"), who="anna", origin="console")
+
+    await scene.desk.switch("lamps/hot", "jean", on=False, version=seen.version)
+    await scene.desk.switch("lamps/hot", "jean", on=False)
+    with pytest.raises(ConflictError, match="was changed meanwhile"):
+        await scene.desk.switch("lamps/hot", "loig", on=True, version=seen.version)
+    await scene.desk.switch("lamps/hot", "loig", on=True)
+
+    assert [(one.who, one.what) for one in await scene.desk.audit("lamps/hot")] == [
+        ("loig", "rule.switched_on"),
+        ("jean", "rule.switched_off"),
+        ("anna", "rule.added"),
+    ]
+
+
 async def test_a_rule_of_a_device_file_comes_back_when_its_change_is_removed() -> None:
     """Switching it off saves one in its place; removing that one shows the device file's again."""
     scene = Scene()

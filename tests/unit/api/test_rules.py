@@ -130,6 +130,19 @@ async def test_what_is_no_rule(scene: Scene, body: dict[str, object], place: str
     assert scene.rules.rules == {}
 
 
+async def test_what_is_wrong_is_said_in_french(scene: Scene) -> None:
+    """Whoever asks in French is told in French what to change, at the same place, whatever refuses it."""
+    french = {"Accept-Language": "fr"}
+    saved = await scene.client.put(HOT, json=changed(abve=1), headers=french)
+    asked = await scene.client.post("/api/v1/rules/check?lang=fr", json=changed(above="much"))
+    plain = await scene.client.put(HOT, json=changed(abve=1))
+
+    assert saved.json()["errors"] == [{"where": "when", "problem": "'abve' est inconnu ; vouliez-vous dire above ?"}]
+    assert saved.json()["detail"] == "when: 'abve' est inconnu ; vouliez-vous dire above ?"
+    assert asked.json()["errors"] == [{"where": "when.above", "problem": "écrivez un nombre, pas un texte"}]
+    assert plain.json()["errors"] == [{"where": "when", "problem": "'abve' is unknown; did you mean above?"}]
+
+
 async def test_too_deep(scene: Scene) -> None:
     """Conditions in conditions without end are refused, and the service goes on."""
     when: dict[str, object] = dict(BODY["when"])

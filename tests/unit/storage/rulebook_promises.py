@@ -2,6 +2,7 @@
 
 from datetime import timedelta
 
+import msgspec
 import pytest
 
 from model.alert_ports import RuleBook
@@ -117,12 +118,17 @@ class RuleBookPromises:
         await book.put(rule("hot", 60), who="Anne", origin="console", at=NOON)
         await book.put(rule("cold", 60), who="Jean", origin="console", at=NOON)
         await book.put(rule("hot", 61), who="Jean", origin="console", at=LATER)
+        for enabled in (False, True):
+            switched = msgspec.structs.replace(rule("hot", 61), enabled=enabled)
+            await book.put(switched, who="Loig", origin="console", at=LATER)
         await book.remove("hot", who="Anne", at=LATER)
         lines = await book.audit("hot")
 
         assert [(one.who, one.what, one.target, one.at) for one in lines] == [
             ("Anne", "rule.removed", "hot", LATER),
+            ("Loig", "rule.switched_on", "hot", LATER),
+            ("Loig", "rule.switched_off", "hot", LATER),
             ("Jean", "rule.changed", "hot", LATER),
             ("Anne", "rule.added", "hot", NOON),
         ]
-        assert [one.target for one in await book.audit(limit=3)] == ["hot", "hot", "cold"]
+        assert [one.target for one in await book.audit(limit=5)] == [*["hot"] * 4, "cold"]
