@@ -11,6 +11,7 @@ from api.schemas import Page, Shape, Time, Value, Word
 from model.alarm import AlarmState, EventKind, Origin
 from model.notification import NotificationState
 from model.severity import Severity
+from model.weekly import Day
 
 MAX_IDS = 500
 MAX_WHO = 100
@@ -270,6 +271,26 @@ class AuditOut(Shape):
     detail: dict[str, Any]
 
 
+class WeeklyIn(BaseModel):
+    """Hours that come again every week, by the clocks of a place. An end before the start is of the day after."""
+
+    model_config = ConfigDict(extra="forbid")
+
+    days: list[Day] = Field(min_length=1, max_length=7, examples=[["tue"]], description="On which days they begin")
+    start: str = Field(max_length=5, examples=["22:00"])
+    end: str = Field(max_length=5, examples=["04:00"])
+    zone: str = Field(default="Europe/Paris", max_length=64)
+
+
+class WeeklyOut(Shape):
+    """Hours that come again every week."""
+
+    days: list[Day]
+    start: str
+    end: str
+    zone: str
+
+
 class SilenceIn(BaseModel):
     """Of what nobody is to be told for a while. What is left out fits all; alarms are recorded as ever."""
 
@@ -287,6 +308,7 @@ class SilenceIn(BaseModel):
     district: Word | None = None
     everything: bool = Field(default=False, description="That really all is meant, where nothing says which alarms")
     maintenance: bool = Field(default=False, description="Planned work, shown as such")
+    weekly: WeeklyIn | None = Field(default=None, description="Only in these hours of every week until it ends")
 
 
 class SilenceOut(Shape):
@@ -302,6 +324,7 @@ class SilenceOut(Shape):
     device_type: str | None
     district: str | None
     maintenance: bool
+    weekly: WeeklyOut | None
 
 
 class ChannelOut(Shape):

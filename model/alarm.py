@@ -19,6 +19,7 @@ import msgspec
 from model.rule import Rule
 from model.severity import Severity
 from model.value import Value
+from model.weekly import Weekly, holds_until
 
 LIVE_ALARMS_TOPIC = "penfeld/v1/alarms"
 """JSON arrays of ``AlarmNotice``, QoS 0: what changed just now."""
@@ -259,7 +260,8 @@ class AlarmPage:
 class Silence(msgspec.Struct, frozen=True, kw_only=True):
     """Nobody is told of alarms that fit, from ``starts_at`` to ``ends_at``; they are recorded as ever.
 
-    What is ``None`` fits all. ``maintenance``: planned work, shown as such. ``id`` 0: not stored yet.
+    What is ``None`` fits all. ``maintenance``: planned work, shown as such. ``weekly``: between ``starts_at`` and
+    ``ends_at`` it holds in these hours only. ``id`` 0: not stored yet.
     """
 
     starts_at: datetime
@@ -272,6 +274,16 @@ class Silence(msgspec.Struct, frozen=True, kw_only=True):
     device_type: str | None = None
     district: str | None = None
     maintenance: bool = False
+    weekly: Weekly | None = None
+
+    def until(self, at: datetime) -> datetime | None:
+        """Return until when people are not told, if it holds at a moment; ``None`` where it does not."""
+        if not self.starts_at <= at < self.ends_at:
+            return None
+        if self.weekly is None:
+            return self.ends_at
+        end = holds_until(self.weekly, at)
+        return None if end is None else min(end, self.ends_at)
 
 
 class AuditLine(msgspec.Struct, frozen=True, kw_only=True):

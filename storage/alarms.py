@@ -16,6 +16,7 @@ from psycopg.types.json import Jsonb
 
 from model.alarm import Alarm, AlarmEvent, AlarmFilter, AlarmPage, EventKind, Silence
 from model.errors import BadRequestError, NotFoundError
+from model.weekly import Weekly, problem
 from storage.alerts import alarms_by_id
 from storage.connection import Connection, Database
 from storage.connection import rows as fetch
@@ -110,6 +111,7 @@ class Alarms:
                 device_type=row[7],
                 district=row[8],
                 maintenance=row[9],
+                weekly=None if row[10] is None else msgspec.convert(row[10], Weekly),
             )
             for row in found
         ]
@@ -118,9 +120,14 @@ class Alarms:
         """Store a silence and return it with its id; raise ``BadRequestError`` for one that ends before it starts."""
         if silence.ends_at <= silence.starts_at:
             raise BadRequestError("ends_at: a silence ends after it starts")
-        values = msgspec.structs.asdict(silence)
+        if silence.weekly is not None and (wrong := problem(silence.weekly)):
+            raise BadRequestError(wrong)
+        weekly = None if silence.weekly is None else msgspec.to_builtins(silence.weekly)
+        values = msgspec.structs.asdict(silence) | {"weekly": weekly}
         async with self._database.transaction() as connection:
-            [(number,)] = await fetch(connection, statement("add_silence"), values)
+            [(number,)] = await fetch(
+                connection, statement("add_silence"), values | {"weekly": None if weekly is None else Jsonb(weekly)}
+            )
             detail = {name: value for name, value in values.items() if value not in (None, 0, False)}
             at = await _now(connection)
             await audit(connection, at, silence.by, "silence.added", str(number), detail)

@@ -129,6 +129,11 @@ class SeenRules:
                 await self._check(one.rule)
         return await self._rules.save(rule, who=who, origin=origin, version=version)
 
+    async def switch(self, name: str, who: str, *, on: bool, version: str | None = None) -> StoredRule:
+        """Switch a rule about one's own."""
+        await self._check((await self.rule(name)).rule)
+        return await self._rules.switch(name, who, on=on, version=version)
+
     async def remove(self, name: str, who: str) -> None:
         """Remove a rule about one's own."""
         await self._check((await self.rule(name)).rule)

@@ -5,7 +5,7 @@ from typing import Annotated
 from fastapi import APIRouter, Path, Query, Request, Response
 
 from api.access.rights import needs
-from api.alert_schemas import SilenceIn, SilenceOut
+from api.alert_schemas import SilenceIn, SilenceOut, WeeklyIn
 from api.context import PREFIX, ContextDep
 from api.errors import INVALID, Problem, unknown
 from api.openapi import problems
@@ -14,6 +14,7 @@ from api.schemas import Page
 from model.access import Permission
 from model.alarm import Silence
 from model.errors import BadRequestError, NotFoundError
+from model.weekly import DAYS, Weekly
 
 router = APIRouter(prefix=PREFIX, tags=["notifications"])
 
@@ -44,7 +45,8 @@ async def silences(
 async def silence(context: ContextDep, user: UserDep, asked: SilenceIn) -> SilenceOut:
     """Hold back messages about alarms that fit in all that is said; what is left out fits all.
 
-    The alarms are recorded as ever. For planned work say `maintenance`. It can be ended before its time.
+    The alarms are recorded as ever. For planned work say `maintenance`; with `weekly` it holds in these hours of every
+    week until `ends_at`. It can be ended before its time.
     """
     if not asked.everything and (asked.rule, asked.subject, asked.device_type, asked.district) == (None,) * 4:
         raise Problem(
@@ -70,6 +72,7 @@ async def silence(context: ContextDep, user: UserDep, asked: SilenceIn) -> Silen
             device_type=asked.device_type,
             district=asked.district,
             maintenance=asked.maintenance,
+            weekly=_weekly(asked.weekly),
         )
     )
     return SilenceOut.model_validate(stored)
@@ -96,6 +99,13 @@ async def end_silence(
     """End a silence now: people are told again. It stays in the list of those that have ended."""
     await context.alarms.unsilence(silence, context.doer(who or user))
     return Response(status_code=204)
+
+
+def _weekly(asked: WeeklyIn | None) -> Weekly | None:
+    if asked is None:
+        return None
+    days = tuple(day for day in DAYS if day in asked.days)
+    return Weekly(days=days, start=asked.start, end=asked.end, zone=asked.zone)
 
 
 def _position(one: Silence) -> str:

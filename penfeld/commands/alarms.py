@@ -2,6 +2,7 @@
 
 import argparse
 import asyncio
+import re
 from collections.abc import Collection
 from datetime import datetime
 from typing import TYPE_CHECKING
@@ -14,6 +15,7 @@ from model.errors import BadRequestError
 from model.severity import SEVERITIES
 from model.spans import FORMS as SPANS
 from model.spans import Span
+from model.weekly import DAYS, Weekly
 from penfeld.config import Config, load
 from penfeld.moments import FORMS, moment_of, take_spans
 from penfeld.output import as_json, remark, table
@@ -35,6 +37,7 @@ EXAMPLES = """\
   penfeld alarms end 12                                        end a silence now"""
 
 _STATES = tuple(state.value for state in AlarmState)
+_WEEKLY = re.compile(r"(?P<days>[a-z, ]+) (?P<start>[0-9:]{5}) ?[-–] ?(?P<end>[0-9:]{5})", re.ASCII)
 _FILTERS = ("rule", "device", "gateway", "source", "type", "district")
 
 
@@ -69,6 +72,9 @@ def arguments(parser: argparse.ArgumentParser) -> None:
     silencing.add_argument("--for", dest="long", metavar="SPAN", help=f"or how long: {SPANS}")
     silencing.add_argument("--reason", required=True, metavar="TEXT", help="why, for all who wonder")
     silencing.add_argument("--maintenance", action="store_true", help="it is planned work, and shown as such")
+    silencing.add_argument(
+        "--weekly", metavar="HOURS", help='only in these hours of every week until then: "tue,thu 22:00-04:00"'
+    )
     silences = actions.add_parser("silences", help="list silences that have not ended")
     silences.add_argument("--all", action="store_true", help="those that have, too")
     ending = actions.add_parser("end", help="end a silence now")
@@ -227,14 +233,32 @@ async def _silence(alarms: "Alarms", opened: "Database", config: Config, options
             device_type=options.type,
             district=options.district,
             maintenance=options.maintenance,
+            weekly=_weekly(options.weekly, zone),
         )
     )
     if options.json:
         as_json(msgspec.to_builtins(done))
     else:
-        print(f"silence {done.id}: nobody is told of {_of(done)} until {_local(end, zone)}")
+        print(
+            f"silence {done.id}: nobody is told of {_of(done)} until {_local(end, zone)} {_hours(done.weekly)}".rstrip()
+        )
         remark(f"`penfeld alarms end {done.id}` ends it")
     return 0
+
+
+def _weekly(written: str | None, zone: str) -> Weekly | None:
+    """Return the hours of every week that somebody wrote."""
+    if written is None:
+        return None
+    match = _WEEKLY.fullmatch(written.strip().lower())
+    days = match["days"].replace(",", " ").split() if match else []
+    if match is None or not set(days) <= set(DAYS):
+        raise BadRequestError(f'--weekly: {written!r} is none; write days and hours: "tue,thu 22:00-04:00"')
+    return Weekly(days=tuple(day for day in DAYS if day in days), start=match["start"], end=match["end"], zone=zone)
+
+
+def _hours(of: Weekly | None) -> str:
+    return "" if of is None else f"{','.join(of.days)} {of.start}-{of.end}"
 
 
 async def _silences(alarms: "Alarms", config: Config, options: argparse.Namespace) -> int:
@@ -249,13 +273,14 @@ async def _silences(alarms: "Alarms", config: Config, options: argparse.Namespac
                 _of(one),
                 _local(one.starts_at, zone),
                 _local(one.ends_at, zone),
+                _hours(one.weekly),
                 one.maintenance,
                 one.by,
                 one.reason,
             )
             for one in each
         ]
-        table(("id", "of", "from", "until", "maintenance", "by", "reason"), rows, right=("id",))
+        table(("id", "of", "from", "until", "weekly", "maintenance", "by", "reason"), rows, right=("id",))
     else:
         print("there are no silences")
     return 0

@@ -199,7 +199,7 @@ select a.id, a.rule, a.version, a.severity, a.state, a.subject, d.id, a.device_t
        a.reason, a.late, a.folded_into,
        (select count(*) from penfeld.alarm as f where f.folded_into = a.id and f.state = 'open'),
        a.acknowledged_at, a.acknowledged_by, a.assigned_to,
-       (select max(s.ends_at) from penfeld.silence as s
+       (select max(penfeld.silent_until(s.starts_at, s.ends_at, s.weekly, now())) from penfeld.silence as s
         where a.state = 'open' and now() between s.starts_at and s.ends_at
           and (s.rule is null or s.rule = a.rule) and (s.subject is null or s.subject = a.subject)
           and (s.device_type is null or s.device_type = a.device_type)
@@ -257,15 +257,16 @@ order by id desc
 limit %(limit)s
 
 -- name: silences
-select id, starts_at, ends_at, reason, by, rule, subject, device_type, district, maintenance
+select id, starts_at, ends_at, reason, by, rule, subject, device_type, district, maintenance, weekly
 from penfeld.silence
 where %(ended)s or ends_at > now()
 order by id desc
 
 -- name: add_silence
-insert into penfeld.silence (starts_at, ends_at, reason, by, rule, subject, device_type, district, maintenance)
+insert into penfeld.silence (starts_at, ends_at, reason, by, rule, subject, device_type, district, maintenance,
+                             weekly)
 values (%(starts_at)s, %(ends_at)s, %(reason)s, %(by)s, %(rule)s, %(subject)s, %(device_type)s, %(district)s,
-        %(maintenance)s)
+        %(maintenance)s, %(weekly)s)
 returning id
 
 -- name: end_silence
@@ -352,6 +353,7 @@ where a.state = 'open' and a.acknowledged_at is null and a.folded_into is null
   and not exists (
       select from penfeld.silence as s
       where %(now)s between s.starts_at and s.ends_at
+        and penfeld.silent_until(s.starts_at, s.ends_at, s.weekly, %(now)s) is not null
         and (s.rule is null or s.rule = a.rule) and (s.subject is null or s.subject = a.subject)
         and (s.device_type is null or s.device_type = a.device_type)
         and (s.district is null or s.district = d.district))

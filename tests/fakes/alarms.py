@@ -7,6 +7,7 @@ from msgspec.structs import replace
 
 from model.alarm import Alarm, AlarmEvent, AlarmFilter, AlarmPage, AlarmState, EventKind, Silence
 from model.errors import BadRequestError, NotFoundError
+from model.weekly import problem
 
 
 class Alarms:
@@ -83,6 +84,8 @@ class Alarms:
         """Store a silence."""
         if silence.ends_at <= silence.starts_at:
             raise BadRequestError("ends_at: a silence ends after it starts")
+        if silence.weekly is not None and (wrong := problem(silence.weekly)):
+            raise BadRequestError(wrong)
         stored = replace(silence, id=len(self.silence_list) + 1)
         self.silence_list[stored.id] = stored
         return stored

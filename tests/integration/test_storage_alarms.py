@@ -1,14 +1,18 @@
 """Alarms as people see them and what they do about them, on every engine."""
 
 import asyncio
-from datetime import timedelta
+from datetime import UTC, datetime, timedelta
+from random import Random
 from typing import Any
 
+import msgspec
 import pytest
 from psycopg.sql import SQL
+from psycopg.types.json import Jsonb
 
 from model.alarm import AlarmFilter, AlarmState, EventKind, Silence, Subject
 from model.errors import BadRequestError, NotFoundError
+from model.weekly import DAYS, Weekly
 from storage.connection import Database
 from tests.integration.fix_alerts import AlertHouse, episode, opening, over, revision
 from tests.unit.storage.batches import HOUR, NOON
@@ -215,3 +219,44 @@ async def test_a_silence_that_ends_before_it_starts_is_refused(house: AlertHouse
         await house.alarms.silence(silence(ends_at=NOON))
 
     assert await house.alarms.silences(ended=True) == []
+
+
+async def test_a_silence_of_every_week_holds_as_it_says(house: AlertHouse) -> None:
+    """The database counts hours of every week as the values do, at all moments around the changes of the clocks."""
+    random = Random(5)  # noqa: S311 -- chooses examples
+    clocks = ["00:00", "01:59", "02:00", "02:30", "03:00", "03:30", "12:00", "22:00"]
+    rows, wanted = [], []
+    for _ in range(600):
+        changed = random.choice([datetime(2026, 3, 29, 1, tzinfo=UTC), datetime(2026, 10, 25, 1, tzinfo=UTC)])
+        at = changed + timedelta(minutes=random.randint(-2000, 2000))
+        days = tuple(day for day in DAYS if random.random() < 0.6) or ("sun",)
+        weekly = Weekly(days=days, start=random.choice(clocks), end=random.choice(clocks))
+        one = silence(starts_at=changed - 20 * HOUR, ends_at=changed + 20 * HOUR, weekly=weekly)
+        rows.append([one.starts_at, one.ends_at, Jsonb(msgspec.to_builtins(weekly)), at])
+        wanted.append(one.until(at))
+    ask = SQL("select penfeld.silent_until(%s, %s, %s, %s)")
+    found = [(await house.database.fetch(ask, row))[0][0] for row in rows]
+
+    assert found == wanted
+    assert 50 < sum(one is None for one in found) < 550
+
+
+async def test_a_silence_of_every_week_is_kept_and_silences_in_its_hours(house: AlertHouse) -> None:
+    """Alarms are silenced in one of its turns, and told between; what can be no hours is refused."""
+    at = await now(house)
+    day, until = DAYS[at.weekday()], None
+    others = tuple(
+        one for one in DAYS if one not in {day, DAYS[(at - HOUR).weekday()], DAYS[(at - 24 * HOUR).weekday()]}
+    )
+    for weekly in (
+        Weekly(days=others, start="00:00", end="23:59", zone="UTC"),
+        Weekly(days=DAYS, start="00:00", end="00:00", zone="UTC"),
+    ):
+        stored = await house.alarms.silence(silence(starts_at=at - HOUR, ends_at=at + 100 * HOUR, weekly=weekly))
+        assert (await house.alarms.silences())[0] == stored
+        until = stored.until(at)
+        assert (await house.alarms.alarm(1)).silenced_until == until
+    assert until is not None
+    assert until - at <= timedelta(days=1)
+    with pytest.raises(BadRequestError, match="no time of the day"):
+        await house.alarms.silence(silence(weekly=Weekly(days=("mon",), start="25:00", end="00:00")))

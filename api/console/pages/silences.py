@@ -1,7 +1,6 @@
 """For whom it is quiet now, the ways to tell people, and what was told: ``/silences``."""
 
 from collections.abc import Sequence
-from datetime import timedelta
 
 from fastapi import Request
 from nicegui import ui
@@ -13,18 +12,19 @@ from api.console.components.elements import Refresh, Text, block
 from api.console.components.grid import Column, Grid
 from api.console.components.tabs import tabs
 from api.console.components.who import Who
-from api.console.drafts import DraftError, number_of
-from api.console.formats import clock_time
+from api.console.drafts import DraftError
 from api.console.frame import Page, frame, words_for
 from api.console.pages.alarm import message_row
 from api.console.parts import Parts
+from api.console.silence_drafts import SilenceDraft, silence_of, when_of
 from api.console.texts import Words
 from model.alarm import Silence
 from model.alert_ports import ChannelView
 from model.errors import BadRequestError, NotFoundError, UnavailableError
+from model.said import in_language, told
+from model.weekly import DAYS
 
 _MESSAGES = 30
-_LONGEST_H = 1000.0
 _COLUMNS = ("time", "channel", "state", "detail")
 
 
@@ -37,15 +37,6 @@ def register(parts: Parts) -> None:
         mine = parts.of(request)
         with frame(request, "alarms", words("silences.title"), words, mine.bell) as here:
             SilencesPage(mine, here, request)
-
-
-def hours_of(written: str) -> timedelta | None:
-    """Return a length in hours that somebody wrote, ``None`` where that is none."""
-    try:
-        found = number_of(written, "hours")
-    except DraftError:
-        return None
-    return timedelta(hours=found) if found is not None and 0 < found <= _LONGEST_H else None
 
 
 def what_of(silence: Silence, words: Words) -> str:
@@ -96,29 +87,63 @@ class SilencesPage:
             self._reason = ui.input(words("silences.reason")).props("maxlength=300")
             for box in (self._rule, self._district, self._subject, self._hours, self._reason):
                 box.props("dense outlined options-dense")
+            self._planned()
             button(words("silences.make"), "button", self._make)
         self._wrong = Text("p", "", "bad")
         self._wrong.props["role"] = "alert"
 
-    async def _make(self) -> None:
-        words, now = self._words, self._parts.clock()
-        length, reason = hours_of(str(self._hours.value or "")), str(self._reason.value or "").strip()
-        if length is None or not reason:
-            self._wrong.say(words("silences.hours.wrong" if length is None else "silences.reason.missing"))
-            return
-        silence = Silence(
-            starts_at=now,
-            ends_at=now + length,
-            reason=reason,
-            by=self._who.name,
-            rule=str(self._rule.value or "") or None,
-            district=str(self._district.value or "") or None,
-            subject=str(self._subject.value or "").strip() or None,
+    def _planned(self) -> None:
+        """Build the boxes of what is planned: from when to when, and whether it comes again every week."""
+        words, types = self._words, self._parts.feed.city.types
+        with block("details", "more"):
+            Text("summary", words("silences.planned"))
+            with block("div", "boxes"):
+                titles = sorted((words.pick(one.title), name) for name, one in types.items())
+                options = {"": words("silences.type.all"), **{name: title for title, name in titles}}
+                self._type = ui.select(options, value="", label=words("silences.type"))
+                self._starts, self._ends = (
+                    ui.input(words(f"silences.{box}")).props("type=datetime-local stack-label")
+                    for box in ("starts", "ends")
+                )
+                each = {day: words(f"day.{day}") for day in DAYS}
+                self._days = ui.select(each, value=[], multiple=True, label=words("silences.days")).props("use-chips")
+                self._day_start, self._day_end = (
+                    ui.input(words(f"silences.{box}")).props("type=time stack-label")
+                    for box in ("day_start", "day_end")
+                )
+                self._maintenance = ui.checkbox(words("silences.is_maintenance")).props("dense")
+                for box in (self._type, self._starts, self._ends, self._days, self._day_start, self._day_end):
+                    box.props("dense outlined options-dense")
+
+    def _draft(self) -> SilenceDraft:
+        def said(box: ui.input | ui.select) -> str:
+            return str(box.value or "")
+
+        return SilenceDraft(
+            rule=said(self._rule),
+            district=said(self._district),
+            subject=said(self._subject),
+            device_type=said(self._type),
+            hours=said(self._hours),
+            starts=said(self._starts),
+            ends=said(self._ends),
+            days=list(self._days.value or []),
+            day_start=said(self._day_start),
+            day_end=said(self._day_end),
+            maintenance=bool(self._maintenance.value),
+            reason=said(self._reason),
         )
+
+    async def _make(self) -> None:
+        words = self._words
         try:
-            await self._parts.alarms.silence(silence)
+            await self._parts.alarms.silence(silence_of(self._draft(), self._who.name, self._parts.clock()))
+        except DraftError as error:
+            self._wrong.say(words(error.key, detail=in_language(error.detail, words.language)))
+            return
         except (BadRequestError, UnavailableError) as error:
-            self._wrong.say(str(error) if isinstance(error, BadRequestError) else words("trouble.database"))
+            bad = isinstance(error, BadRequestError)
+            self._wrong.say(in_language(told(error), words.language) if bad else words("trouble.database"))
             return
         self._wrong.say("")
         self._reason.value = ""
@@ -150,8 +175,8 @@ class SilencesPage:
                 what = what_of(one, words)
                 with block("li"):
                     with block("div"):
-                        time = clock_time(one.ends_at, words.language)
-                        Text("strong", words("silences.until", what=what, time=time), "breakable")
+                        Text("strong", what, "breakable")
+                        Text("span", f" {when_of(one, self._parts.clock(), words)} ", "breakable")
                         if one.maintenance:
                             Text("span", words("silences.maintenance"), "tag")
                         name = name_of(self._parts, one.subject or "")
