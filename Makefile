@@ -48,7 +48,7 @@ endef
 # uv does in seconds what takes pip a minute; where it cannot work, pip does.
 $(VENV)/.tools:
 	@$(PYTHON) -c '$(old)'
-	@echo "Setting up $(VENV) (once, some 20 seconds and 350 MB) ..." >&2
+	@echo "Setting up $(VENV) (once, some 20 seconds and 600 MB) ..." >&2
 	@$(PYTHON) -m venv $(VENV)
 	@$(BIN)/pip install --quiet --disable-pip-version-check --upgrade 'pip>=25.1'
 	@$(BIN)/pip install --quiet --disable-pip-version-check uv || echo "uv is not to be had; pip takes longer"
