@@ -27,7 +27,7 @@ from ingest.latency import Latency
 from ingest.live import LiveReadings
 from ingest.pipeline import Pipeline, Prepared
 from model.batch import Written
-from model.errors import PenfeldError, UnavailableError, WriteRejectedError
+from model.errors import UnavailableError, WriteRejectedError, the_problem
 from model.ports import Codecs, FrameSink, FrameSource, LiveFeed
 from model.retry import Backoff
 from model.status import IngestStatus
@@ -106,8 +106,8 @@ class Ingest:
                 await self._bring_home()
                 preparing.cancel()
                 telling.cancel()
-        except* PenfeldError as problems:
-            raise problems.exceptions[0] from None
+        except BaseExceptionGroup as group:  # `except*` would do, but for a bug of Python 3.11.2 (Debian 12)
+            raise the_problem(group) or group from None
         await self._tell_once()
         logger.info("ingest stopped after %d batches, %d frames", self._counts["batches"], self._counts["received"])
 

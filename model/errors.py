@@ -100,3 +100,14 @@ class ConfigError(PenfeldError):
     def __init__(self, problems: Sequence[str]) -> None:
         super().__init__("\n".join(problems))
         self.problems = tuple(problems)
+
+
+def the_problem(group: BaseExceptionGroup[BaseException]) -> PenfeldError | None:
+    """Return the first of ours where a group of tasks ended with nothing else in it; else ``None``."""
+    ours, others = group.split(PenfeldError)
+    if ours is None or others is not None:
+        return None
+    first: BaseException = ours
+    while isinstance(first, BaseExceptionGroup):
+        first = first.exceptions[0]
+    return first if isinstance(first, PenfeldError) else None

@@ -19,7 +19,7 @@ from dataclasses import dataclass, field
 from datetime import datetime, timedelta
 from typing import Protocol
 
-from model.errors import PenfeldError
+from model.errors import the_problem
 from simulators.envelopes import Event
 from simulators.fleet import Fleet, Sending
 
@@ -113,8 +113,8 @@ class Simulation:
                 tasks = [group.create_task(task) for task in (self._live(start, stop), self._past(start, stop))]
                 lanes = [group.create_task(lane.run()) for lane in self._lanes]
                 group.create_task(self._end(stop, tasks, lanes))
-        except* PenfeldError as problems:
-            raise problems.exceptions[0] from None
+        except BaseExceptionGroup as group:  # `except*` would do, but for a bug of Python 3.11.2 (Debian 12)
+            raise the_problem(group) or group from None
         finally:
             on_their_way = await asyncio.gather(*(lane.door.drain(_PATIENCE_S) for lane in self._lanes))
             self.progress.unacknowledged = sum(on_their_way) + sum(lane.waiting for lane in self._lanes)

@@ -114,8 +114,8 @@ def frame(request: Request, active: str, title: str, words: Words, bell: Bell) -
             Text("span", words("app.subtitle"))
         _navigation(words, active, bell, asker)
         with block("div", "switches"):
-            link(words("nav.open_data"), "/catalog", "switch")
-            link(words("nav.api"), "/api/v1/openapi.json", "switch")
+            link(words("nav.open_data"), "/catalog", "switch switch-data")
+            link(words("nav.api"), "/api/v1/openapi.json", "switch switch-data")
             _theme_switch(words, theme)
             _language_switch(words)
             _account(words, asker)

@@ -31,6 +31,7 @@ async def test_a_silence_from_now_on(scene: Scene) -> None:
         "device_type": None,
         "district": None,
         "maintenance": True,
+        "weekly": None,
     }
     assert await scene.json("/silences/1") == answer.json()
 
