@@ -20,7 +20,7 @@ from model.dataset import Dataset
 from model.device import DeviceType, Field, Kind, Text
 from model.quantities import QUANTITIES
 from model.resolution import Resolution
-from opendata.personal import refused
+from opendata.personal import guarded, refused
 
 Type = Literal["string", "timestamp", "number", "integer", "boolean"]
 _KINDS: Mapping[Kind, Type] = {
@@ -67,6 +67,22 @@ def problems(dataset: Dataset, types: Mapping[str, DeviceType]) -> list[str]:
     for each in known:
         found += refused(dataset, each, chosen(dataset, each))
     return [f"{dataset.place}: dataset {dataset.id}: {text}" for text in found]
+
+
+def told_twice(dataset: Dataset, others: Sequence[Dataset], types: Mapping[str, DeviceType]) -> list[str]:
+    """Return what a dataset tells of somebody's life that another one tells, too: the difference may be one home."""
+    found = []
+    for other in others:
+        for name in sorted({*dataset.choice.device_types} & {*other.choice.device_types} & types.keys()):
+            of = types[name]
+            fields = sorted({*chosen(dataset, of)} & {*chosen(other, of)})
+            if fields and guarded(dataset, of) and guarded(other, of):
+                found.append(
+                    f"{dataset.place}: dataset {dataset.id}: {', '.join(fields)} of {name} is in dataset {other.id}"
+                    f" ({other.place}), too, and the difference of both could be that of one home or vehicle: publish"
+                    " it once"
+                )
+    return found
 
 
 def chosen(dataset: Dataset, of: DeviceType) -> tuple[str, ...]:

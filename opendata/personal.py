@@ -6,7 +6,9 @@ Rules:
    leave and sleep; a tracker tells where one person was. A tram tells where the tram was: its timetable does, too.
 2. A rule is kept by aggregating, by a coarser resolution, by waiting, or by leaving fields out; what is refused says
    which of these is missing. There is no way round it but a published statement that these devices are nobody's.
-3. ``LAW`` is asked by a text; ``CAUTION`` is our own choice where texts give a principle and no figure.
+3. What is not told by one file must not be told by two: a day of such devices is published once, since another version
+   less the first is what one home added; and no two datasets tell of the same devices' same fields.
+4. ``LAW`` is asked by a text; ``CAUTION`` is our own choice where texts give a principle and no figure.
 """
 
 from collections.abc import Mapping
@@ -58,9 +60,14 @@ RULES: Mapping[Personal, Rule] = {
 }
 
 
+def guarded(dataset: Dataset, of: DeviceType) -> bool:
+    """Whether what devices of a type say in a dataset is of somebody's life, and the rules hold."""
+    return of.personal is not None and not dataset.not_personal
+
+
 def refused(dataset: Dataset, of: DeviceType, fields: tuple[str, ...]) -> list[str]:
     """Return what keeps devices of a type from being published like this, each with what to change."""
-    if of.personal is None or dataset.not_personal:
+    if of.personal is None or not guarded(dataset, of):
         return []
     rule = RULES[of.personal]
     about = f"{of.name} is marked personal = {of.personal!r} ({rule.why})"

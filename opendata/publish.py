@@ -28,6 +28,7 @@ from model.errors import BadRequestError
 from model.ports import Registry
 from model.resolution import Resolution
 from opendata.columns import Column, columns, fields_csv, measured, table_schema
+from opendata.personal import guarded
 from opendata.shelf import DEVICES, FIELDS, SCHEMA, Draft, Shelf
 
 SETTLE = timedelta(minutes=2)
@@ -155,6 +156,8 @@ class Publisher:
             return Outcome(dataset=dataset.id, day=day, result=Result.EARLY, note=self._early(dataset, day))
         known = await asyncio.to_thread(self._shelf.day, dataset.id, day)
         number = known.current.number if known else 0
+        if known is not None and any(guarded(dataset, self._city.types[name]) for name in dataset.choice.device_types):
+            return replace(_same(dataset, known), note=_ONCE)
         if self._gone(dataset, day):
             return Outcome(dataset=dataset.id, day=day, result=Result.GONE, version=number, note=_KEPT)
         work = await self._work(dataset, devices, day)
@@ -341,6 +344,7 @@ class _Seen:
 
 
 _KEPT = "readings of that day are deleted by now ([retention] readings): what was published stays"
+_ONCE = "it tells of homes or vehicles and is published once: what another version added could be one of them"
 _TOO_FEW = "no group has devices enough"
 
 

@@ -14,7 +14,7 @@ from decoders.catalogue import Catalogue
 from model.dataset import LICENCES, Dataset
 from model.device import DeviceType, Text
 from model.errors import ConfigError
-from opendata.columns import problems
+from opendata.columns import problems, told_twice
 from opendata.reading import Publisher as By
 from opendata.reading import Where, read_file, read_table
 from penfeld.clock import utc_now
@@ -74,7 +74,8 @@ def sorted_out(config: Config, types: Sequence[DeviceType]) -> tuple[tuple[Datas
         except ConfigError as error:
             wrong += error.problems
     for name in sorted(found):
-        if refused := problems(found[name], known):
+        others = [found[each] for each in sorted(found) if each < name]
+        if refused := problems(found[name], known) or told_twice(found[name], others, known):
             wrong += refused
             del found[name]
     return tuple(found[name] for name in sorted(found)), wrong

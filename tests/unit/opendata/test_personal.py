@@ -8,7 +8,7 @@ import pytest
 from decoders.catalogue import Catalogue
 from model.dataset import Aggregate, Choice
 from model.resolution import Resolution
-from opendata.columns import problems
+from opendata.columns import problems, told_twice
 from tests.unit.opendata.scene import LAMPS, TYPES
 
 METERS = replace(LAMPS, choice=Choice(device_types=("meter",)))
@@ -73,3 +73,14 @@ def test_the_types_that_come_with_penfeld_are_marked() -> None:
     }
     assert {name for name, mark in types.items() if mark == "vehicle"} == {"digitalmatter_oyster"}
     assert types["penfeld_tramunit"] is None
+
+
+def test_no_two_datasets_tell_of_the_same_homes() -> None:
+    """The sum of all less those of the districts is what was left empty; devices of nobody may be told twice."""
+    one = replace(METERS, id="one", place="one.toml", aggregate=TEN, resolution=Resolution.DAY)
+    two = replace(one, id="two", place="two.toml", aggregate=Aggregate("all", 10))
+
+    [said] = told_twice(two, [one], TYPES)
+    assert said.startswith("two.toml: dataset two: volume_m3 of meter is in dataset one (one.toml)")
+    assert told_twice(replace(two, not_personal="These are the meters of the city's schools."), [one], TYPES) == []
+    assert told_twice(replace(LAMPS, id="again"), [LAMPS], TYPES) == []

@@ -6,9 +6,10 @@ from pathlib import Path
 
 import pytest
 
-from model.dataset import Choice
+from model.dataset import Aggregate, Choice
 from model.device import State
 from model.errors import BadRequestError
+from model.resolution import Resolution
 from opendata.publish import SETTLE, Result, span
 from tests.unit.opendata.scene import DAY, LAMPS, MIDNIGHT, NOON, ROW, Press, Rows, lamp
 
@@ -42,6 +43,23 @@ async def test_late_readings_make_another_version_with_a_note(tmp_path: Path) ->
     day = press.shelf.day("lamps", DAY)
     assert day is not None
     assert [version.note.get("fr") for version in day.versions] == [None, "1 mesures tardives ajoutées"]
+
+
+async def test_a_day_of_homes_is_published_once(tmp_path: Path) -> None:
+    """Another version less the first would be what one home said late: so there is none, and who asks is told why."""
+    homes = replace(
+        LAMPS, choice=Choice(device_types=("meter",)), aggregate=Aggregate("all", 10), resolution=Resolution.DAY
+    )
+    sums = (MIDNIGHT, 12, 3.5, 288, 0, "v1", False)
+    press = Press(tmp_path, Rows(rows_=[sums]), devices=[replace(lamp(1), type="meter")])
+    first = await press.publisher.publish(homes, DAY)
+    press.rows.rows_[:] = [(*sums[:2], 3.9, 289, *sums[4:])]
+    press.rows.codecs = 2
+
+    second = await press.publisher.publish(homes, DAY)
+
+    assert (first.result, second.result, second.files) == (Result.NEW, Result.SAME, first.files)
+    assert "once" in second.note
 
 
 async def test_other_data_with_the_same_bytes_is_no_version(tmp_path: Path) -> None:
