@@ -44,6 +44,9 @@ _PREFIX = 8
 _USED = timedelta(minutes=1)
 """How exactly it is known when a token was used."""
 
+_AT_ONCE = 2
+"""Passwords that are looked at together: each takes 64 MB meanwhile, whoever sent it."""
+
 
 class Access:
     """The ``Access`` on PostgreSQL. ``hasher``: how dear a password is; its defaults are those of RFC 9106."""
@@ -52,6 +55,7 @@ class Access:
         self._database = database
         self._hasher = hasher or PasswordHasher()
         self._nobody = ""
+        self._turns = asyncio.Semaphore(_AT_ONCE)
 
     # Sessions
 
@@ -63,7 +67,8 @@ class Access:
             known = ""
         found = await self._database.fetch(statement("account_password"), (known,))
         kept = found[0][0] if found else None
-        fits = await asyncio.to_thread(self._fits, kept, password)
+        async with self._turns:
+            fits = await asyncio.to_thread(self._fits, kept, password)
         if kept is None or not fits:
             return None
         if self._hasher.check_needs_rehash(kept):
