@@ -10,8 +10,7 @@ demo: $(VENV)/.runtime
 
 test: $(VENV)/.dev
 	$(BIN)/python -m pytest -n auto tests/unit
-	$(BIN)/python -m pytest -n auto --dist loadfile tests/integration
-	$(BIN)/python -m pytest tests/acceptance
+	$(BIN)/python -m pytest -n auto --dist loadfile tests/integration tests/acceptance
 
 # Every route asked all sorts of things, often and to the edges of each parameter: half an hour. `make test` asks a few times.
 fuzz: $(VENV)/.dev

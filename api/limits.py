@@ -167,7 +167,7 @@ def kind_of(method: str, path: str, formats: str) -> Kind | None:
     return Kind.QUERIES
 
 
-_LOGINS = (("POST", "/api/v1/login"), ("GET", "/login/oidc"))
+_LOGINS = (("POST", "/api/v1/login"), ("PUT", "/api/v1/me/password"), ("GET", "/login/oidc"))
 _EXPORTED = ("csv", "ndjson", "parquet", "arrow")
 
 

@@ -275,7 +275,7 @@ class _Line(asyncio.BufferedProtocol):
         self._ping_every_s = config.keepalive_s / 2
         self._pinging: asyncio.TimerHandle | None = None
         self._pinged = False
-        self._full = False
+        self._full = self._leaving = False
         self._may_retain = True
 
     async def open(self, tls: ssl.SSLContext | None) -> None:
@@ -307,10 +307,11 @@ class _Line(asyncio.BufferedProtocol):
         return f"{self._config.broker} has broken the line: {await asyncio.shield(self._lost)}"
 
     async def close(self) -> None:
-        """End the connection politely."""
+        """End the connection politely: the broker closes it, once it has read what was acknowledged."""
         if self._transport is not None and not self._transport.is_closing():
+            self._leaving = True
             self._transport.write(packets.DISCONNECT)
-            self._transport.close()
+            self._transport.resume_reading()  # bytes left unread would reset the line, and with it what we acknowledged
             with contextlib.suppress(TimeoutError):
                 async with asyncio.timeout(1.0):
                     await asyncio.shield(self._lost)
@@ -359,6 +360,8 @@ class _Line(asyncio.BufferedProtocol):
     def buffer_updated(self, nbytes: int) -> None:
         """Take what came; then leave the socket alone for a moment, unless there is much."""
         self._pinged = False
+        if self._leaving:
+            return
         self._reader.feed(self._came[:nbytes])
         if self._take() and nbytes < _MUCH and self._transport is not None:
             self._transport.pause_reading()

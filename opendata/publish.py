@@ -22,7 +22,7 @@ from zoneinfo import ZoneInfo
 
 import msgspec
 
-from model.dataset import Cell, Dataset, Day, DayFile, Extent, FrozenRows, Slice, Version
+from model.dataset import Cell, Choice, Dataset, Day, DayFile, Extent, FrozenRows, Slice, Version
 from model.device import Device, DeviceType, State
 from model.errors import BadRequestError
 from model.ports import Registry
@@ -362,10 +362,17 @@ def _meant(dataset: Dataset, device: Device) -> bool:
         device.state is not State.PENDING
         and (dataset.simulated == "mark" or not device.simulated)
         and (not choice.districts or device.district in choice.districts)
-        and (not choice.experiments or device.experiment in choice.experiments)
+        and _may_be_told(choice, device)
         and (not choice.devices or device.id in choice.devices)
         and all(device.tags.get(key) == value for key, value in choice.tags.items())
     )
+
+
+def _may_be_told(choice: Choice, device: Device) -> bool:
+    """Whether a device of an experiment is named by its experiment or itself: never by the way."""
+    if choice.experiments:
+        return device.experiment in choice.experiments
+    return not device.experiment or device.id in choice.devices
 
 
 def _bounds(day: date, zone: ZoneInfo) -> tuple[datetime, datetime]:

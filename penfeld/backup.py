@@ -11,6 +11,7 @@ Rules:
 import hashlib
 import io
 import os
+import shutil
 import tarfile
 import tomllib
 from collections.abc import Callable, Iterator, Mapping
@@ -169,8 +170,12 @@ def unpack(file: Path, manifest: Manifest, folder: Path) -> None:
     try:
         with tarfile.open(file) as archive:
             for entry in archive:
-                if entry.name in manifest.files:
-                    archive.extract(entry, folder, filter="data")
+                content = archive.extractfile(entry) if entry.isreg() and entry.name in manifest.files else None
+                if content is not None:
+                    path = _inside(folder, entry.name)
+                    path.parent.mkdir(parents=True, exist_ok=True)
+                    with path.open("wb") as out:
+                        shutil.copyfileobj(content, out)
     except (tarfile.TarError, EOFError, OSError) as error:
         raise ConfigError([f"{file} is damaged: {error}; take another backup"]) from error
     for name, member in manifest.files.items():
@@ -179,6 +184,14 @@ def unpack(file: Path, manifest: Manifest, folder: Path) -> None:
             wrong.append(f"{file}: {name} is not what the manifest says; take another backup")
     if wrong:
         raise ConfigError(wrong)
+
+
+def _inside(folder: Path, name: str) -> Path:
+    """Return where a file of a backup goes; raise ``ConfigError`` for one that wants to go elsewhere."""
+    path = (folder / name).resolve()
+    if not path.is_relative_to(folder.resolve()):
+        raise ConfigError([f"{name!r} leads out of the backup: it was made to do harm; take another one"])
+    return path
 
 
 def refuse_mismatch(manifest: Manifest, *, major: int, timescaledb: str | None, newest: int) -> None:

@@ -17,7 +17,8 @@ from model.alarm import Alarm, AlarmEvent, AlarmFilter, AlarmPage, AlarmState, A
 from model.alert_ports import Alarms, Outbox, Rules
 from model.errors import BadRequestError, NotFoundError
 from model.notification import Due, Notification, NotificationState, Outcome
-from model.rule import Rule
+from model.rule import Rule, leaves
+from model.rule import Silence as Quiet
 from model.trial import Trial
 
 _MOST = 1000
@@ -165,6 +166,8 @@ class SeenRules:
     async def _strange(self, rule: Rule) -> str | None:
         """Return why a rule is not about one's own, ``None`` if it is."""
         experiments, devices = rule.scope.experiment, rule.scope.device
+        if any(isinstance(leaf, Quiet) and leaf.of != "device" for leaf in leaves(rule.when)):
+            return "when: gateways and sources are everybody's: an operator makes rules about them"
         if experiments and self._sight.own.issuperset(experiments):
             return None
         if devices and not experiments:

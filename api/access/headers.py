@@ -12,6 +12,7 @@ from starlette.datastructures import MutableHeaders
 from starlette.types import Message, Scope
 
 _DATA = "default-src 'none'; frame-ancestors 'none'; base-uri 'none'; form-action 'none'"
+_ASKED = ("/api/", "/sta/")
 _YEAR_S = 31_536_000
 
 
@@ -38,5 +39,7 @@ class SafeHeaders:
         if scope["scheme"] == "https":
             headers.setdefault("Strict-Transport-Security", f"max-age={_YEAR_S}")
         if self._personal:
+            if scope["path"].startswith(_ASKED):
+                headers.setdefault("Cache-Control", "private, no-cache")
             headers.add_vary_header("Cookie")
             headers.add_vary_header("Authorization")

@@ -4,6 +4,7 @@ Language and colours are remembered in two cookies that hold one word each; with
 the system's colours are taken.
 """
 
+import asyncio
 from collections.abc import Iterator
 from contextlib import contextmanager
 from copy import copy
@@ -56,7 +57,8 @@ _LOG_OUT = """async () => {
   location.assign("/login");
 }"""
 
-_LOOK_S = 20.0
+_LOOK_S = 5.0
+_LEAVING_S = 1.0
 
 _SWITCH_THEME = """(event) => {
   const themes = ["auto", "light", "dark"];
@@ -189,6 +191,8 @@ def _stay(asker: Principal, reader: Reader | None) -> None:
     if reader is None or asker.sort == "open":
         return
 
+    client = ui.context.client
+
     async def look() -> None:
         try:
             same = await reader.still()
@@ -196,6 +200,8 @@ def _stay(asker: Principal, reader: Reader | None) -> None:
             return
         if not same:
             ui.navigate.reload()
+            await asyncio.sleep(_LEAVING_S)
+            client.delete()  # whatever the browser does, this page shows and does nothing any more
 
     ui.timer(_LOOK_S, look)
 

@@ -12,6 +12,7 @@ from dataclasses import dataclass, field
 from urllib.parse import quote
 
 from fastapi import FastAPI, Request
+from nicegui import Client
 from starlette.requests import HTTPConnection
 from starlette.responses import PlainTextResponse, RedirectResponse, Response
 from starlette.types import ASGIApp, Receive, Scope, Send
@@ -94,7 +95,7 @@ class Guard:
             return
         connection = HTTPConnection({**scope, "app": self._site})
         if scope["path"].startswith(_SOCKET):
-            refused = _strange(connection)
+            refused = _strange(connection) or _of_another(connection)
         elif scope["type"] == "websocket":
             refused = PlainTextResponse("", 403)
         else:
@@ -130,6 +131,15 @@ def _told(text: str, status: int) -> Response:
 def _strange(connection: HTTPConnection) -> Response | None:
     """Return the refusal of a line that a page of another site wants to open."""
     return PlainTextResponse("", 403) if from_our_page(connection) is False else None
+
+
+def _of_another(connection: HTTPConnection) -> Response | None:
+    """Return the refusal of a line to a page that another session opened."""
+    page = Client.instances.get(connection.query_params.get("client_id", ""))
+    reader = None if page is None else reader_of(page.request)
+    if reader is None or reader.session == session_in(connection):
+        return None
+    return PlainTextResponse("", 403)
 
 
 def wanted_page(request: Request) -> str:

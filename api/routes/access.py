@@ -54,16 +54,17 @@ async def login(request: Request, response: Response, context: ContextDep, asked
     Wrong name and wrong password are answered alike.
     """
     access, now, guard = _access(context), context.clock(), context.logins
+    tried = asked.name.strip().lower()
     if guard is not None:
-        guard.check(asked.name, request)
+        guard.check(tried, request)
     session = await access.login(asked.name, asked.password.get_secret_value(), at=now, until=now + SESSION)
     known = None if session is None else await access.by_session(session, at=now)
     if session is None or known is None:
         if guard is not None:
-            guard.failed(asked.name, request)
+            guard.failed(tried, request)
         raise Problem(UNAUTHORIZED, "name or password is wrong")
     if guard is not None:
-        guard.succeeded(asked.name)
+        guard.succeeded(tried)
     remember(response, request, session)
     response.headers["Cache-Control"] = "no-store"
     return _asker(known)
@@ -100,7 +101,12 @@ async def change_password(request: Request, response: Response, context: Context
     access, now, name = _access(context), context.clock(), context.asker.name
     if context.asker.sort != "user":
         raise Problem(INVALID, "a token changes no password: log in")
+    guard = context.logins
+    if guard is not None:
+        guard.check(name, request)
     if await access.login(name, asked.old.get_secret_value(), at=now, until=now + SESSION) is None:
+        if guard is not None:
+            guard.failed(name, request)
         raise Problem(INVALID, "the old password is wrong")
     await access.set_password(name, asked.new.get_secret_value(), who=name, at=now)
     remember(response, request, await access.session_for(name, at=now, until=now + SESSION))
@@ -120,6 +126,7 @@ async def users(context: ContextDep) -> Page[UserOut]:
 @needs(Permission.MANAGE)
 async def add_user(context: ContextDep, asked: UserIn) -> UserOut:
     """Make an account; its owner logs in with name and password, and changes that afterwards."""
+    _in_person(context)
     password = None if asked.password is None else asked.password.get_secret_value()
     made = await _access(context).add_user(asked.name, asked.role, password, who=_who(context), at=context.clock())
     return _user(made)
@@ -130,6 +137,7 @@ async def add_user(context: ContextDep, asked: UserIn) -> UserOut:
 async def change_user(context: ContextDep, user: UserPath, asked: UserChangeIn) -> UserOut:
     """Give an account another role or password; a new password ends its sessions."""
     access, name, now = _access(context), user_name(user), context.clock()
+    _in_person(context)
     if asked.password is not None:
         await access.set_password(name, asked.password.get_secret_value(), who=_who(context), at=now)
     if asked.role is not None:
@@ -150,6 +158,7 @@ async def change_user(context: ContextDep, user: UserPath, asked: UserChangeIn) 
 @needs(Permission.MANAGE)
 async def remove_user(context: ContextDep, user: UserPath) -> None:
     """Remove an account with its sessions and tokens; the last admin stays."""
+    _in_person(context)
     await _access(context).remove_user(user_name(user), who=_who(context), at=context.clock())
 
 
@@ -171,15 +180,15 @@ async def tokens(
 async def new_token(response: Response, context: ContextDep, asked: TokenIn) -> TokenMadeOut:
     """Make a token for a program: it may what its scope says, as far as its owner may.
 
-    The secret is in this answer and nowhere else. A token makes no token that may more than itself.
+    The secret is in this answer and nowhere else. A token makes no other: it would outlive itself.
     """
     asker, access = context.asker, _access(context)
+    if asker.sort != "user":
+        raise Problem(FORBIDDEN, "a token makes no token: log in")
     scope = READING if asked.scope is None else frozenset(asked.scope)
     owner = asker.name if asked.owner is None else user_name(asked.owner)
     if owner != asker.name and not asker.may(Permission.MANAGE):
         raise Problem(FORBIDDEN, "an admin makes tokens for others; leave owner out for one of your own")
-    if asker.sort == "token":
-        scope &= asker.scope
     secret, made = await access.new_token(
         owner, asked.name, scope, who=_who(context), at=context.clock(), expires_at=asked.expires_at
     )
@@ -288,6 +297,12 @@ def _access(context: Context) -> Access:
         detail = 'there are no accounts here: set [access] mode = "accounts" in penfeld.toml'
         raise Problem(NOT_FOUND, detail)
     return context.access
+
+
+def _in_person(context: Context) -> None:
+    """Raise a problem for a token: who could give itself a password would be more than its scope says."""
+    if context.asker.sort == "token":
+        raise Problem(FORBIDDEN, "a token changes no accounts: log in")
 
 
 def _who(context: Context) -> str:

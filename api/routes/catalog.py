@@ -48,7 +48,10 @@ PageQuery = Annotated[int, Query(alias="page", ge=1, le=1_000_000, description="
 _RDF: dict[int | str, dict[str, Any]] = {
     200: {
         "description": "A page of the catalogue, or the page for people",
-        "content": {media: {"schema": {"type": "string"}} for media in MEDIA_TYPES.values()},
+        "content": {
+            media: {"schema": {"type": "object" if form == "jsonld" else "string"}}
+            for form, media in MEDIA_TYPES.items()
+        },
     }
 }
 _FILE: dict[int | str, dict[str, Any]] = {

@@ -111,7 +111,7 @@ async def test_a_table_of_latest_values_is_filled_from_the_readings(house: Datab
     await Writer(house, "w").write(batch.build())
     before = await Queries(house).latest()
     async with house.connection() as connection:
-        await connection.execute(SQL("drop table latest.probe"))
+        await connection.execute(SQL("drop table latest.probe cascade"))
 
     await prepare(house, [PROBE])
 

@@ -459,7 +459,7 @@ async def test_a_new_field_needs_its_column_before_anything_changes(house: House
     """What is asked says which command makes it."""
     await house.take(frame("09c405"))
     async with house.database.connection() as connection:
-        await connection.execute(SQL("alter table readings.sensor drop column extra_count"))
+        await connection.execute(SQL("alter table readings.sensor drop column extra_count cascade"))
 
     assert (await house.again().survey(SENSOR)).counts.changed == 1
     with pytest.raises(ConfigError, match=r"readings.sensor has no column extra_count: run `penfeld db migrate`"):

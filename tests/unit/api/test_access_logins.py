@@ -36,3 +36,18 @@ async def test_a_wrong_token_is_counted_by_its_address_and_refused() -> None:
     answer = await scene.client.get("/api/v1/devices", headers={"Authorization": "Bearer pf_wrong"})
 
     assert answer.status_code == 401
+
+
+async def test_spelling_a_name_in_another_way_is_no_way_round() -> None:
+    """Small and capital letters and blanks are the same account, and the same wait."""
+    access = Access()
+    await access.add_user("anne", Role.VIEWER, RIGHT, who="setup", at=NOW)
+    limits = LimitConfig(policies={Kind.LOGINS: Policy(1000)}, remembered=100)
+    scene = scene_of(ApiConfig(limits=limits), access=access)
+
+    spelt = ["anne", "Anne", "ANNE", " anne", "anNe ", "aNNe", "annE", "AnnE", "ANne", "anNE", "aNnE", "AnNe"]
+    answers = [
+        await scene.client.post("/api/v1/login", json={"name": name, "password": "wrong"}, headers={}) for name in spelt
+    ]
+
+    assert answers[-1].status_code == 429

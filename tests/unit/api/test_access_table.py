@@ -42,6 +42,7 @@ ALLOWED: Mapping[str, set[str]] = {
     "data": {PUBLIC, "viewer", "experimenter", "member", "operator", "admin", "narrow", "wide"},
     "alarms": {"viewer", "experimenter", "member", "operator", "admin", "wide"},
     "tokens": {"viewer", "experimenter", "member", "operator", "admin", "wide"},
+    "in person": {"viewer", "experimenter", "member", "operator", "admin"},
     "decode": {"experimenter", "member", "operator", "admin"},
     "devices": {"experimenter", "member", "operator", "admin"},
     "rules": {"experimenter", "member", "operator", "admin"},
@@ -161,7 +162,7 @@ TABLE = (
     Ask("manage", "PATCH", f"{V1}/users/{{user}}", f"{V1}/users/viewer", {"role": "operator"}),
     Ask("manage", "DELETE", f"{V1}/users/{{user}}", f"{V1}/users/viewer"),
     Ask("tokens", "GET", f"{V1}/tokens"),
-    Ask("tokens", "POST", f"{V1}/tokens", body={"name": "mine"}),
+    Ask("in person", "POST", f"{V1}/tokens", body={"name": "mine"}),
     Ask("tokens", "DELETE", f"{V1}/tokens/{{token}}", f"{V1}/tokens/999"),
     Ask("manage", "GET", f"{V1}/experiments"),
     Ask("manage", "PUT", f"{V1}/experiments/{{experiment}}", f"{V1}/experiments/quay", {"visibility": "members"}),
@@ -376,16 +377,28 @@ async def test_nobody_changes_what_is_not_his(made: AccessScene, asker: str) -> 
     assert len(made.scene.rules.rules) == 4
 
 
-async def test_a_token_may_not_make_one_that_may_more(made: AccessScene) -> None:
-    """However much it asks for; nor one for somebody else."""
-    scope = {Permission.DATA, Permission.TOKENS}
-    secret, _ = await made.access.new_token("operator", "n", scope, who="x", at=NOW)
-    client, headers = made.scene.client, {"Authorization": f"Bearer {secret}"}
-    answer = await client.post(f"{V1}/tokens", json={"name": "n", "scope": ["data", "frames"]}, headers=headers)
-    other = await client.post(f"{V1}/tokens", json={"name": "n", "owner": "admin"}, headers=headers)
+async def test_a_rule_about_everybodys_gateways_is_an_operators(made: AccessScene) -> None:
+    """Scope it as one may: gateways and sources serve all experiments."""
+    client, headers = made.scene.client, made.headers["experimenter"]
+    for of in ("gateway", "source"):
+        rule = {**RULE, "when": {"kind": "silence", "of": of, "after": "15 min"}}
+        answer = await client.put(f"{V1}/rules/quay/{of}", json=rule, headers=headers)
+        assert answer.status_code >= 400
+        assert "everybody's" in answer.text
 
-    assert answer.json()["scope"] == ["data"]
-    assert other.status_code == 403
+
+async def test_a_token_makes_no_tokens_and_no_accounts(made: AccessScene) -> None:
+    """It would outlive itself, or be more than its scope says: for these one logs in."""
+    secret, _ = await made.access.new_token("admin", "n", set(Permission), who="x", at=NOW)
+    client, headers = made.scene.client, {"Authorization": f"Bearer {secret}"}
+    answers = [
+        await client.post(f"{V1}/tokens", json={"name": "n"}, headers=headers),
+        await client.post(f"{V1}/users", json={"name": "new", "password": WORDS}, headers=headers),
+        await client.patch(f"{V1}/users/admin", json={"password": WORDS}, headers=headers),
+        await client.delete(f"{V1}/users/viewer", headers=headers),
+    ]
+
+    assert [answer.status_code for answer in answers] == [403] * 4
 
 
 def test_the_routes_of_access_take_no_secret_in_an_address() -> None:

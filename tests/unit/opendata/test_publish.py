@@ -62,6 +62,17 @@ async def test_a_day_of_homes_is_published_once(tmp_path: Path) -> None:
     assert "once" in second.note
 
 
+async def test_experiments_are_published_where_they_are_named_only(tmp_path: Path) -> None:
+    """What a dataset of a whole type publishes holds no device of an experiment that it does not name."""
+    press = Press(tmp_path, devices=[lamp(1), lamp(2, experiment="led")])
+    await press.publisher.publish(LAMPS, DAY)
+    await press.publisher.publish(
+        replace(LAMPS, id="led", choice=Choice(device_types=("lamp",), experiments=("led",))), DAY
+    )
+
+    assert [of.devices for of in press.rows.asked] == [(lamp(1).id,), (lamp(2).id,)]
+
+
 async def test_other_data_with_the_same_bytes_is_no_version(tmp_path: Path) -> None:
     """Readings that were decoded again to the same values change nothing that is published."""
     press = Press(tmp_path)
