@@ -7,9 +7,15 @@ from argon2 import PasswordHasher, extract_parameters
 from psycopg.sql import SQL
 
 from model.access import Permission, Role
+from model.alarm import AlarmFilter
+from model.device import Device, State
 from model.errors import ConflictError
 from storage.access import Access
+from storage.alarms import Alarms
 from storage.connection import Database
+from storage.registry import Registry
+from tests.fakes.memory import Memory
+from tests.fakes.registry import Registry as FakeRegistry
 from tests.unit.storage.access_promises import LATER, WORDS, AccessPromises, added, session
 from tests.unit.storage.batches import NOON
 
@@ -65,3 +71,19 @@ async def test_two_admins_cannot_remove_each_other(access: Access) -> None:
 
     assert [type(one) for one in results if one is not None] == [ConflictError]
     assert [user.role for user in await access.users()].count(Role.ADMIN) == 1
+
+
+async def test_devices_are_found_by_experiments_as_in_memory(database: Database) -> None:
+    """Those of none under an empty name, pending ones never; no experiments are no devices; alarms alike."""
+    registry, memory = Registry(database), Memory()
+    for number, (experiment, state) in enumerate(
+        [("quay", State.ACTIVE), (None, State.ACTIVE), ("roof", State.RETIRED), (None, State.PENDING)]
+    ):
+        device = Device(id=f"lamp-{number}", type=None, experiment=experiment, state=state)
+        await registry.register([device])
+        memory.add(device)
+    for asked in (None, [], [""], ["quay"], ["quay", "roof", ""], ["nothing"]):
+        found = [one.id for one in await registry.devices(experiments=asked)]
+        assert found == [one.id for one in await FakeRegistry(memory).devices(experiments=asked)]
+        assert (await Alarms(database).page(AlarmFilter(devices=frozenset(found)))).alarms == []
+    assert await registry.devices(experiments=[]) == []
