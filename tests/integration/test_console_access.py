@@ -124,3 +124,15 @@ def test_logging_in_leads_to_no_other_site(city: str, target: str) -> None:
     page = httpx.get(f"{city}/login", params={"next": target})
 
     assert 'data-next="/"' in page.text
+
+
+def test_a_line_to_a_page_is_for_its_session_only(browser: Browser, city: str) -> None:
+    """Who knows the name of somebody's open page, but has not that session, is refused its line."""
+    page = logged_in(browser, city, "anne", "/access")
+    line = f"{city}/_nicegui_ws/socket.io/"
+    wanted = {"client_id": page.evaluate("() => window.clientId"), "EIO": "4", "transport": "polling"}
+    cookies = {one["name"]: one["value"] for one in page.context.cookies()}
+
+    assert httpx.get(line, params=wanted).status_code == 403
+    assert httpx.get(line, params=wanted, cookies=cookies).status_code == 200
+    page.context.close()
