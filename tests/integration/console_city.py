@@ -620,9 +620,9 @@ class Publisher:
 
 
 async def people() -> Access:
-    """Make accounts: an admin, and a viewer who does not see the experiment of the seventh lamp."""
+    """Make accounts: an admin, an operator, and a viewer who does not see the experiment of the seventh lamp."""
     access = Access()
-    for name, role in (("anne", Role.ADMIN), ("jean", Role.VIEWER)):
+    for name, role in (("anne", Role.ADMIN), ("yann", Role.OPERATOR), ("jean", Role.VIEWER)):
         await access.add_user(name, role, WORDS, who="setup", at=now())
     return access
 

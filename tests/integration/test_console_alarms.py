@@ -99,7 +99,7 @@ def test_chart(browser: Browser, city: str) -> None:
         line = "document.querySelector('.chart').chart?.lines?.[0]"
         page.wait_for_function(f"{line}?.points.length > 10")
         assert page.evaluate(f"{line}.limits") == [52]
-        start, end = page.evaluate(f"{line}.shade")
+        [[start, end]] = page.evaluate(f"{line}.shades")
         assert end - start == 17 * 3600_000
         expect(page.locator(".chart")).to_have_attribute("aria-label", "Chart of Active power around the alarm")
 
@@ -149,6 +149,9 @@ def test_new_rule(browser: Browser, city: str) -> None:
         expect(page.get_by_role("progressbar", name="Progress")).to_be_visible()
         expect(page.get_by_text("30 alarms in 7 days")).to_be_visible()
         expect(page.locator(".hours li")).to_have_count(24)
+        expect(page.get_by_role("img", name="Episodes of Rue 0 n°7")).to_be_visible()
+        page.get_by_role("button", name="Show the episodes of <script>").click()
+        expect(page.get_by_role("img", name="Episodes of <script>")).to_be_visible()
         page.get_by_role("button", name="75: 25 alarms").click()
         expect(limit).to_have_value("75")
         expect(page.get_by_label("Title in English")).to_have_value("Active power above 75 W")

@@ -156,10 +156,10 @@ export default {
             label: { show: false },
             data: one.limits.map((yAxis) => ({ yAxis })),
           },
-          markArea: one.shade && {
+          markArea: one.shades?.length && {
             silent: true,
             itemStyle: { color: colours[3], opacity: 0.13 },
-            data: [[{ xAxis: one.shade[0] }, { xAxis: one.shade[1] }]],
+            data: one.shades.map(([from, to]) => [{ xAxis: from }, { xAxis: to }]),
           },
         })),
       };

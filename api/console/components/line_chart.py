@@ -15,7 +15,7 @@ from api.console.series import Point
 class Drawn:
     """One line: what it is, and its points. ``yes``, ``no``: the words for 1 and 0 of a field that is true or false.
 
-    ``limits``: values to draw a dashed line at; ``shade``: from when to when (milliseconds) it is shaded.
+    ``limits``: values to draw a dashed line at; ``shades``: from when to when (milliseconds) it is shaded.
     """
 
     title: str
@@ -24,18 +24,18 @@ class Drawn:
     yes: str = ""
     no: str = ""
     limits: Sequence[float] = ()
-    shade: tuple[int, int] | None = None
+    shades: Sequence[tuple[int, int]] = ()
 
     def wire(self) -> dict[str, object]:
         """Return what goes to the browser."""
         said = {"title": self.title, "unit": self.unit, "points": self.points, "yes": self.yes, "no": self.no}
-        return {**said, "limits": list(self.limits), "shade": self.shade}
+        return {**said, "limits": list(self.limits), "shades": list(self.shades)}
 
 
 class LineChart(Element, component="line_chart.js"):
     """The chart. ``on_ready`` is called when the browser can draw."""
 
-    def __init__(self, on_ready: Callable[[], None]) -> None:
+    def __init__(self, on_ready: Callable[[], object]) -> None:
         super().__init__()
         self.on("ready", lambda _: on_ready())
 

@@ -1,14 +1,15 @@
-"""Trying a rule on the past: days, progress, what it would have raised, other limits to press."""
+"""Trying a rule on the past: days, progress, what it would have raised and where, other limits to press."""
 
 from collections.abc import Callable, Sequence
 from datetime import timedelta
 
-from api.console.components.elements import Text, block, link
+from api.console.components.elements import Text, block
+from api.console.components.episodes import Episodes
 from api.console.components.segments import Segments
 from api.console.formats import number
 from api.console.parts import Parts
 from api.console.texts import Words
-from api.console.trials import bars, sentence, worst
+from api.console.trials import bars, sentence
 from model.errors import BadRequestError, UnavailableError
 from model.rule import Rule
 from model.said import in_language, told
@@ -70,7 +71,7 @@ class Past:
             self._busy = False
             self._run.props["disabled"] = False
             self._bar.set_visibility(False)
-        self._show(trial)
+        self._show(rule, trial)
         return trial
 
     @property
@@ -81,7 +82,7 @@ class Past:
     def _progress(self, share: float) -> None:
         self._bar.props["value"] = f"{share:.3f}"
 
-    def _show(self, trial: Trial) -> None:
+    def _show(self, rule: Rule, trial: Trial) -> None:
         words, language = self._words, self._words.language
         self._said.say(sentence(trial, words))
         self._found.clear()
@@ -100,19 +101,7 @@ class Past:
                         block("span", "hour-bar", aria_hidden="true").style(f"height: {bar.share}%")
                         Text("span", said, "hidden-text")
                         Text("small", bar.label if int(bar.label) % 6 == 0 else "").props["aria-hidden"] = "true"
-            Text("h3", words("trial.worst"), "small-title")
-            with block("ul", "found worst"):
-                for subject, count in worst(trial):
-                    with block("li"):
-                        self._subject(subject)
-                        Text("span", number(count, language))
-
-    def _subject(self, subject: str) -> None:
-        spot = self._parts.feed.city.spots.get(subject)
-        if spot is not None:
-            link(spot.device.name or subject, f"/devices/{subject}", "breakable")
-        else:
-            Text("span", subject, "breakable")
+            Episodes(self._parts, words, rule, trial)
 
     def _alternatives(self, each: Sequence[Alternative]) -> None:
         words, language = self._words, self._words.language

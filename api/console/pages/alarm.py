@@ -235,7 +235,7 @@ class OneAlarmPage:
             yes=yes,
             no=no,
             limits=limits_of(leaf_of(self._known.rules.get(alarm.rule))),
-            shade=(milliseconds(alarm.started_at), milliseconds(alarm.ended_at or end)),
+            shades=[(milliseconds(alarm.started_at), milliseconds(alarm.ended_at or end))],
         )
         self._chart.draw([drawn], end - start, end, still=True)
         self._chart.props["aria-label"] = words("alarm.chart.label", field=title)

@@ -156,7 +156,7 @@ class DevicePage:
             link(words("device.quarantine"), f"/quarantine?device={device.id}", "small spaced")
             if self._type is not None:
                 asked = urlencode({"type": self._type.name, "device": device.id})
-                link(words("device.new_rule"), f"/rules/new?{asked}", "small spaced")
+                link(words("device.new_rule"), f"/rules/new?{asked}", "button second spaced")
 
     def _build_told(self) -> None:
         words = self._page.words
