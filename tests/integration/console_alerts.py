@@ -98,7 +98,7 @@ class SlowRules(Rules):
             progress(part / 5)
             await asyncio.sleep(0.15)
         limit = getattr(rule.when, "above", None) or 60.0
-        count = max(1, round(100 - limit))
+        count = max(0, round(100 - limit))
         us = int(start.timestamp() * 1e6)
         episode = Episode(start_us=us, raised_us=us + 1, end_us=us + 7_200_000_000)
         return Trial(
@@ -109,9 +109,11 @@ class SlowRules(Rules):
             found=[
                 SubjectEpisodes(subject="lamp-0007", episodes=[episode] * (count // 2)),
                 SubjectEpisodes(subject="lamp-0001", episodes=[episode] * (count - count // 2)),
-            ],
+            ]
+            if count
+            else [],
             alarms=count,
-            open=1,
+            open=min(1, count),
             raised_s=7200.0 * count,
             longest_s=9000.0,
             by_hour=[(7 * hour) % 5 * (hour > 15) for hour in range(24)],

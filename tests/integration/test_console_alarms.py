@@ -164,6 +164,21 @@ def test_new_rule(browser: Browser, city: str) -> None:
         expect(page.locator(".rule-card").filter(has_text="streetlight/power_w-above")).to_contain_text("above 75 W")
 
 
+def test_without_an_alarm_the_past_is_drawn(browser: Browser, city: str) -> None:
+    """A limit that nothing ever reached is shown beside what the device measured, so that a better one is seen."""
+    with visiting(browser, f"{city}/rules/new?type=penfeld_streetlight&field=power_w&device=lamp-0007") as visit:
+        page = visit.page
+        page.get_by_label("Limit (W)").fill("300")
+        expect(page.get_by_text("This rule works.")).to_be_visible()
+        page.get_by_role("button", name="Try on the past").click()
+        expect(page.get_by_text("No alarm in 7 days")).to_be_visible()
+        chart = page.get_by_role("img", name="Episodes of Rue 0 n°7")
+        expect(chart).to_be_visible()
+        drawn = chart.evaluate("element => element.chart.lines[0]")
+        assert (drawn["shades"], drawn["limits"]) == ([], [300])
+        assert len(drawn["points"]) > 100
+
+
 def test_switch(browser: Browser, city: str) -> None:
     """A rule is switched off in the list; what no boxes can show is kept."""
     with visiting(browser, f"{city}/rules") as visit:

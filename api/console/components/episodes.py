@@ -19,15 +19,23 @@ from model.trial import Trial
 
 
 class Episodes:
-    """The devices with most alarms in a trial of ``rule``, the first of them drawn; a press draws another."""
+    """The devices with most alarms in a trial of ``rule``, the first of them drawn; a press draws another.
+
+    Without an alarm the device that the rule names is drawn: its past shows where a limit would matter.
+    """
 
     def __init__(self, parts: Parts, words: Words, rule: Rule, trial: Trial) -> None:
         self._parts, self._words, self._rule, self._trial = parts, words, rule, trial
-        self._chosen = trial.found[0].subject
+        named = [one for one in rule.scope.device if one in parts.feed.city.spots]
+        self._chosen = next((one.subject for one in trial.found), next(iter(named), ""))
+        if not self._chosen:
+            return
         Text("h3", words("trial.chart"), "small-title")
         self._chart = LineChart(self._draw)
         self._chart.props["role"] = "img"
         self._note = Text("p", words("loading"), "small")
+        if not trial.found:
+            return
         Text("h3", words("trial.worst"), "small-title")
         with block("ul", "found worst"):
             for subject, count in worst(trial):
@@ -68,7 +76,7 @@ class Episodes:
             self._note.say(words("trouble.database"))
             return
         points, _ = lines(past.rows, [field.name], gap_of(kind.period, past.thinned_to))
-        episodes = next(one.episodes for one in trial.found if one.subject == subject)
+        episodes = next((one.episodes for one in trial.found if one.subject == subject), ())
         end_ms = milliseconds(trial.end)
         drawn = Drawn(
             title=words.pick(field.title),

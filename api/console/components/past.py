@@ -83,7 +83,7 @@ class Past:
         self._bar.props["value"] = f"{share:.3f}"
 
     def _show(self, rule: Rule, trial: Trial) -> None:
-        words, language = self._words, self._words.language
+        words = self._words
         self._said.say(sentence(trial, words))
         self._found.clear()
         with self._found:
@@ -91,17 +91,20 @@ class Past:
                 Text("h3", words("trial.other"), "small-title")
                 with block("div", "chips", role="group", aria_label=words("trial.other")):
                     self._alternatives(trial.alternatives)
-            if not trial.alarms:
-                return
-            Text("h3", words("trial.hours"), "small-title")
-            with block("ol", "hours", aria_label=words("trial.hours")):
-                for bar in bars(trial):
-                    said = words("trial.hour", hour=bar.label, count=number(bar.count, language))
-                    with block("li", title=said):
-                        block("span", "hour-bar", aria_hidden="true").style(f"height: {bar.share}%")
-                        Text("span", said, "hidden-text")
-                        Text("small", bar.label if int(bar.label) % 6 == 0 else "").props["aria-hidden"] = "true"
+            if trial.alarms:
+                self._hours(trial)
             Episodes(self._parts, words, rule, trial)
+
+    def _hours(self, trial: Trial) -> None:
+        words = self._words
+        Text("h3", words("trial.hours"), "small-title")
+        with block("ol", "hours", aria_label=words("trial.hours")):
+            for bar in bars(trial):
+                said = words("trial.hour", hour=bar.label, count=number(bar.count, words.language))
+                with block("li", title=said):
+                    block("span", "hour-bar", aria_hidden="true").style(f"height: {bar.share}%")
+                    Text("span", said, "hidden-text")
+                    Text("small", bar.label if int(bar.label) % 6 == 0 else "").props["aria-hidden"] = "true"
 
     def _alternatives(self, each: Sequence[Alternative]) -> None:
         words, language = self._words, self._words.language
