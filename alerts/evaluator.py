@@ -25,6 +25,7 @@ from alerts.folding import Folding
 from alerts.groups import Group, ended, episodes, plain
 from alerts.joined import joined
 from alerts.lag import Lag
+from alerts.newest import NewestValues
 from alerts.runs import LATER, Turns
 from alerts.settling import ending, opening, ordered, revision, settle
 from alerts.things import Things
@@ -91,6 +92,7 @@ class Evaluator:
         self._stamp: int | None = None
         self._asked_us = 0
         self._lag = Lag()
+        self._newest = NewestValues()
         self._horizon_us = 0
         self.readings = 0
         """How many readings it has looked at."""
@@ -151,6 +153,7 @@ class Evaluator:
         await self._again(look)
         await self._windows.look(self._store, self._board, look.horizon_us, look.now_us, look.verdict)
         self._settle_live(look)
+        self._newest.tell(self._board, now_us, look.verdict)
         await self._folding.fold(self._board, look.verdict, now_us)
         notices += await self._commit(look.verdict, at)
         return notices, news.more

@@ -149,14 +149,24 @@ class Verdict:
     taken: Sequence[int] = ()
     openings: list[Opening] = field(default_factory=list)
     revisions: list[Revision] = field(default_factory=list)
+    newest: list["Newest"] = field(default_factory=list)
     signals: dict[tuple[str, int, str, int], list[Signal]] = field(default_factory=dict)
     heard: dict[str, "Heard"] = field(default_factory=dict)
     regained_us: int | None = None
 
     def __bool__(self) -> bool:
         """Whether there is anything to write."""
-        some = self.taken or self.openings or self.revisions or self.signals or self.heard
+        some = self.taken or self.openings or self.revisions or self.newest or self.signals or self.heard
         return bool(some) or self.regained_us is not None
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Newest:
+    """The newest value of an alarm that is open still. ``time_us``: of the reading, microseconds since 1970 UTC."""
+
+    id: int
+    value: Value
+    time_us: int
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

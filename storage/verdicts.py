@@ -46,6 +46,9 @@ async def write(connection: Connection, verdict: Verdict, at: datetime, *, caref
         await _keep_signals(connection, verdict)
     revised = await _revise(connection, verdict.revisions, at, careful=careful)
     opened = await _open(connection, verdict.openings, at, careful=careful)
+    if verdict.newest:
+        lines = [{"id": one.id, "value": one.value, "at": _text(one.time_us)} for one in verdict.newest]
+        await connection.execute(statement("newest_of_alarms"), (Jsonb(lines),))
     await _note(connection, [*revised, *opened], at)
     return [*revised, *opened]
 

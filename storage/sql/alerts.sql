@@ -145,6 +145,12 @@ from jsonb_to_recordset(%(revisions)s) as p (
 where a.id = p.id
 returning a.id
 
+-- name: newest_of_alarms
+-- How alarms that are open still go on.
+update penfeld.alarm as a set last_value = p.value, last_at = p.at
+from jsonb_to_recordset(%s) as p (id bigint, value jsonb, at timestamptz)
+where a.id = p.id and a.state = 'open' and (a.last_at is null or a.last_at < p.at)
+
 -- name: open_alarms
 insert into penfeld.alarm (
     rule, version, severity, state, subject, device, device_type, simulated, started_at, raised_at, ended_at,

@@ -59,6 +59,7 @@ class AlertStore:
         self.flags: dict[str, dict[tuple[int, int], set[str]]] = {}
         self.told: dict[int, tuple[str, list[tuple[int, int, Row, frozenset[str]]], dict[str, int]]] = {}
         self.alarms: dict[int, Kept] = {}
+        self.newest: dict[int, tuple[int, Value]] = {}
         self.signal_list: list[Signal] = []
         self.heard_of: dict[str, Heard] = {}
         self.through: dict[int, tuple[str, Sequence[str]]] = {}
@@ -283,6 +284,10 @@ class AlertStore:
             ] + list(some)
         notices += [self._revise(one, at) for one in verdict.revisions]
         notices += [self._open(one, at) for one in verdict.openings]
+        for newest in verdict.newest:
+            known = self.newest.get(newest.id, (0, None))
+            if self.alarms[newest.id].state is AlarmState.OPEN and newest.time_us > known[0]:
+                self.newest[newest.id] = (newest.time_us, newest.value)
         open_now = [(one.opening.rule, one.opening.subject.name) for one in self._open_alarms()]
         assert len(open_now) == len(set(open_now)), "two alarms of one rule and subject are open"
         if self.fail:

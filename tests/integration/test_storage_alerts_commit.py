@@ -7,7 +7,7 @@ from datetime import timedelta
 import pytest
 from psycopg.sql import SQL
 
-from model.alarm import AlarmFilter, AlarmState, EventKind, Subject, Verdict
+from model.alarm import AlarmFilter, AlarmState, EventKind, Newest, Subject, Verdict
 from model.errors import ConflictError, PenfeldError, UnavailableError
 from model.instants import moment
 from storage.alerts import AlertStore
@@ -299,3 +299,23 @@ async def test_a_city_that_fails_at_once_is_one_quick_commit(house: AlertHouse) 
     assert (len(notices), len(done)) == (10_000, 10_000)
     assert await house.store.standing() == []
     assert [await house.count(name) for name in ("alarm_event", "notification")] == [20_000, 20_000]
+
+
+async def test_an_open_alarm_says_its_newest_value(house: AlertHouse) -> None:
+    """A newer value is kept without event or message; an older one, and one for what is over, change nothing."""
+    [goes_on, is_over] = await house.opened(
+        opening(house.subject(), episode()), opening(house.subject("lamp-2"), episode(0, 2))
+    )
+    newest = [Newest(id=number, value=64.25, time_us=T + 5 * MINUTE_US) for number in (goes_on, is_over)]
+    before = await house.alarms.alarm(is_over)
+    lines = len(await house.outbox.page())
+
+    assert await house.store.commit(Verdict(newest=newest), NOON) == []
+    await house.store.commit(Verdict(newest=[Newest(id=goes_on, value=60.0, time_us=T + MINUTE_US)]), NOON)
+
+    alarm = await house.alarms.alarm(goes_on)
+    assert (alarm.first_value, alarm.last_value) == (61.5, 64.25)
+    assert alarm.last_at == NOON + timedelta(minutes=5)
+    assert await house.alarms.alarm(is_over) == before
+    assert [event.kind for event in await house.alarms.events(goes_on)] == [EventKind.OPENED]
+    assert len(await house.outbox.page()) == lines

@@ -309,3 +309,21 @@ def test_trial_is_what_was_raised(seed: int) -> None:
         raised = [row[1:4] for row in told(city.store) if row[0] == one.rule.name and row[3] < moment(end_us)]
         assert sorted(times) == raised, one.rule.name
         assert found.alarms == len(times) == sum(found.by_hour) == sum(count for _, count in found.by_day)
+
+
+def test_open_alarms_go_on_with_their_value() -> None:
+    """Once a minute an open alarm has the newest value; a late reading and what is not open are passed over."""
+    city = City(2, [stored("hot", {"kind": "threshold", "field": "heat", "above": 60.0})])
+    said = []
+
+    async def hours() -> None:
+        readings = [(0, 70.0), (20, 71.0), (40, 72.0), (90, 73.0), (30, 99.0), (160, 74.0), (240, 50.0)]
+        for at_s, heat in readings:
+            city.now_us = max(city.now_us, START + at_s * 1_000_000)
+            rows: list[Reading] = [(1, START + at_s * 1_000_000, {"heat": heat})]
+            city.store.add(TYPE, [*rows, (2, START + at_s * 1_000_000, {"heat": 40.0})])
+            await city.look()
+            said.append([value for _, value in city.store.newest.values()])
+
+    asyncio.run(hours())
+    assert said == [[], [], [], [73.0], [73.0], [74.0], [74.0]]
