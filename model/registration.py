@@ -21,6 +21,8 @@ from model.device import Device, DeviceType, State
 from model.errors import BadRequestError, PenfeldError
 from model.identity import canonical_id
 
+_NOTED = 20
+"""More devices than that, changed at once, are one line of audit."""
 _KINDS: Mapping[str, object] = {
     "id": str,
     "type": str,
@@ -222,6 +224,17 @@ def _value(name: str, value: object) -> object:
     if name == "state":
         return _state(str(converted))
     return converted
+
+
+def noted(devices: Sequence[Device], results: Mapping[str, str]) -> list[tuple[str, str, object]]:
+    """Return what the audit is told of registered devices: what, of what, what is after; one by one where few changed.
+
+    ``results``: id -> "created", "updated" or "unchanged".
+    """
+    changed = [one for one in devices if results[one.id] != "unchanged"]
+    if len(changed) > _NOTED:
+        return [("devices.registered", f"{len(changed)} devices", [one.id for one in changed])]
+    return [(f"device.{results[one.id]}", one.id, msgspec.to_builtins(one)) for one in changed]
 
 
 def _clean(name: str, value: str | dict[str, str]) -> str | dict[str, str]:

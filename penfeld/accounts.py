@@ -1,4 +1,4 @@
-"""What ``penfeld user``, ``token`` and ``audit`` share: the accounts, who sits at this terminal, passwords from it."""
+"""The accounts, who sits at this terminal, what he changes there (a line of audit), passwords from it."""
 
 import contextlib
 import getpass
@@ -7,9 +7,11 @@ from collections.abc import AsyncIterator
 
 from model.access import checked_password
 from model.errors import BadRequestError
+from penfeld.clock import utc_now
 from penfeld.config import Config
 from penfeld.output import remark
 from storage.access import Access
+from storage.connection import Database
 
 
 @contextlib.asynccontextmanager
@@ -29,6 +31,11 @@ def at_terminal() -> str:
         return f"{getpass.getuser()} (command line)"
     except (OSError, KeyError):  # a container's user that has no name
         return "command line"
+
+
+async def write_down(opened: Database, what: str, target: str, **detail: object) -> None:
+    """Write a change that somebody makes at this terminal into the audit."""
+    await Access(opened).note(what, target, detail, who=at_terminal(), at=utc_now())
 
 
 def new_password() -> str:

@@ -43,6 +43,11 @@ class Parts:
     access: Access | None = None
     asker: Principal = OPEN
 
+    async def note(self, what: str, target: str, **detail: object) -> None:
+        """Write down a change that no port writes down itself; where there are no accounts, nobody is asked."""
+        if self.access is not None:
+            await self.access.note(what, target, detail, who=self.asker.who, at=self.clock())
+
     def of(self, request: Request) -> "Parts":
         """Return the parts as the reader of a page has them."""
         known = reader_of(request)

@@ -1,7 +1,7 @@
 """The register of devices: look (with what networks told of one), add one or many, retire."""
 
 from collections import Counter
-from collections.abc import Mapping, Sequence
+from collections.abc import Mapping
 from functools import partial
 from typing import Annotated, cast
 
@@ -29,7 +29,7 @@ from api.parameters import (
 from api.schemas import DeviceDetail, DeviceOut, FactOut, Page, RegisteredOut, RegisteredRow, Word
 from model import registration
 from model.access import Permission
-from model.device import Device, DeviceType, Language, State
+from model.device import DeviceType, Language, State
 from model.errors import BadRequestError
 from model.told import FACTS
 from model.views import StateValue
@@ -38,7 +38,6 @@ router = APIRouter(prefix=PREFIX, tags=["devices"])
 
 MAX_ROWS = 1000
 MAX_UPLOAD = 10_000
-_NOTED = 20
 
 _EXAMPLE_CSV = (
     "id;type;name;latitude;longitude;district;tag.street\n"
@@ -156,7 +155,8 @@ async def register(request: Request, response: Response, context: ContextDep) ->
     good = [row.device for row in parsed if row.device is not None]
     results = await context.registry.register(good) if good else {}
     told = [_told(row, results) for row in parsed]
-    await _noted(context, good, results)
+    for what, target, after in registration.noted(good, results):
+        await context.note(what, target, after=after)
     counts = Counter(row.result for row in told)
     if not good:
         first = told[0].problem if told else "the list is empty"
@@ -165,16 +165,6 @@ async def register(request: Request, response: Response, context: ContextDep) ->
     waiting = await context.quarantine.waiting([device.id for device in good])
     response.status_code = 207 if counts["error"] else 201 if counts["created"] == len(told) else 200
     return RegisteredOut(counts=dict(counts), waiting_frames=waiting.frames, rows=told)
-
-
-async def _noted(context: Context, devices: Sequence[Device], results: Mapping[str, str]) -> None:
-    """Write down who registered or changed devices: one by one where they are few."""
-    changed = [one for one in devices if results[one.id] != "unchanged"]
-    if len(changed) > _NOTED:
-        await context.note("devices.registered", f"{len(changed)} devices", after=[one.id for one in changed])
-        return
-    for one in changed:
-        await context.note(f"device.{results[one.id]}", one.id, after=msgspec.to_builtins(one))
 
 
 def _fact_out(name: str, told: StateValue, language: Language) -> FactOut:

@@ -147,7 +147,8 @@ async def _add(config: Config, options: argparse.Namespace) -> int:
 
 
 async def _register(config: Config, written: "Sequence[Values]", options: argparse.Namespace) -> int:
-    from model.registration import devices_of
+    from model.registration import devices_of, noted
+    from penfeld.accounts import write_down
     from penfeld.devicefiles import catalogue, definition_in
     from penfeld.replays import quarantine
     from penfeld.wiring import database
@@ -155,8 +156,11 @@ async def _register(config: Config, written: "Sequence[Values]", options: argpar
 
     types = catalogue(config)
     rows = devices_of(written, lambda name: definition_in(types, name).type)
+    good = [row.device for row in rows if row.device is not None]
     async with database(config) as opened:
-        outcome = await Registry(opened).register([row.device for row in rows if row.device is not None])
+        outcome = await Registry(opened).register(good)
+        for what, target, after in noted(good, outcome):
+            await write_down(opened, what, target, after=after)
         waiting = (await quarantine(opened).waiting(list(outcome))).frames
     return _report(rows, outcome, waiting, options)
 

@@ -6,7 +6,7 @@ import os
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from model.errors import BadRequestError, ConfigError
+from model.errors import BadRequestError, ConfigError, UnavailableError
 from penfeld.config import Config, load
 from penfeld.output import as_json, remark, table
 
@@ -87,14 +87,32 @@ async def _grant(config: Config, options: argparse.Namespace) -> int:
         _write(options.out, url_of(broker, wanted.name, password))
     if options.json:
         as_json({"client": wanted.name, "client_id": wanted.client_id, "changes": plan.changes, **_said(wanted)})
-        return 0
-    print(f"{wanted.name}: {', '.join(plan.changes) or 'unchanged'}")
+    else:
+        _granted(wanted, plan.changes)
+        _tell(wanted, broker, password, options.out)
+    if plan.changes:
+        await _write_down(config, "mqtt.granted", wanted.name, {"changes": plan.changes, **_said(wanted)})
+    return 0
+
+
+def _granted(wanted: "Grant", changes: "Sequence[str]") -> None:
+    print(f"{wanted.name}: {', '.join(changes) or 'unchanged'}")
     for line in (f"may publish {topic}" for topic in wanted.publish[:_MOST_SHOWN]):
         print(f"  {line}")
     if len(wanted.publish) > _MOST_SHOWN:
         print(f"  and {len(wanted.publish) - _MOST_SHOWN} more: penfeld mqtt show {wanted.name}")
-    _tell(wanted, broker, password, options.out)
-    return 0
+
+
+async def _write_down(config: Config, what: str, client: str, after: object) -> None:
+    """Write it into the audit; the broker has it already, so a database that is away does not take it back."""
+    from penfeld.accounts import write_down
+    from penfeld.wiring import database
+
+    try:
+        async with database(config) as opened:
+            await write_down(opened, what, client, after=after)
+    except (UnavailableError, ConfigError) as error:
+        remark(f"penfeld: the broker has it, but the audit has no line of it: {error}")
 
 
 def _tell(wanted: "Grant", broker: "BrokerAddress", password: str, out: Path | None) -> None:
@@ -169,6 +187,8 @@ async def _revoke(config: Config, options: argparse.Namespace) -> int:
 
     async with rights(_manager(config)) as opened:
         plan = await opened.revoke(options.client)
+    if plan.changes:
+        await _write_down(config, "mqtt.revoked", options.client, {"changes": plan.changes})
     if options.json:
         as_json({"client": options.client, "changes": plan.changes})
     else:

@@ -35,11 +35,14 @@ def run(options: argparse.Namespace) -> int:
 
 
 async def _purge(config: Config, options: argparse.Namespace) -> int:
+    from penfeld.accounts import write_down
     from penfeld.wiring import database
     from storage.registry import Registry
 
     async with database(config) as opened:
         deleted = await Registry(opened).purge_simulated()
+        if any(deleted.values()):
+            await write_down(opened, "simulated.purged", "all", before=deleted)
     if options.json:
         as_json({"deleted": deleted})
     elif any(deleted.values()):

@@ -136,6 +136,7 @@ async def _show(config: Config, options: argparse.Namespace) -> int:
 async def _replay(config: Config, options: argparse.Namespace) -> int:
     from ingest.cage import Cage
     from model.batch import Replayed
+    from penfeld.accounts import write_down
     from penfeld.devicefiles import catalogue
     from penfeld.progress import Progress
     from penfeld.replays import quarantine, told
@@ -151,6 +152,8 @@ async def _replay(config: Config, options: argparse.Namespace) -> int:
             return await _try_out(replayer, wanted, lines, options)
         if lines:
             await prepare(opened, catalogue(config).types())
+            target = "many" if wanted.frame is None else str(wanted.frame)
+            await write_down(opened, "quarantine.replay", target, after={"messages": lines})
         sums = Replayed()
         with Progress("replayed", lines) as progress:
             async for done in replayer.run(wanted):

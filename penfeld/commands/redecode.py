@@ -82,6 +82,7 @@ def run(options: argparse.Namespace) -> int:
 async def _redecode(config: Config, options: argparse.Namespace) -> int:
     from ingest.cage import Cage
     from ingest.history import Redecoding
+    from penfeld.accounts import write_down
     from penfeld.devicefiles import definition
     from penfeld.wiring import database
     from storage.history import History
@@ -104,7 +105,10 @@ async def _redecode(config: Config, options: argparse.Namespace) -> int:
             return 0
         await prepare(opened, [wanted.type])
         async with history.working(options.device_type):
-            done = await _change(again, await again.begin(survey))
+            run = await again.begin(survey)
+            after = {"run": run.number, "version": run.version, "frames": run.frames}
+            await write_down(opened, "readings.redecoded", wanted.type.name, before=run.versions_before, after=after)
+            done = await _change(again, run)
     if options.json:
         as_json({"difference": _told(survey), "run": done})
     return _ended(done, options)

@@ -135,6 +135,7 @@ def test_a_killed_run_goes_on_without_repeating_or_skipping(lab: Lab) -> None:
     assert lab.ask("select count(*) from (select distinct device, time from penfeld.superseded) as s") == 912
     assert lab.ask("select max(temperature_c) from readings.lab_soil") == pytest.approx(119.9)
     assert lab.ask("select max(temperature_c) from latest.lab_soil") == pytest.approx(119.9)
+    assert lab.ask("select count(*) from penfeld.audit where what = 'readings.redecoded' and target = 'lab_soil'") == 1
     assert "no run waits to be resumed" in lab.run("--resume", code=1)
     now, before = json.loads(lab.run("--history", "soil-0", "2026-07-02T00:00:00Z", "--json"))
     assert (now["values"]["temperature_c"], now["run"]) == (pytest.approx(28.8), None)

@@ -136,3 +136,15 @@ def test_a_line_to_a_page_is_for_its_session_only(browser: Browser, city: str) -
     assert httpx.get(line, params=wanted).status_code == 403
     assert httpx.get(line, params=wanted, cookies=cookies).status_code == 200
     page.context.close()
+
+
+def test_what_is_changed_on_a_page_is_written_down(browser: Browser, city: str) -> None:
+    """Who has quarantined frames taken up again stands in the list of changes."""
+    page = logged_in(browser, city, "anne", "/quarantine")
+    page.get_by_role("button", name="Replay…").first.click()
+    page.get_by_role("dialog").get_by_role("button", name="Replay", exact=True).click()
+    expect(page.get_by_text("are marked; ingest takes them up within seconds")).to_be_visible()
+    page.goto(f"{city}/access")
+
+    expect(page.get_by_text("quarantine.replay").first).to_be_visible()
+    page.context.close()

@@ -54,6 +54,9 @@ class Unmapped:
         """Write the field; return why that cannot be, empty where it is done."""
         try:
             await self._parts.device_files.add_field(self._definition.type.name, field)
+            await self._parts.note(
+                "device_type.field", self._definition.type.name, after={"path": field.path, "name": field.name}
+            )
         except (BadRequestError, ConflictError) as error:
             return str(error)
         return ""

@@ -165,6 +165,8 @@ class QuarantinePage:
         async def replay() -> None:
             try:
                 marked = await self._parts.quarantine.request(wanted)
+                target = "many" if wanted.frame is None else str(wanted.frame)
+                await self._parts.note("quarantine.replay", target, after={"messages": marked.lines})
             except UnavailableError:
                 self._sums.say(words("trouble.database"))
                 return
