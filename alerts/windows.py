@@ -208,6 +208,7 @@ async def measures(store: AlertStore, of: Compiled, starts: Sequence[int], place
                 every_us=when.every.us,
                 field=when.field,
                 where=None if when.where is None else _where(when.where),
+                flagged=when.flagged,
             )
         )
         return {name if when.by == "all" else f"{when.by}:{name}": dict(some) for name, some in answer.items()}
@@ -223,6 +224,7 @@ async def measures(store: AlertStore, of: Compiled, starts: Sequence[int], place
             starts_us=sorted({*starts, *(one for some in earlier.values() for one in some)}),
             every_us=_HOUR_US,
             field=when.field,
+            flagged=when.flagged,
         )
     )
     ids = {str(member.key): member.id for member in members}

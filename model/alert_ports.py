@@ -96,6 +96,7 @@ class Windows:
 
     ``group``: the column of ``penfeld.device`` that groups ("district", "experiment", "device"), ``None`` for one group
     of all. ``devices``: keys of those that count. ``where``: (field, "above" | "below" | "in", value or values).
+    ``flagged``: readings whose value is flagged as implausible count, too.
     """
 
     device_type: str
@@ -106,6 +107,7 @@ class Windows:
     every_us: int
     field: str | None = None
     where: tuple[str, str, object] | None = None
+    flagged: bool = False
 
 
 class AlertStore(Protocol):

@@ -485,17 +485,21 @@ def _measuring(wanted: Windows) -> SQL:
     """Return the query for windows that follow one another."""
     group = SQL("'all'") if wanted.group is None else _GROUPS[wanted.group]
     number = SQL("floor((extract(epoch from r.time) * 1000000 - %(first)s) / %(every)s)::bigint")
+    name = wanted.field or "" if wanted.where is None else wanted.where[0]
+    plausible = SQL(
+        "(r.flags is null or not exists (select from unnest(r.flags) as f where split_part(f, ':', 1) = {}))"
+    ).format(Literal(name))
     source = SQL(
         "from {} as r join penfeld.device as d on d.key = r.device"
-        " where r.device = any(%(devices)s) and r.time >= %(start)s and r.time < %(end)s"
-    ).format(table(wanted.device_type))
+        " where r.device = any(%(devices)s) and r.time >= %(start)s and r.time < %(end)s and {}"
+    ).format(table(wanted.device_type), SQL("true") if wanted.flagged else plausible)
     if wanted.where is None:
-        field = Identifier("r", wanted.field or "")
+        field = Identifier("r", name)
         query = SQL("select {}, {}, {}({}) {} and {} is not null group by 1, 2").format(
             group, number, _MEASURES[wanted.measure], field, source, field
         )
         return SQL(query.as_string())
-    name, how, limit = wanted.where
+    _, how, limit = wanted.where
     field = Identifier("r", name)
     fits = {"above": SQL("value > {}"), "below": SQL("value < {}"), "in": SQL("value = any({})")}[how].format(
         Literal(list(limit) if isinstance(limit, list | tuple) else limit)

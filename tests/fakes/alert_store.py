@@ -221,6 +221,9 @@ class AlertStore:
             for (device, time_us), values in self.rows.get(wanted.device_type, {}).items():
                 if device not in wanted.devices or not start <= time_us < start + wanted.every_us:
                     continue
+                field_name = wanted.field if wanted.where is None else wanted.where[0]
+                if not wanted.flagged and field_name in self.flags[wanted.device_type][device, time_us]:
+                    continue
                 name = "all" if wanted.group is None else str(device)
                 if wanted.group in ("district", "experiment"):
                     name = getattr(members[device], wanted.group) or ""

@@ -1,6 +1,7 @@
 """What the evaluator reads of stored readings: exactly those that it asked for, in order, on every engine."""
 
 from collections.abc import Collection, Sequence
+from dataclasses import replace
 from datetime import timedelta
 from random import Random
 from statistics import fmean
@@ -182,6 +183,32 @@ async def test_windows_are_what_the_readings_in_them_say(house: AlertHouse, grou
             expected.setdefault(of, {})[T + start * MINUTE_US] = pytest.approx(measured(measure, each.values()))
         assert await house.store.windows(wanted) == expected
         assert expected
+
+
+@pytest.mark.parametrize("measure", ["max", "count"])
+async def test_windows_leave_out_what_is_implausible(house: AlertHouse, measure: str) -> None:
+    """A flagged value is not measured, and is not the newest of its device, unless that is wanted; others are."""
+    builder = house.builder()
+    builder.frame("lamp-1", NOON, {"power_w": 60.0}, flags=("steps:jump",))
+    builder.frame("lamp-1", NOON + MINUTE, {"power_w": 9e9}, flags=("power_w:range", "power_w:jump"))
+    builder.frame("lamp-2", NOON, {"power_w": 70.0}, flags=("power_w:range",))
+    await house.writer.write(builder.build())
+    wanted = Windows(
+        device_type="probe",
+        devices=list(house.keys.values()),
+        measure=measure,
+        group=None,
+        starts_us=[T],
+        every_us=60 * MINUTE_US,
+        field="power_w" if measure == "max" else None,
+        where=("power_w", "above", 50.0) if measure == "count" else None,
+    )
+
+    plain = await house.store.windows(wanted)
+    flagged = await house.store.windows(replace(wanted, flagged=True))
+
+    assert plain == {"all": {T: 60.0 if measure == "max" else 1.0}}
+    assert flagged == {"all": {T: 9e9 if measure == "max" else 2.0}}
 
 
 def measured(measure: str, each: Collection[list[float]]) -> float:
